@@ -1,1 +1,1 @@
-
+"""Settings of an installation and the hotline's own facts, typed, validated and immutable."""

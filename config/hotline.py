@@ -1,0 +1,128 @@
+"""The hotline's own facts: lines, queues, agents, prompts. Read from YAML, checked once, immutable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from facts.errors import HotlineError
+
+DEFAULTS = Path(__file__).parent / "defaults"
+
+Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,30}$")]
+Number = Annotated[str, Field(pattern=r"^\+?[0-9]{2,20}$")]
+
+
+class HotlineConfigInvalid(HotlineError):
+    """The hotline's configuration is wrong."""
+
+    error_id = "hotline-config-invalid"
+
+
+class Fact(BaseModel):
+    """Base of all facts: frozen, and an unknown key is an error rather than a silent nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Queue(Fact):
+    """One queue of the PBX. ``max_wait_s`` 0 waits for ever."""
+
+    id: Identifier
+    name: str
+    strategy: str = Field(
+        "rrmemory", pattern=r"^(ringall|leastrecent|fewestcalls|random|rrmemory|linear|wrandom)$"
+    )
+    ring_s: int = Field(12, ge=3, le=60)
+    retry_s: int = Field(1, ge=1, le=60)
+    wrap_up_s: int = Field(0, ge=0, le=600)
+    max_callers: int = Field(0, ge=0, description="0: no limit")
+    max_wait_s: int = Field(0, ge=0)
+    join_empty: bool = Field(True, description="a caller may join when nobody is logged in")
+
+
+class Line(Fact):
+    """One number of the hotline: the main line, a dedicated line, a merged line."""
+
+    id: Identifier
+    name: str
+    numbers: tuple[Number, ...] = Field(min_length=1)
+    queue: Identifier
+    flow: Identifier = "main"
+    #: spoken after the notice, by the flow
+    greeting: str
+
+
+class Agent(Fact):
+    """One agent: SIP endpoint, queue member, person of the desk."""
+
+    id: Identifier
+    extension: Number
+    name: str
+    queues: tuple[Identifier, ...] = Field(min_length=1)
+    penalty: int = Field(0, ge=0, le=100)
+
+
+class Hotline(Fact):
+    """All of it. ``trunk_hosts`` are the addresses from which citizens' calls come."""
+
+    city: str
+    name: str
+    notice: str = Field(description="recording and transcription notice, played before recording starts")
+    waiting: str = Field(description="said now and then to waiting callers, within the hold music")
+    trunk_hosts: tuple[str, ...] = ("127.0.0.1",)
+    queues: tuple[Queue, ...] = Field(min_length=1)
+    lines: tuple[Line, ...] = Field(min_length=1)
+    agents: tuple[Agent, ...] = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        problems: list[str] = []
+        queues = {queue.id for queue in self.queues}
+        for kind, names in (
+            ("queue", [queue.id for queue in self.queues]),
+            ("line", [line.id for line in self.lines]),
+            ("number", [number for line in self.lines for number in line.numbers]),
+            ("agent", [agent.id for agent in self.agents]),
+            ("extension", [agent.extension for agent in self.agents]),
+        ):
+            problems += [
+                f"{kind} {name} is there twice" for name in sorted(set(names)) if names.count(name) > 1
+            ]
+        problems += [f"line {it.id}: no queue {it.queue}" for it in self.lines if it.queue not in queues]
+        problems += [
+            f"agent {it.id}: no queue {queue}"
+            for it in self.agents
+            for queue in it.queues
+            if queue not in queues
+        ]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def line(self, line_id: str) -> Line | None:
+        """The line with this id."""
+        return next((line for line in self.lines if line.id == line_id), None)
+
+
+def load_hotline(folder: Path | None = None) -> Hotline:
+    """Read ``hotline.yaml`` from the city's folder, or the built-in one.
+
+    Raises:
+        HotlineConfigInvalid: naming the file and every wrong place in it.
+    """
+    path = (folder or DEFAULTS) / "hotline.yaml"
+    try:
+        return Hotline.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise HotlineConfigInvalid(
+            f"{path} is missing", fix="unset HOTLINE_HOTLINE_CONFIG or put the file there"
+        ) from None
+    except yaml.YAMLError as problem:
+        raise HotlineConfigInvalid(f"{path} is not YAML: {' '.join(str(problem).split())}") from None
+    except ValidationError as problems:
+        lines = [f"{'.'.join(map(str, it['loc'])) or 'file'}: {it['msg']}" for it in problems.errors()]
+        raise HotlineConfigInvalid(f"{path}: " + "; ".join(lines)) from None

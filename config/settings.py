@@ -1,0 +1,144 @@
+"""Settings of one installation: where it lives, its ports, its database.
+
+Values come from the environment (``HOTLINE_…``) and from ``HOME/hotline.env``; the
+defaults run everything on one machine, on loopback.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from facts.errors import HotlineError
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class SettingsInvalid(HotlineError):
+    """Some settings are wrong."""
+
+    error_id = "settings-invalid"
+
+
+def default_home() -> Path:
+    """``var`` beside the source of a checkout, else the user's data folder.
+
+    The folder does not depend on where a command is typed, so that every command
+    of an installation speaks of the same calls.
+    """
+    checkout = Path(__file__).resolve().parent.parent
+    if (checkout / "pyproject.toml").is_file():
+        return checkout / "var"
+    data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(data) / "hotline"
+
+
+class Settings(BaseSettings):
+    """One installation. Ports are of 127.0.0.1 unless ``bind_host`` says otherwise."""
+
+    model_config = SettingsConfigDict(env_prefix="HOTLINE_", extra="ignore", frozen=True)
+
+    home: Path = Field(default_factory=default_home, description="data, logs, recordings, secrets")
+    bind_host: str = "127.0.0.1"
+
+    pbx_id: str = Field("city", pattern=r"^[a-z][a-z0-9-]{0,30}$", description="systemname of the PBX")
+    asterisk: Path | None = Field(None, description="asterisk program; default: PATH, then HOME/asterisk")
+    sip_port: Port = 5060
+    rtp_first: Port = 10000
+    rtp_last: Port = 10400
+    ami_host: str = "127.0.0.1"
+    ami_port: Port = 5038
+    agi_port: Port = 4573
+    audiosocket_port: Port = 9092
+    web_port: Port = 8012
+
+    outside_sip_port: Port = Field(5070, description="SIP of the simulated outside world")
+    outside_ami_port: Port = 5039
+    outside_rtp_first: Port = 20000
+    outside_rtp_last: Port = 20800
+
+    database_url: str | None = Field(None, description="postgresql://…; default: the embedded server")
+
+    model: Path | None = Field(None, description="Vosk model folder; default: the demo model")
+    second_pass_model: Path | None = Field(None, description="Vosk model for recordings; default: model")
+    live_streams: int | None = Field(None, ge=1, description="streams heard live at once; default: measured")
+
+    hotline_config: Path | None = Field(None, description="folder with the city's YAML; default: built in")
+    flows: Path | None = Field(None, description="folder with flow files; default: built in")
+
+    t_short_s: float = Field(5.0, ge=0, description="abandoned sooner than this is flagged short")
+    target_percent: float = Field(98.0, gt=0, le=100)
+
+    @property
+    def run(self) -> Path:
+        """Sockets and process ids. Short enough for a UNIX socket's 107 bytes."""
+        return self.home / "run"
+
+    @property
+    def logs(self) -> Path:
+        return self.home / "log"
+
+    @property
+    def pbx_root(self) -> Path:
+        """Configuration, spool and logs of the local PBX."""
+        return self.home / "pbx"
+
+    @property
+    def recordings(self) -> Path:
+        """Where MixMonitor writes."""
+        return self.pbx_root / "spool" / "monitor"
+
+    @property
+    def sounds(self) -> Path:
+        """Rendered prompts."""
+        return self.pbx_root / "sounds"
+
+    @property
+    def flow_folder(self) -> Path:
+        """Flow files, read anew when they change."""
+        return self.flows or Path(__file__).parent / "defaults" / "flows"
+
+    @property
+    def live_socket(self) -> Path:
+        """Live words: the speech role writes, the web reads."""
+        return self.run / "live.sock"
+
+    @property
+    def tap_socket(self) -> Path:
+        """Tap requests: telephony asks, the speech role answers by listening."""
+        return self.run / "taps.sock"
+
+    @property
+    def spool(self) -> Path:
+        """AMI events kept while the database is away."""
+        return self.home / "spool"
+
+    def make_folders(self) -> None:
+        """Create the installation's folders; secrets and sockets are for the owner alone."""
+        for folder in (self.home, self.run, self.logs, self.spool):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.home.chmod(0o700)
+        self.run.chmod(0o700)
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the settings; every problem is listed at once with the variable that mends it.
+
+    Raises:
+        SettingsInvalid: with one line a problem.
+    """
+    home = Path(str(overrides.get("home") or os.environ.get("HOTLINE_HOME") or default_home()))
+    try:
+        return Settings(_env_file=home / "hotline.env", **overrides)  # type: ignore[call-arg,arg-type]
+    except ValidationError as problems:
+        lines = [
+            f"HOTLINE_{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}"
+            for problem in problems.errors()
+        ]
+        raise SettingsInvalid(
+            "; ".join(lines), fix=f"correct them in the environment or in {home}/hotline.env"
+        ) from None
