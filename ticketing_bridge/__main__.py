@@ -1,0 +1,5 @@
+"""``python -m ticketing_bridge`` is ``hotline``."""
+
+from ticketing_bridge.cli import main
+
+main()
