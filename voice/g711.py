@@ -49,7 +49,7 @@ def _ulaw_bytes() -> NDArray[np.uint8]:
     """The byte of every sample from -32768 to 32767: 14 bits with a bias of 33, eight segments, inverted."""
     value = np.arange(-32768, 32768) >> 2
     mask = np.where(value < 0, 0x7F, 0xFF)
-    size = np.minimum(np.abs(value), 8159) + 0x21
+    size = np.minimum(np.abs(value) + 0x21, 0x1FFF)
     segment = np.searchsorted((0x3F, 0x7F, 0xFF, 0x1FF, 0x3FF, 0x7FF, 0xFFF), size)
     mantissa = (size >> (segment + 1)) & 0x0F
     return np.asarray((segment << 4 | mantissa) ^ mask, dtype=np.uint8)

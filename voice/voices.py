@@ -15,8 +15,8 @@ class Voice:
     """How espeak-ng shall sound.
 
     ``variant`` is the name of a voice variant of espeak-ng ("" is its plain voice); ``rate_wpm`` is the speed
-    in espeak's words per minute (80 to 450; 170 is calm Mandarin); ``pitch`` and ``pitch_range`` run from 0 to
-    99.
+    in espeak's words per minute (80 to 450; 170 is calm);
+    ``pitch`` and ``pitch_range`` run from 0 to 99.
     """
 
     variant: str = ""
@@ -51,4 +51,4 @@ VOICES: Mapping[str, Voice] = MappingProxyType(
         "citizen_m4": Voice("Lee", rate_wpm=180, pitch=50, pitch_range=50),
     }
 )
-"""The named voices; a name begins with the role: ``prompt``, ``agent_`` or ``citizen_`` (f or m, a number)."""
+"""The named voices; a name begins with the role: ``prompt``, ``agent_`` or ``citizen_``."""
