@@ -1,0 +1,1 @@
+"""The manager interface (AMI) of one PBX: link, codec and typed events."""

@@ -1,0 +1,344 @@
+"""What a PBX says, as typed facts: one frozen class a kind, one union ``PbxEvent``.
+
+Times (``at``) are the PBX's own clock, aware, UTC. Texts that a message does not have
+are ``""`` where Asterisk always sends them and ``None`` where their lack means something.
+Built once from a message (``telephony.ami.events``); nothing deeper sees headers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class StageName(StrEnum):
+    """The stages our dialplan reports by UserEvent on the caller's channel."""
+
+    ARRIVED = "HotlineArrived"
+    NOTICE = "HotlineNotice"
+    RECORDING = "HotlineRecording"
+    FLOW = "HotlineFlow"
+    STEP = "HotlineStep"
+    QUEUE = "HotlineQueue"
+    ENDED = "HotlineEnded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventBase:
+    """Every event: when (PBX clock), which PBX, and the channel it is about (``""``: about none)."""
+
+    at: datetime
+    pbx_id: str
+    uniqueid: str = ""
+    linkedid: str = ""
+    channel: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelNew(EventBase):
+    """Newchannel. ``caller_number`` is None when the number is withheld or unknown."""
+
+    caller_number: str | None = None
+    context: str = ""
+    exten: str = ""
+    #: Asterisk's channel state: 0 down, 4 ring (inbound), 5 ringing, 6 up
+    state: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelUp(EventBase):
+    """Newstate to up. Not "answered": the IVR itself answers the trunk channel."""
+
+    state: int = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelRenamed(EventBase):
+    """Rename: ``channel`` is the old name."""
+
+    new_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HangupRequested(EventBase):
+    """Somebody asked to end this channel: the far side itself (``by_peer``), or the PBX (soft)."""
+
+    by_peer: bool
+    cause: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelHangup(EventBase):
+    """Hangup: the channel is gone. ``cause`` is Q.850."""
+
+    cause: int | None = None
+    cause_text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeEntered(EventBase):
+    """A channel entered a bridge. ``technology`` such as simple_bridge; holding_bridge does not mix."""
+
+    bridge_id: str
+    technology: str
+    bridge_type: str = ""
+    channels: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeLeft(EventBase):
+    """A channel left a bridge."""
+
+    bridge_id: str
+    technology: str
+    bridge_type: str = ""
+    channels: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueJoined(EventBase):
+    """A caller entered a queue at ``position`` (1 is next)."""
+
+    queue: str
+    position: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueLeft(EventBase):
+    """A caller left a queue, for whatever reason (also when an agent answers)."""
+
+    queue: str
+    position: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueAbandoned(EventBase):
+    """QueueCallerAbandon: also raised on timeout, leave-empty and withdraw, so it proves nothing alone."""
+
+    queue: str
+    position: int
+    original_position: int
+    hold_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentCalled(EventBase):
+    """An agent's telephone begins to ring for the caller's ``channel``."""
+
+    queue: str
+    interface: str
+    member: str
+    agent_channel: str
+    agent_uniqueid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentConnected(EventBase):
+    """An agent took the caller. Asterisk counts these two in whole seconds."""
+
+    queue: str
+    interface: str
+    member: str
+    agent_channel: str
+    agent_uniqueid: str
+    hold_s: int
+    ring_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentCompleted(EventBase):
+    """The talk is over; ``reason`` is caller, agent or transfer."""
+
+    queue: str
+    interface: str
+    member: str
+    agent_channel: str
+    agent_uniqueid: str
+    hold_s: int
+    talk_s: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentRingNoAnswer(EventBase):
+    """An agent rang in vain. Here Asterisk's RingTime is milliseconds."""
+
+    queue: str
+    interface: str
+    member: str
+    agent_channel: str
+    agent_uniqueid: str
+    ring_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentDump(EventBase):
+    """The caller hung up while the queue was announcing to the agent."""
+
+    queue: str
+    interface: str
+    member: str
+    agent_channel: str
+    agent_uniqueid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberStatus(EventBase):
+    """A queue member's state: ``status`` is Asterisk's device state (1 free, 2 in use, 5 gone, 6 ringing)."""
+
+    queue: str
+    interface: str
+    member: str
+    status: int
+    paused: bool
+    in_call: bool
+    calls_taken: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberPause(EventBase):
+    """A queue member went on or came back from pause."""
+
+    queue: str
+    interface: str
+    member: str
+    status: int
+    paused: bool
+    in_call: bool
+    calls_taken: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage(EventBase):
+    """A stage of the citizen's journey, reported by our dialplan. A field is None when not sent.
+
+    ``stage`` and everything after it belong to HotlineEnded.
+    """
+
+    name: StageName
+    caller_number: str | None = None
+    line: str | None = None
+    did: str | None = None
+    #: notice: played, failed; flow: entered, left, failed
+    status: str | None = None
+    #: base name of the recording's files
+    file: str | None = None
+    #: AGISTATUS: SUCCESS, FAILURE, NOTFOUND, HANGUP
+    agi: str | None = None
+    node: str | None = None
+    key: str | None = None
+    #: milliseconds from the flow's start
+    ms: int | None = None
+    queue: str | None = None
+    #: where it ended: notice, flow, queue, done
+    stage: str | None = None
+    #: QUEUESTATUS as Asterisk says it, ``""`` when Queue() did not end by itself
+    queue_status: str | None = None
+    abandoned: bool | None = None
+    #: Q.850
+    cause: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkUp(EventBase):
+    """We hear this PBX again; what happened before is only known from the snapshot that follows."""
+
+    asterisk: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkLost(EventBase):
+    """From here on events are missing. ``at`` is the last moment at which the PBX was heard."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotBegin(EventBase):
+    """What follows, to ``SnapshotEnd`` of the same number, is what the PBX has now.
+
+    Ordinary events may come in between: they are as true as ever.
+    """
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotChannel(EventBase):
+    """One channel that is up. ``duration_s`` is whole seconds since it was made."""
+
+    caller_number: str | None = None
+    connected_number: str | None = None
+    context: str = ""
+    exten: str = ""
+    state: int = 0
+    application: str = ""
+    application_data: str = ""
+    #: ``""`` when it is in no bridge
+    bridge_id: str = ""
+    duration_s: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotQueueEntry(EventBase):
+    """One caller who waits; ``wait_s`` is whole seconds."""
+
+    queue: str
+    position: int
+    wait_s: int
+    caller_number: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotQueueMember(EventBase):
+    """One member of one queue."""
+
+    queue: str
+    interface: str
+    member: str
+    status: int
+    paused: bool
+    in_call: bool
+    calls_taken: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotEnd(EventBase):
+    """The snapshot is over. Only a complete one may be used to sweep calls that are not in it."""
+
+    number: int
+    complete: bool
+    channels: int = 0
+
+
+PbxEvent = (
+    ChannelNew
+    | ChannelUp
+    | ChannelRenamed
+    | HangupRequested
+    | ChannelHangup
+    | BridgeEntered
+    | BridgeLeft
+    | QueueJoined
+    | QueueLeft
+    | QueueAbandoned
+    | AgentCalled
+    | AgentConnected
+    | AgentCompleted
+    | AgentRingNoAnswer
+    | AgentDump
+    | MemberStatus
+    | MemberPause
+    | Stage
+    | LinkUp
+    | LinkLost
+    | SnapshotBegin
+    | SnapshotChannel
+    | SnapshotQueueEntry
+    | SnapshotQueueMember
+    | SnapshotEnd
+)
