@@ -107,6 +107,11 @@ class RoleStatus:
     last_exit: int | None = None
 
 
+def role_command(name: str) -> list[str]:
+    """``hotline run NAME`` with this interpreter."""
+    return [sys.executable, "-m", "ticketing_bridge", "run", name]
+
+
 @dataclass(slots=True)
 class Supervisor:
     """Keeps the roles of one installation running. An async context manager."""
@@ -116,6 +121,7 @@ class Supervisor:
     environment: Mapping[str, str]
     roles: tuple[RoleSpec, ...] = ROLES
     on_change: Callable[[str, RoleStatus], None] | None = None
+    command: Callable[[str], list[str]] = role_command
     status: dict[str, RoleStatus] = field(default_factory=dict)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -174,7 +180,7 @@ class Supervisor:
         os.set_blocking(writer, False)
         with _log_file(self.logs / f"{role.name}.log") as out:
             process = subprocess.Popen(
-                [sys.executable, "-m", "ticketing_bridge", "run", role.name],
+                self.command(role.name),
                 env={**self.environment, BEAT_FD: str(writer)},
                 pass_fds=(writer,),
                 stdin=subprocess.DEVNULL,
