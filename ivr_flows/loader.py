@@ -1,0 +1,168 @@
+"""Reads flow files: a changed file counts from the next call on.
+
+A broken one is refused in one log line, and the last good version goes on serving.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+import yaml
+from pydantic import ValidationError
+
+from ivr_flows.check import FlowReport, check_flow
+from ivr_flows.problems import FlowInvalid, FlowMissing, Problem
+from ivr_flows.schema import Flow
+
+log = structlog.get_logger(__name__)
+
+_FIXES = {
+    "extra_forbidden": "remove it or correct its spelling",
+    "missing": "add it",
+    "node_kind": "write the node's kind once",
+}
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Safe YAML in which a key that is there twice is an error, not a silent loss."""
+
+
+def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen: set[Hashable] = set()
+    for key_node, _ in node.value:
+        key = str(loader.construct_object(key_node, deep=True))
+        if key in seen:
+            raise yaml.MarkedYAMLError(problem=f"{key} is there twice", problem_mark=key_node.start_mark)
+        seen.add(key)
+    loader.flatten_mapping(node)
+    return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
+
+
+_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def parse_flow(text: str, file: str) -> Flow:
+    """Read a flow from YAML.
+
+    Raises:
+        FlowInvalid: with every place that does not fit the schema.
+    """
+    try:
+        content = yaml.load(text, Loader=_StrictLoader)
+    except yaml.YAMLError as problem:
+        raise FlowInvalid([Problem(file, "", _yaml_words(problem), "correct the YAML")]) from None
+    if not isinstance(content, dict):
+        raise FlowInvalid([Problem(file, "", "not a flow", "write flow, start and nodes")])
+    try:
+        flow = Flow.model_validate(content)
+    except ValidationError as found:
+        raise FlowInvalid([_problem(file, dict(it)) for it in found.errors()]) from None
+    if flow.flow != Path(file).stem:
+        raise FlowInvalid([Problem(file, "", f"the flow calls itself {flow.flow}", "name it like its file")])
+    return flow
+
+
+def _yaml_words(problem: yaml.YAMLError) -> str:
+    mark = getattr(problem, "problem_mark", None)
+    where = f"line {mark.line + 1}: " if mark else ""
+    return where + (getattr(problem, "problem", None) or " ".join(str(problem).split()))
+
+
+def _problem(file: str, error: dict[str, Any]) -> Problem:
+    loc = [str(part) for part in error["loc"]]
+    node = loc[1] if loc[:1] == ["nodes"] and len(loc) > 1 else ""
+    # a node's location is ('nodes', name, kind, field, …); the kind says nothing to its author
+    field = ".".join(loc[3:] if node else loc)
+    what = "unknown key" if error["type"] == "extra_forbidden" else str(error["msg"])
+    return Problem(file, node, f"{field}: {what}" if field else what, _FIXES.get(error["type"], "correct it"))
+
+
+def load_flow(path: Path) -> Flow:
+    """Read one flow file without checking where its paths lead.
+
+    Raises:
+        FlowMissing: there is no such file.
+        FlowInvalid: it does not fit the schema.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise FlowMissing(
+            f"there is no flow file {path}", fix="name an existing flow on the line or write the file"
+        ) from None
+    except UnicodeDecodeError:
+        raise FlowInvalid([Problem(path.name, "", "not UTF-8", "save it as UTF-8")]) from None
+    return parse_flow(text, path.name)
+
+
+@dataclass(slots=True)
+class _Kept:
+    seen: tuple[int, int, int]
+    flow: Flow | None
+
+
+class FlowStore:
+    """The flows of a folder. ``get`` is asked once a call; it reads the file only when it changed."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        queues: Collection[str] | None = None,
+        check: Callable[..., FlowReport] = check_flow,
+    ) -> None:
+        self.folder = folder
+        self._queues = queues
+        self._check = check
+        self._kept: dict[str, _Kept] = {}
+
+    def get(self, flow_id: str) -> Flow:
+        """The newest good version of a flow.
+
+        A changed file that is broken or gone is reported once in the log, and the
+        last good version goes on serving.
+
+        Raises:
+            FlowMissing, FlowInvalid: only when there never was a good version.
+        """
+        path = self.folder / f"{flow_id}.yaml"
+        kept = self._kept.get(flow_id)
+        seen = _look(path)
+        if kept and kept.flow and kept.seen == seen:
+            return kept.flow
+        last_good = kept.flow if kept else None
+        try:
+            flow = self._read(path)
+        except (FlowInvalid, FlowMissing) as problem:
+            if last_good is None:
+                raise
+            self._kept[flow_id] = _Kept(seen, last_good)
+            log.error("flow_refused", flow=flow_id, why=str(problem), serving=last_good.version)
+            return last_good
+        self._kept[flow_id] = _Kept(seen, flow)
+        if last_good and last_good.version != flow.version:
+            log.info("flow_changed", flow=flow_id, version=flow.version)
+        return flow
+
+    def names(self) -> list[str]:
+        """Ids of all flow files in the folder."""
+        return sorted(path.stem for path in self.folder.glob("*.yaml"))
+
+    def _read(self, path: Path) -> Flow:
+        flow = load_flow(path)
+        report = self._check(flow, file=path.name, queues=self._queues)
+        if not report.ok:
+            raise FlowInvalid(report.problems)
+        return flow
+
+
+def _look(path: Path) -> tuple[int, int, int]:
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return (0, 0, 0)
+    return (stat.st_mtime_ns, stat.st_size, stat.st_ino)

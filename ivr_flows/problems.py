@@ -1,0 +1,39 @@
+"""What is wrong with a flow file: file, node, and what mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from facts.errors import HotlineError
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One fault of a flow file. ``node`` is empty when the file as a whole is meant."""
+
+    file: str
+    node: str
+    what: str
+    fix: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.node}" if self.node else self.file
+        return f"{place}: {self.what} — {self.fix}"
+
+
+class FlowInvalid(HotlineError):
+    """A flow file is wrong."""
+
+    error_id = "flow-invalid"
+    exit_code = 1
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(map(str, self.problems)))
+
+
+class FlowMissing(HotlineError):
+    """There is no such flow file."""
+
+    error_id = "flow-missing"
