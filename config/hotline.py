@@ -42,6 +42,7 @@ class Queue(Fact):
     max_callers: int = Field(0, ge=0, description="0: no limit")
     max_wait_s: int = Field(0, ge=0)
     join_empty: bool = Field(True, description="a caller may join when nobody is logged in")
+    leave_empty: bool = Field(False, description="waiting callers leave when nobody is logged in any more")
 
 
 class Line(Fact):
@@ -73,6 +74,7 @@ class Hotline(Fact):
     name: str
     notice: str = Field(description="recording and transcription notice, played before recording starts")
     waiting: str = Field(description="said now and then to waiting callers, within the hold music")
+    sorry: str = Field("", description="said when the queue gave up (full, empty, waited too long)")
     trunk_hosts: tuple[str, ...] = ("127.0.0.1",)
     queues: tuple[Queue, ...] = Field(min_length=1)
     lines: tuple[Line, ...] = Field(min_length=1)
