@@ -1,0 +1,215 @@
+"""Vosk for one leg, inside a recogniser process: gate, resampling, segments, times. Nothing else calls Vosk.
+
+The fences around Vosk 0.3.45, each a crash or a hang without it: only rates that a model can have, only
+whole samples, only ``bytes``, no empty grammar, one owner for every recogniser.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soxr
+
+from asr.gate import Passage, Samples, SilenceGate
+from facts.errors import HotlineError
+from facts.transcript import Word
+
+RATES_HZ = range(8000, 48001)
+#: Vosk looks for a segment's end only once a call: small pieces let turns split where people pause
+PIECE_S = 0.1
+#: how often the open segment's text is looked at; the model itself goes on every 0.24 s
+PARTIAL_EVERY_S = 0.12
+#: a recogniser's search graph grows with what it hears; it is made anew in a pause after this much speech
+RENEW_AFTER_S = 120.0
+#: what Vosk calls sounds that are no words
+NOT_WORDS = frozenset({"[unk]", "<unk>", "<UNK>", "[noise]", "<eps>", "[laughter]", "[spk]", "[SPK]", ""})
+
+
+class AudioRefused(HotlineError):
+    """The recogniser was given something that Vosk would not survive."""
+
+    error_id = "audio-refused"
+
+
+@dataclass(frozen=True, slots=True)
+class PartialText:
+    """The open segment as far as it is understood; times count from the stream's start."""
+
+    text: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A finished segment: at least one word, times from the stream's start."""
+
+    words: tuple[Word, ...]
+
+    @property
+    def start_s(self) -> float:
+        return self.words[0].start_s
+
+    @property
+    def end_s(self) -> float:
+        return self.words[-1].end_s
+
+
+class SpeechModel:
+    """A loaded model. Loading may end the process: only in a process that may be lost."""
+
+    def __init__(self, path: Path, rate_hz: int) -> None:
+        import vosk  # noqa: PLC0415 — only a recogniser process pays for it
+
+        vosk.SetLogLevel(-1)
+        self.rate_hz = rate_hz
+        self._vosk = vosk
+        self._model = vosk.Model(model_path=str(path))
+
+    def recogniser(self, grammar: Sequence[str] | None = None) -> Any:
+        """A fresh recogniser at the model's own rate."""
+        if grammar is not None and not any(phrase.strip() for phrase in grammar):
+            raise AudioRefused("an empty grammar would end the recogniser process", fix="name a phrase")
+        phrases = () if grammar is None else (json.dumps(list(grammar), ensure_ascii=False),)
+        recogniser = self._vosk.KaldiRecognizer(self._model, self.rate_hz, *phrases)
+        recogniser.SetWords(True)
+        return recogniser
+
+
+class LegRecogniser:
+    """One leg's words. Give it samples in order; it gives partial texts and segments in order."""
+
+    def __init__(
+        self,
+        model: SpeechModel,
+        rate_hz: int,
+        *,
+        start: int = 0,
+        partials: bool = True,
+        grammar: Sequence[str] | None = None,
+    ) -> None:
+        if rate_hz not in RATES_HZ:
+            raise AudioRefused(f"{rate_hz} Hz is no sample rate of speech")
+        self._model = model
+        self._rate_hz = rate_hz
+        self._grammar = grammar
+        self._partials = partials
+        self._gate = SilenceGate(rate_hz, start=start)
+        self._recogniser = model.recogniser(grammar)
+        self._resampler: Any = None
+        #: seconds that this recogniser was given, and the stream's time minus those
+        self._given_s = 0.0
+        self._ahead_s = 0.0
+        self._in_passage = False
+        self._segment_start_s = start / rate_hz
+        self._since_partial_s = 0.0
+        self._shown = ""
+        #: nothing before this sample is still open
+        self.settled = start
+
+    @property
+    def taken(self) -> int:
+        """Position behind the last sample taken."""
+        return self._gate.taken
+
+    def accept(self, pcm: bytes, position: int | None = None) -> Iterator[PartialText | Segment]:
+        """Hear samples; a ``position`` that does not continue the stream is a hole: the open segment ends."""
+        if len(pcm) % 2:
+            raise AudioRefused(f"{len(pcm)} bytes are no whole 16-bit samples")
+        if position is not None and position != self._gate.taken:
+            yield from self.flush()
+            self._gate.jump(position)
+            self.settled = position
+        samples = np.frombuffer(pcm, dtype="<i2")
+        for passage in self._gate.push(samples):
+            yield from self._hear(passage)
+        if not self._gate.is_open:
+            self.settled = self._gate.taken
+
+    def flush(self) -> Iterator[PartialText | Segment]:
+        """End the open segment now."""
+        for passage in self._gate.finish():
+            yield from self._hear(passage)
+        self.settled = self._gate.taken
+
+    def _hear(self, passage: Passage) -> Iterator[PartialText | Segment]:
+        if not self._in_passage:
+            self._begin_passage(passage.position / self._rate_hz)
+        piece = int(self._rate_hz * PIECE_S)
+        for first in range(0, len(passage.samples), piece):
+            part = passage.samples[first : first + piece]
+            yield from self._decode(self._at_model_rate(part))
+            if self._since_partial_s >= PARTIAL_EVERY_S:
+                yield from self._partial()
+        if passage.closes:
+            yield from self._end_passage()
+
+    def _begin_passage(self, start_s: float) -> None:
+        self._in_passage = True
+        if self._given_s > RENEW_AFTER_S:
+            self._recogniser = self._model.recogniser(self._grammar)
+            self._given_s = 0.0
+        self._ahead_s = start_s - self._given_s
+        self._segment_start_s = start_s
+        self._since_partial_s = 0.0
+        if self._rate_hz != self._model.rate_hz:
+            self._resampler = soxr.ResampleStream(
+                self._rate_hz, self._model.rate_hz, 1, dtype="int16", quality="HQ"
+            )
+
+    def _end_passage(self) -> Iterator[PartialText | Segment]:
+        if self._resampler is not None:
+            tail = self._resampler.resample_chunk(np.zeros(0, dtype=np.int16), last=True)
+            yield from self._decode(tail)
+            self._resampler = None
+        yield from self._segment(self._recogniser.FinalResult())
+        self._in_passage = False
+
+    def _at_model_rate(self, samples: Samples) -> Samples:
+        if self._resampler is None:
+            return samples
+        resampled: Samples = self._resampler.resample_chunk(samples)
+        return resampled
+
+    def _decode(self, samples: Samples) -> Iterator[PartialText | Segment]:
+        if not len(samples):
+            return
+        given_s = len(samples) / self._model.rate_hz
+        self._given_s += given_s
+        self._since_partial_s += given_s
+        if self._recogniser.AcceptWaveform(samples.astype("<i2").tobytes()):
+            yield from self._segment(self._recogniser.Result())
+            self._segment_start_s = self._given_s + self._ahead_s
+            self.settled = round(self._segment_start_s * self._rate_hz)
+
+    def _partial(self) -> Iterator[PartialText]:
+        self._since_partial_s = 0.0
+        if not self._partials:
+            return
+        text = json.loads(self._recogniser.PartialResult()).get("partial", "")
+        if text != self._shown:
+            self._shown = text
+            yield PartialText(text, self._segment_start_s, self._given_s + self._ahead_s)
+
+    def _segment(self, result: str) -> Iterator[PartialText | Segment]:
+        words = tuple(
+            Word(
+                text=entry["word"],
+                start_s=round(entry["start"] + self._ahead_s, 3),
+                end_s=round(entry["end"] + self._ahead_s, 3),
+                confidence=round(min(1.0, max(0.0, entry.get("conf", 1.0))), 3),
+            )
+            for entry in json.loads(result).get("result", ())
+            if entry["word"] not in NOT_WORDS
+        )
+        if words:
+            yield Segment(words)
+        elif self._shown:  # what was shown turned out to be nothing
+            yield PartialText("", self._segment_start_s, self._given_s + self._ahead_s)
+        self._shown = ""
+        self._since_partial_s = 0.0

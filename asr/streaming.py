@@ -1,0 +1,382 @@
+"""Live recognition of many legs at once: audio in as it comes, partial and final texts out by a callback.
+
+``feed`` never blocks and never waits for a recogniser. Live text is the quick first hearing; whatever it
+misses (a gap, a deferred leg) is heard again in the recording after the call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import structlog
+
+from asr.engine import FROZEN_AFTER_S, Engine, EngineEvents, RecogniserProcess
+from asr.models import default_live_streams
+from asr.timeline import Timeline
+from asr.transcript import display_text
+from asr.wire import POSITION, PROGRESS, Kind, Message
+from facts.audio import TELEPHONE
+from facts.transcript import Gap, Leg, LiveText, Word
+
+log = structlog.get_logger(__name__)
+
+RATE_HZ = TELEPHONE.rate_hz
+#: audio is sent on in pieces of this length
+PIECE_SAMPLES = int(0.06 * RATE_HZ)
+#: a process that is this far behind gets no more until it catches up
+AHEAD_SAMPLES = 3 * RATE_HZ
+#: audio is kept for this long while no process can take it; then the oldest is lost, as a gap
+KEPT_SAMPLES = 10 * RATE_HZ
+#: a leg that sends nothing for this long has its open segment ended
+IDLE_S = 0.8
+#: shorter holes are not worth a mark
+SHORTEST_GAP_S = 0.1
+
+OnText = Callable[[LiveText], Awaitable[None]]
+OnGap = Callable[[str, Gap], Awaitable[None]]
+
+
+class StreamState(StrEnum):
+    """What becomes of a stream's audio."""
+
+    #: it is heard live
+    LISTENING = "listening"
+    #: no process can take it just now; it is kept for some seconds
+    WAITING = "waiting"
+    #: beyond the limit of live streams: its words come from the recording after the call
+    DEFERRED = "deferred"
+    CLOSED = "closed"
+
+
+class LiveStream:
+    """One leg of one call. Made by ``LiveEngine.open``; every method belongs to the event loop's thread."""
+
+    def __init__(
+        self, engine: LiveEngine, number: int, *, call: str, leg: Leg, stream: str, offset_s: float
+    ) -> None:
+        self.call = call
+        self.leg = leg
+        self.stream = stream
+        self.offset_s = offset_s
+        self.state = StreamState.WAITING
+        self.gaps: list[Gap] = []
+        self.process: RecogniserProcess | None = None
+        self.number = number
+        self.timeline = Timeline(RATE_HZ)
+        self.segment = 0
+        self.closed = asyncio.Event()
+        self._engine = engine
+        self._pieces: deque[tuple[int, bytes]] = deque()
+        self._tail = b""
+        self._received = 0
+        self._sent = 0
+        self._taken = 0
+        self._settled = 0
+        self._lost_from: int | None = None
+        self._fed_at_s = 0.0
+        self._flushed = True
+        #: the newest text on its way to the callback, and whether an unfinished partial is on show
+        self.newest: LiveText | None = None
+        self._showing = False
+
+    # -- audio in
+
+    def feed(self, pcm: bytes, arrived_s: float) -> None:
+        """Take one frame: 8 kHz, signed 16-bit little-endian, mono; ``arrived_s`` is monotonic seconds."""
+        if self.state in (StreamState.DEFERRED, StreamState.CLOSED) or not pcm:
+            return
+        self._fed_at_s = time.monotonic()
+        self._flushed = False
+        self._keep(self.timeline.place(pcm[: len(pcm) // 2 * 2], arrived_s))
+        self.pump()
+
+    def idle(self, now_s: float) -> None:
+        """Called now and then: a leg that fell silent without a word has its open segment ended."""
+        if self._flushed or now_s - self._fed_at_s < IDLE_S or self.process is None:
+            return
+        self._flushed = True
+        self._keep(self.timeline.finish(), all_of_it=True)
+        self.pump()
+        self.process.send(Message(Kind.FLUSH, self.number))
+
+    def _keep(self, data: bytes, *, all_of_it: bool = False) -> None:
+        self._tail += data
+        whole = len(self._tail) if all_of_it else len(self._tail) // (2 * PIECE_SAMPLES) * 2 * PIECE_SAMPLES
+        for first in range(0, whole, 2 * PIECE_SAMPLES):
+            piece = self._tail[first : min(first + 2 * PIECE_SAMPLES, whole)]
+            self._pieces.append((self._received, piece))
+            self._received += len(piece) // 2
+        self._tail = self._tail[whole:]
+        while self._received - self._pieces[0][0] > KEPT_SAMPLES if self._pieces else False:
+            position, _ = self._pieces.popleft()
+            self._lost_from = position if self._lost_from is None else self._lost_from
+
+    def pump(self) -> None:
+        """Send what the process can take."""
+        while self._pieces and self.process is not None and self._sent - self._taken < AHEAD_SAMPLES:
+            position, piece = self._pieces[0]
+            if not self.process.send(Message(Kind.AUDIO, self.number, POSITION.pack(position) + piece)):
+                return
+            self._pieces.popleft()
+            if self._lost_from is not None:
+                self._mark_gap(self._lost_from, position, "recognition could not keep up")
+                self._lost_from = None
+            self._sent = position + len(piece) // 2
+
+    # -- processes come and go
+
+    def attach(self, process: RecogniserProcess) -> None:
+        """Go on in this process, from the oldest audio that is kept."""
+        start = self._pieces[0][0] if self._pieces else self._received
+        if not process.send(Message.of(Kind.OPEN, self.number, {"rate_hz": RATE_HZ, "start": start})):
+            return
+        self._sent = self._taken = self._settled = start
+        self.process = process
+        process.streams += 1
+        self.state = StreamState.LISTENING
+        self.pump()
+
+    def detach(self, reason: str) -> None:
+        """The process is gone: what it had not settled is a gap."""
+        if self.process is None:
+            return
+        self.process = None
+        if self._sent > self._settled:
+            self._mark_gap(self._settled, self._sent, reason)
+        if self._showing:
+            self._tell(LiveText(self.call, self.leg, self.segment, False, "", *self._span()))
+        self.state = StreamState.WAITING
+
+    def _span(self) -> tuple[float, float]:
+        return self.offset_s + self._settled / RATE_HZ, self.offset_s + self._sent / RATE_HZ
+
+    def _mark_gap(self, start: int, end: int, reason: str) -> None:
+        if end - start < SHORTEST_GAP_S * RATE_HZ:
+            return
+        start_s, end_s = (round(self.offset_s + sample / RATE_HZ, 3) for sample in (start, end))
+        gap = Gap(self.leg, start_s, end_s, reason)
+        self.gaps.append(gap)
+        self._engine.tell_gap(self.call, gap)
+
+    # -- text out
+
+    def on_message(self, message: Message) -> None:
+        """What the process says about this stream."""
+        if message.kind is Kind.PROGRESS:
+            self._taken, self._settled = PROGRESS.unpack(message.payload)
+            self.pump()
+        elif message.kind is Kind.PARTIAL:
+            self._on_partial(message.json())
+        elif message.kind is Kind.FINAL:
+            self._on_final(message.json()["words"])
+        elif message.kind is Kind.CLOSED:
+            self.closed.set()
+
+    def _on_partial(self, shown: dict[str, Any]) -> None:
+        start_s, end_s = (round(self.offset_s + shown[name], 3) for name in ("start_s", "end_s"))
+        text = display_text(shown["text"].split())
+        self._tell(LiveText(self.call, self.leg, self.segment, False, text, start_s, end_s))
+
+    def _on_final(self, entries: list[tuple[str, float, float, float]]) -> None:
+        words = tuple(
+            Word(text, round(start + self.offset_s, 3), round(end + self.offset_s, 3), confidence)
+            for text, start, end, confidence in entries
+        )
+        text = display_text([word.text for word in words])
+        final = LiveText(
+            self.call, self.leg, self.segment, True, text, words[0].start_s, words[-1].end_s, words
+        )
+        self._tell(final)
+        self.segment += 1
+
+    def _tell(self, text: LiveText) -> None:
+        self.newest = text
+        self._showing = bool(text.text) and not text.final
+        self._engine.tell(self, text)
+
+    # -- the end
+
+    async def close(self, timeout_s: float = 2.0) -> None:
+        """End the stream: the open segment's final text has reached the callback when this returns."""
+        if self.state in (StreamState.DEFERRED, StreamState.CLOSED):
+            self._engine.forget(self)
+            return
+        self._keep(self.timeline.finish(), all_of_it=True)
+        self.pump()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._finish()
+        if not self.closed.is_set() and self.process is not None:
+            self._mark_gap(self._settled, self._sent, "the recogniser did not finish in time")
+        if self._pieces:
+            self._mark_gap(self._pieces[0][0], self._received, "recognition could not keep up")
+        self.state = StreamState.CLOSED
+        self._engine.forget(self)
+        await self._engine.told()
+
+    async def _finish(self) -> None:
+        """Send what is left, then the end; begins again in another process when one dies meanwhile."""
+        while not self.closed.is_set():
+            if self.process is not None and not self._pieces:
+                asked = self.process
+                asked.send(Message(Kind.CLOSE, self.number))
+                while self.process is asked and not self.closed.is_set():
+                    await asyncio.sleep(0.01)
+            elif self.process is None and not self._pieces:
+                return
+            else:
+                await asyncio.sleep(0.02)
+
+
+class LiveEngine(EngineEvents):
+    """Hears legs live. ``on_text`` gets texts in order; partials that are already outdated are left out.
+
+    A partial with an empty text takes back the one shown before it (the segment turned out to hold no words,
+    or its process was lost). A final always has words. ``live_streams`` limits how many legs are heard at
+    once; one opened beyond it is ``DEFERRED``.
+    """
+
+    def __init__(
+        self,
+        model: Path,
+        on_text: OnText,
+        *,
+        on_gap: OnGap | None = None,
+        live_streams: int | None = None,
+        children: int | None = None,
+        nice: int = 5,
+        frozen_after_s: float = FROZEN_AFTER_S,
+    ) -> None:
+        self._engine = Engine(model, self, children=children, nice=nice, frozen_after_s=frozen_after_s)
+        self._on_text = on_text
+        self._on_gap = on_gap
+        self.model = self._engine.facts
+        self.live_streams = live_streams or default_live_streams(self.model)
+        self._streams: dict[int, LiveStream] = {}
+        self._numbers = 0
+        self._outbox: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> LiveEngine:
+        await self._engine.__aenter__()
+        self._tasks = [asyncio.create_task(self._deliver()), asyncio.create_task(self._look_for_idle())]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await asyncio.gather(*(stream.close() for stream in list(self._streams.values())))
+        await self._engine.__aexit__(kind, problem, trace)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def listening(self) -> int:
+        """Streams that take up capacity now."""
+        return len(self._streams)
+
+    @property
+    def process_ids(self) -> list[int]:
+        """The recogniser processes that can take streams."""
+        return [process.pid for process in self._engine.processes if process.ready]
+
+    def open(
+        self, call: str, leg: Leg, stream: str, offset_s: float, *, opened_s: float | None = None
+    ) -> LiveStream:
+        """Begin to hear a leg. Its words' times are ``offset_s`` plus their time in the stream.
+
+        ``offset_s`` counts seconds from the call's arrival. ``opened_s`` is the monotonic moment that it
+        speaks of; None takes the first frame's start.
+        """
+        self._numbers += 1
+        made = LiveStream(self, self._numbers, call=call, leg=leg, stream=stream, offset_s=offset_s)
+        made.timeline.origin_s = opened_s
+        if len(self._streams) >= self.live_streams:
+            made.state = StreamState.DEFERRED
+            log.warning("live_stream_deferred", call=call, leg=leg.value, limit=self.live_streams)
+            return made
+        self._streams[made.number] = made
+        self._attach(made)
+        return made
+
+    def forget(self, stream: LiveStream) -> None:
+        """A stream has ended."""
+        if self._streams.pop(stream.number, None) is not None and stream.process is not None:
+            stream.process.streams -= 1
+            stream.process = None
+
+    def tell(self, stream: LiveStream, text: LiveText) -> None:
+        """Queue a text for the callback."""
+
+        async def deliver() -> None:
+            if text.final or stream.newest is text:
+                await self._on_text(text)
+
+        self._outbox.put_nowait(deliver)
+
+    def tell_gap(self, call: str, gap: Gap) -> None:
+        """Queue a gap for the callback."""
+        log.warning("live_gap", call=call, leg=gap.leg.value, start_s=gap.start_s, end_s=gap.end_s)
+        on_gap = self._on_gap
+        if on_gap is not None:
+            self._outbox.put_nowait(lambda: on_gap(call, gap))
+
+    async def told(self) -> None:
+        """Wait until everything queued so far has reached the callbacks."""
+        reached = asyncio.Event()
+
+        async def mark() -> None:
+            reached.set()
+
+        self._outbox.put_nowait(mark)
+        await reached.wait()
+
+    # -- what the engine tells
+
+    def on_ready(self, process: RecogniserProcess) -> None:
+        """Streams without a process go on in this one."""
+        for stream in self._streams.values():
+            if stream.process is None:
+                self._attach(stream)
+
+    def on_message(self, process: RecogniserProcess, message: Message) -> None:
+        """Pass on to the stream, unless it has moved on."""
+        stream = self._streams.get(message.stream)
+        if stream is not None and stream.process is process:
+            stream.on_message(message)
+
+    def on_lost(self, process: RecogniserProcess, reason: str) -> None:
+        """Its streams lose their open segment and go on elsewhere."""
+        for stream in self._streams.values():
+            if stream.process is process:
+                stream.detach(f"recogniser {reason}")
+                self._attach(stream)
+
+    def _attach(self, stream: LiveStream) -> None:
+        process = self._engine.least_loaded()
+        if process is not None:
+            stream.attach(process)
+
+    async def _deliver(self) -> None:
+        while True:
+            delivery = await self._outbox.get()
+            try:
+                await delivery()
+            except Exception:  # a callback's fault must not silence the other calls
+                log.exception("live_text_not_taken")
+
+    async def _look_for_idle(self) -> None:
+        while True:
+            await asyncio.sleep(0.2)
+            now_s = time.monotonic()
+            for stream in list(self._streams.values()):
+                stream.idle(now_s)
