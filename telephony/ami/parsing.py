@@ -1,0 +1,318 @@
+"""From AMI messages to typed events: one table of builders, no exception ever leaves.
+
+``read_event`` tells a message that does not matter (None) from one that is broken
+(``MalformedMessage``), so that broken ones can be counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+from telephony.ami.event_types import (
+    AgentCalled,
+    AgentCompleted,
+    AgentConnected,
+    AgentDump,
+    AgentRingNoAnswer,
+    BridgeEntered,
+    BridgeLeft,
+    ChannelHangup,
+    ChannelNew,
+    ChannelRenamed,
+    ChannelUp,
+    HangupRequested,
+    LinkLost,
+    LinkUp,
+    MemberPause,
+    MemberStatus,
+    PbxEvent,
+    QueueAbandoned,
+    QueueJoined,
+    QueueLeft,
+    SnapshotBegin,
+    SnapshotChannel,
+    SnapshotEnd,
+    SnapshotQueueEntry,
+    SnapshotQueueMember,
+    Stage,
+    StageName,
+)
+
+Headers: TypeAlias = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class MalformedMessage:
+    """A message that ought to matter and cannot be read: ``why`` is for the log, without values."""
+
+    event: str
+    why: str
+
+
+def read_event(headers: Headers, pbx_id: str) -> PbxEvent | MalformedMessage | None:
+    """The typed event of a message; None when it does not matter, ``MalformedMessage`` when it is broken."""
+    kind = headers.get("Event", "")
+    build = _BUILDERS.get(kind)
+    if build is None:
+        return None
+    try:
+        return build(headers, _base(headers, pbx_id))
+    except KeyError as missing:
+        return MalformedMessage(kind, f"no header {missing.args[0]}")
+    except (ValueError, OverflowError, OSError) as wrong:
+        return MalformedMessage(kind, f"a value is wrong ({type(wrong).__name__})")
+
+
+def pbx_time(text: str) -> datetime:
+    """AMI's Timestamp (epoch seconds, a point, microseconds) as aware UTC.
+
+    >>> pbx_time("1763683200.5").isoformat()
+    '2025-11-21T00:00:00.500000+00:00'
+    """
+    seconds, _, fraction = text.partition(".")
+    micros = int(fraction[:6].ljust(6, "0")) if fraction else 0
+    return datetime.fromtimestamp(int(seconds), UTC).replace(microsecond=micros)
+
+
+def _base(headers: Headers, pbx_id: str) -> dict[str, Any]:
+    return {
+        "at": pbx_time(headers["Timestamp"]),
+        "pbx_id": pbx_id,
+        "uniqueid": headers.get("Uniqueid", ""),
+        "linkedid": headers.get("Linkedid", ""),
+        "channel": headers.get("Channel", ""),
+    }
+
+
+def _number(headers: Headers, name: str = "CallerIDNum") -> str | None:
+    text = headers.get(name, "")
+    return text if text.removeprefix("+").isdigit() and text.isascii() else None
+
+
+def _maybe_int(text: str | None) -> int | None:
+    return int(text) if text else None
+
+
+def _on_channel(headers: Headers, base: dict[str, Any]) -> dict[str, Any]:
+    """For events that are worth nothing without their channel."""
+    if not headers["Uniqueid"]:
+        raise KeyError("Uniqueid")
+    return base
+
+
+def _channel_new(headers: Headers, base: dict[str, Any]) -> PbxEvent:
+    return ChannelNew(
+        **_on_channel(headers, base),
+        caller_number=_number(headers),
+        context=headers.get("Context", ""),
+        exten=headers.get("Exten", ""),
+        state=int(headers.get("ChannelState", "0")),
+    )
+
+
+def _state(headers: Headers, base: dict[str, Any]) -> PbxEvent | None:
+    return ChannelUp(**_on_channel(headers, base)) if headers["ChannelState"] == "6" else None
+
+
+def _renamed(headers: Headers, base: dict[str, Any]) -> PbxEvent:
+    return ChannelRenamed(**_on_channel(headers, base), new_name=headers["Newname"])
+
+
+def _hangup_asked(headers: Headers, base: dict[str, Any]) -> PbxEvent:
+    return HangupRequested(
+        **_on_channel(headers, base),
+        by_peer=headers["Event"] == "HangupRequest",
+        cause=_maybe_int(headers.get("Cause")),
+    )
+
+
+def _hangup(headers: Headers, base: dict[str, Any]) -> PbxEvent:
+    return ChannelHangup(
+        **_on_channel(headers, base),
+        cause=_maybe_int(headers.get("Cause")),
+        cause_text=headers.get("Cause-txt", ""),
+    )
+
+
+def _bridge(kind: type[BridgeEntered] | type[BridgeLeft]) -> _Builder:
+    def build(headers: Headers, base: dict[str, Any]) -> PbxEvent:
+        return kind(
+            **_on_channel(headers, base),
+            bridge_id=headers["BridgeUniqueid"],
+            technology=headers["BridgeTechnology"],
+            bridge_type=headers.get("BridgeType", ""),
+            channels=int(headers.get("BridgeNumChannels", "0")),
+        )
+
+    return build
+
+
+def _queue(kind: type[QueueJoined] | type[QueueLeft]) -> _Builder:
+    def build(headers: Headers, base: dict[str, Any]) -> PbxEvent:
+        return kind(
+            **_on_channel(headers, base),
+            queue=headers["Queue"],
+            position=int(headers["Position"]),
+            count=int(headers.get("Count", "0")),
+        )
+
+    return build
+
+
+def _abandoned(headers: Headers, base: dict[str, Any]) -> PbxEvent:
+    return QueueAbandoned(
+        **_on_channel(headers, base),
+        queue=headers["Queue"],
+        position=int(headers["Position"]),
+        original_position=int(headers["OriginalPosition"]),
+        hold_s=int(headers["HoldTime"]),
+    )
+
+
+def _with_agent(headers: Headers, base: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **_on_channel(headers, base),
+        "queue": headers["Queue"],
+        "interface": headers["Interface"],
+        "member": headers.get("MemberName", ""),
+        "agent_channel": headers.get("DestChannel", ""),
+        "agent_uniqueid": headers.get("DestUniqueid", ""),
+    }
+
+
+def _agent_connected(headers: Headers, base: dict[str, Any]) -> PbxEvent:
+    return AgentConnected(
+        **_with_agent(headers, base), hold_s=int(headers["HoldTime"]), ring_s=int(headers["RingTime"])
+    )
+
+
+def _agent_completed(headers: Headers, base: dict[str, Any]) -> PbxEvent:
+    return AgentCompleted(
+        **_with_agent(headers, base),
+        hold_s=int(headers["HoldTime"]),
+        talk_s=int(headers["TalkTime"]),
+        reason=headers.get("Reason", ""),
+    )
+
+
+def _member(headers: Headers, base: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **base,
+        "queue": headers["Queue"],
+        # QueueMember (a list's item) names the interface Location, and the member Name
+        "interface": headers.get("Interface") or headers["Location"],
+        "member": headers.get("MemberName") or headers.get("Name", ""),
+        "status": int(headers["Status"]),
+        "paused": headers.get("Paused", "0") == "1",
+        "in_call": headers.get("InCall", "0") == "1",
+        "calls_taken": int(headers.get("CallsTaken", "0")),
+    }
+
+
+def _member_pause(headers: Headers, base: dict[str, Any]) -> PbxEvent:
+    return MemberPause(**_member(headers, base), reason=headers.get("PausedReason", ""))
+
+
+_STAGES = frozenset(StageName)
+
+
+def _stage(headers: Headers, base: dict[str, Any]) -> PbxEvent | None:
+    name = headers["UserEvent"]
+    if name not in _STAGES:
+        return None
+    abandoned = headers.get("Abandoned")
+    return Stage(
+        **_on_channel(headers, base),
+        name=StageName(name),
+        caller_number=_number(headers),
+        line=headers.get("Line"),
+        did=headers.get("Did"),
+        status=headers.get("Status"),
+        file=headers.get("File"),
+        agi=headers.get("Agi"),
+        node=headers.get("Node"),
+        key=headers.get("Key"),
+        ms=_maybe_int(headers.get("Ms")),
+        queue=headers.get("Queue"),
+        stage=headers.get("Stage"),
+        queue_status=headers.get("QueueStatus"),
+        abandoned=None if abandoned is None else abandoned.upper() == "TRUE",
+        cause=_maybe_int(headers.get("Cause")),
+    )
+
+
+def _clock_s(text: str) -> int:
+    hours, minutes, seconds = text.split(":")
+    return int(hours) * 3600 + int(minutes) * 60 + int(seconds)
+
+
+def _snapshot_channel(headers: Headers, base: dict[str, Any]) -> PbxEvent:
+    return SnapshotChannel(
+        **_on_channel(headers, base),
+        caller_number=_number(headers),
+        connected_number=_number(headers, "ConnectedLineNum"),
+        context=headers.get("Context", ""),
+        exten=headers.get("Exten", ""),
+        state=int(headers.get("ChannelState", "0")),
+        application=headers.get("Application", ""),
+        application_data=headers.get("ApplicationData", ""),
+        bridge_id=headers.get("BridgeId", ""),
+        duration_s=_clock_s(headers.get("Duration", "0:0:0")),
+    )
+
+
+def _snapshot_entry(headers: Headers, base: dict[str, Any]) -> PbxEvent:
+    return SnapshotQueueEntry(
+        **_on_channel(headers, base),
+        queue=headers["Queue"],
+        position=int(headers["Position"]),
+        wait_s=int(headers["Wait"]),
+        caller_number=_number(headers),
+    )
+
+
+def _snapshot_end(headers: Headers, base: dict[str, Any]) -> PbxEvent:
+    return SnapshotEnd(
+        **base,
+        number=int(headers["Number"]),
+        complete=headers["Complete"] == "yes",
+        channels=int(headers.get("Channels", "0")),
+    )
+
+
+_Builder: TypeAlias = Callable[[Headers, dict[str, Any]], "PbxEvent | None"]
+
+#: AMI event name → its builder; the last four are written by ``AmiLink`` itself
+_BUILDERS: dict[str, _Builder] = {
+    "Newchannel": _channel_new,
+    "Newstate": _state,
+    "Rename": _renamed,
+    "HangupRequest": _hangup_asked,
+    "SoftHangupRequest": _hangup_asked,
+    "Hangup": _hangup,
+    "BridgeEnter": _bridge(BridgeEntered),
+    "BridgeLeave": _bridge(BridgeLeft),
+    "QueueCallerJoin": _queue(QueueJoined),
+    "QueueCallerLeave": _queue(QueueLeft),
+    "QueueCallerAbandon": _abandoned,
+    "AgentCalled": lambda h, base: AgentCalled(**_with_agent(h, base)),
+    "AgentConnect": _agent_connected,
+    "AgentComplete": _agent_completed,
+    "AgentRingNoAnswer": lambda h, base: AgentRingNoAnswer(
+        **_with_agent(h, base), ring_ms=int(h["RingTime"])
+    ),
+    "AgentDump": lambda h, base: AgentDump(**_with_agent(h, base)),
+    "QueueMemberStatus": lambda h, base: MemberStatus(**_member(h, base)),
+    "QueueMemberPause": _member_pause,
+    "UserEvent": _stage,
+    "CoreShowChannel": _snapshot_channel,
+    "QueueEntry": _snapshot_entry,
+    "QueueMember": lambda h, base: SnapshotQueueMember(**_member(h, base)),
+    "HotlineSnapshotBegin": lambda h, base: SnapshotBegin(**base, number=int(h["Number"])),
+    "HotlineSnapshotEnd": _snapshot_end,
+    "HotlineLinkUp": lambda h, base: LinkUp(**base, asterisk=h.get("Asterisk", "")),
+    "HotlineLinkLost": lambda h, base: LinkLost(**base, reason=h.get("Reason", "")),
+}
