@@ -190,7 +190,7 @@ def _values(
 ) -> dict[str, object]:
     _check_names(hotline)
     loopback = settings.bind_host in ("127.0.0.1", "localhost")
-    anywhere = settings.bind_host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+    anywhere = settings.bind_host in ("0.0.0.0", "::")
     return {
         "paths": PbxPaths.of(settings),
         "modules": modules,
