@@ -93,6 +93,7 @@ def load_and_try(path: Path, rate_hz: int) -> SpeechModel:
     leg = LegRecogniser(model, rate_hz)
     for _ in (*leg.accept(noise), *leg.flush()):
         pass
+    model.hush()
     return model
 
 

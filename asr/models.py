@@ -117,7 +117,7 @@ def check_model(path: Path, *, timeout_s: float = CHECK_TIMEOUT_S) -> ModelFacts
 def broken_model(path: Path, exit_code: int, said: str) -> ModelInvalid:
     """The error for a model over which a process died; ``said`` is what it wrote to stderr."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    errors = [line for line in lines if re.search(r"error|assert|exception|fail", line, re.IGNORECASE)]
+    errors = [line for line in lines if line.startswith(("ERROR", "ASSERTION"))]
     last = (errors or lines or ["it said nothing"])[-1][:300]
     end = f"ended by {signal.Signals(-exit_code).name}" if exit_code < 0 else f"ended with code {exit_code}"
     fix = "unpack the model again, or choose another with HOTLINE_MODEL"

@@ -66,10 +66,14 @@ class SpeechModel:
     def __init__(self, path: Path, rate_hz: int) -> None:
         import vosk  # noqa: PLC0415 — only a recogniser process pays for it
 
-        vosk.SetLogLevel(-1)
+        vosk.SetLogLevel(0)  # what is wrong with a model is only said in this log
         self.rate_hz = rate_hz
         self._vosk = vosk
         self._model = vosk.Model(model_path=str(path))
+
+    def hush(self) -> None:
+        """No log from now on."""
+        self._vosk.SetLogLevel(-1)
 
     def recogniser(self, grammar: Sequence[str] | None = None) -> Any:
         """A fresh recogniser at the model's own rate."""
