@@ -1,0 +1,175 @@
+"""Queries about events and calls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Text, bindparam, cast, func, select, text
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from facts.call import Call, CallState, Outcome
+from facts.identity import CallKey
+from ticketing_bridge.store import tables
+from ticketing_bridge.store.mapping import call_from_row, call_to_row
+from ticketing_bridge.store.records import EventRecord
+
+_ADD_EVENTS = text("""
+INSERT INTO call_event (pbx_id, digest, ordinal, at, received_at, kind, uniqueid, linkedid, call, payload)
+SELECT pbx_id, digest, ordinal, at, received_at, kind, uniqueid, linkedid, call, payload::jsonb
+FROM unnest(CAST(:pbx_id AS text[]), CAST(:digest AS bytea[]), CAST(:ordinal AS int[]),
+            CAST(:at AS timestamptz[]), CAST(:received_at AS timestamptz[]), CAST(:kind AS text[]),
+            CAST(:uniqueid AS text[]), CAST(:linkedid AS text[]), CAST(:call AS text[]),
+            CAST(:payload AS text[])) WITH ORDINALITY
+     AS event (pbx_id, digest, ordinal, at, received_at, kind, uniqueid, linkedid, call, payload, place)
+ORDER BY place
+ON CONFLICT DO NOTHING
+""")
+
+Calls = list[Call]
+
+_EVENT_COLUMNS = [column for column in tables.call_event.columns if column.name != "seq"]
+
+
+class EventRepository:
+    """What the PBX said, append-only."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add_batch(self, events: Sequence[EventRecord]) -> int:
+        """Store events; those that are there already are left alone. Returns how many were new."""
+        if not events:
+            return 0
+        columns: dict[str, list[Any]] = {
+            column.name: [getattr(event, column.name) for event in events] for column in _EVENT_COLUMNS
+        }
+        columns["payload"] = [json.dumps(event.payload, ensure_ascii=False) for event in events]
+        return (await self._connection.execute(_ADD_EVENTS, columns)).rowcount
+
+    async def of_call(self, key: CallKey) -> list[EventRecord]:
+        """A call's events in the order of the PBX's clock."""
+        table = tables.call_event
+        query = select(table).where(table.c.call == str(key)).order_by(table.c.at, table.c.seq)
+        return [_event(row) for row in (await self._connection.execute(query)).mappings()]
+
+    async def stream(self, *, pbx_id: str | None = None, after_seq: int = 0) -> AsyncIterator[EventRecord]:
+        """All events in the order in which they were stored, a few hundred in memory at a time."""
+        table = tables.call_event
+        query = select(table).where(table.c.seq > after_seq).order_by(table.c.seq)
+        if pbx_id is not None:
+            query = query.where(table.c.pbx_id == pbx_id)
+        async with self._connection.stream(query.execution_options(yield_per=500)) as rows:
+            async for row in rows.mappings():
+                yield _event(row)
+
+    async def since(self, moment: datetime, *, pbx_id: str | None = None) -> list[EventRecord]:
+        """Events from a moment of the PBX's clock on, in the order in which they were stored."""
+        table = tables.call_event
+        query = select(table).where(table.c.at >= moment).order_by(table.c.seq)
+        if pbx_id is not None:
+            query = query.where(table.c.pbx_id == pbx_id)
+        return [_event(row) for row in (await self._connection.execute(query)).mappings()]
+
+    async def last_at(self, pbx_id: str) -> datetime | None:
+        """PBX time of the newest event of this PBX."""
+        table = tables.call_event
+        query = select(func.max(table.c.at)).where(table.c.pbx_id == pbx_id)
+        found: datetime | None = (await self._connection.execute(query)).scalar()
+        return found
+
+    async def keys_since(self, pbx_id: str, moment: datetime) -> list[tuple[bytes, int]]:
+        """Digests with their highest ordinal, of events stored since a moment of the PBX's clock."""
+        table = tables.call_event
+        query = (
+            select(table.c.digest, func.max(table.c.ordinal))
+            .where(table.c.pbx_id == pbx_id, table.c.at >= moment)
+            .group_by(table.c.digest)
+        )
+        return [(bytes(digest), ordinal) for digest, ordinal in await self._connection.execute(query)]
+
+
+def _event(row: Mapping[Any, Any]) -> EventRecord:
+    return EventRecord(
+        **{column.name: row[column.name] for column in tables.call_event.columns if column.name != "digest"},
+        digest=bytes(row["digest"]),
+    )
+
+
+class CallRepository:
+    """Calls as the fold last saw them."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def upsert(self, calls: Sequence[Call], fold_version: int = 1) -> None:
+        """Write calls over what is there."""
+        if not calls:
+            return
+        insertion = insert(tables.call)
+        changed = {
+            column.name: insertion.excluded[column.name]
+            for column in tables.call.columns
+            if column.name not in ("key", "updated_at")
+        }
+        statement = insertion.on_conflict_do_update(
+            index_elements=["key"], set_={**changed, "updated_at": func.now()}
+        )
+        await self._connection.execute(statement, [call_to_row(call, fold_version) for call in calls])
+
+    async def get(self, key: CallKey) -> Call | None:
+        """One call, None when the ledger does not know it."""
+        found = (
+            (await self._connection.execute(select(tables.call).where(tables.call.c.key == str(key))))
+            .mappings()
+            .first()
+        )
+        return call_from_row(found) if found else None
+
+    async def list(
+        self,
+        *,
+        from_: datetime | None = None,
+        to: datetime | None = None,
+        line: str | None = None,
+        outcome: Outcome | None = None,
+        state: CallState | None = None,
+        pbx_id: str | None = None,
+        limit: int | None = None,
+    ) -> Calls:
+        """Calls that arrived in ``[from_, to)``, newest first."""
+        column = tables.call.c
+        query = select(tables.call).order_by(column.arrived_at.desc(), column.key)
+        if from_ is not None:
+            query = query.where(column.arrived_at >= from_)
+        if to is not None:
+            query = query.where(column.arrived_at < to)
+        equal = {"line": line, "outcome": outcome, "state": state, "pbx_id": pbx_id}
+        query = query.where(*(column[name] == value for name, value in equal.items() if value is not None))
+        rows = (await self._connection.execute(query.limit(limit))).mappings()
+        return [call_from_row(row) for row in rows]
+
+    async def open_calls(self, pbx_id: str | None = None) -> Calls:
+        """Calls that are not over, oldest first."""
+        column = tables.call.c
+        query = select(tables.call).where(column.outcome.is_(None)).order_by(column.arrived_at)
+        if pbx_id is not None:
+            query = query.where(column.pbx_id == pbx_id)
+        return [call_from_row(row) for row in (await self._connection.execute(query)).mappings()]
+
+    async def remove(self, keys: Sequence[CallKey]) -> None:
+        """Take rows out that no event supports (rebuild only)."""
+        wanted = bindparam("keys", [str(key) for key in keys], type_=ARRAY(Text))
+        await self._connection.execute(
+            tables.call.delete().where(tables.call.c.key == func.any(cast(wanted, ARRAY(Text))))
+        )
+
+    async def changed_at(self) -> datetime | None:
+        """When a row was last written (the database's clock): the ledger's freshness."""
+        found: datetime | None = (
+            await self._connection.execute(select(func.max(tables.call.c.updated_at)))
+        ).scalar()
+        return found

@@ -1,0 +1,108 @@
+"""The database and its unit of work: one transaction, all repositories, ids told to listeners."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from ticketing_bridge.store.call_repositories import CallRepository, EventRepository
+from ticketing_bridge.store.errors import DatabaseAway, libpq_url, sqlalchemy_url
+from ticketing_bridge.store.job_repository import JobRepository
+from ticketing_bridge.store.leadership import Leadership
+from ticketing_bridge.store.notifications import Notifications
+from ticketing_bridge.store.people_repositories import AccountRepository, AuditRepository
+from ticketing_bridge.store.word_repositories import (
+    DraftRepository,
+    LiveRepository,
+    TranscriptRepository,
+)
+
+#: how long a connection may take to be made, in seconds
+CONNECT_TIMEOUT_S = 3
+
+
+class UnitOfWork:
+    """One transaction. What is done here happens together, or not at all."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self.connection = connection
+        self.events = EventRepository(connection)
+        self.calls = CallRepository(connection)
+        self.live = LiveRepository(connection)
+        self.transcripts = TranscriptRepository(connection)
+        self.drafts = DraftRepository(connection)
+        self.users = AccountRepository(connection)
+        self.audit = AuditRepository(connection)
+        self.jobs = JobRepository(connection)
+
+    async def notify(self, channel: str, payload: str = "") -> None:
+        """Tell listeners an id when the transaction commits; equal ones are told once."""
+        statement = text("SELECT pg_notify(:channel, :payload)")
+        await self.connection.execute(statement, {"channel": channel, "payload": payload})
+
+
+class Database:
+    """A PostgreSQL with our schema. Opens connections only when they are needed.
+
+    ``async with Database(url) as database`` closes them at the end.
+    """
+
+    def __init__(self, url: str, *, connections: int = 8) -> None:
+        self.url = libpq_url(url)
+        self._engine = create_async_engine(
+            sqlalchemy_url(url),
+            pool_size=connections,
+            max_overflow=2,
+            pool_timeout=5,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "hotline"},
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Give all connections back."""
+        await self._engine.dispose()
+
+    @asynccontextmanager
+    async def unit_of_work(self) -> AsyncIterator[UnitOfWork]:
+        """One transaction: committed when the block ends well, else rolled back.
+
+        Raises:
+            DatabaseAway: it cannot be reached, or went away before the commit was acknowledged.
+        """
+        try:
+            async with self._engine.begin() as connection:
+                yield UnitOfWork(connection)
+        except (OperationalError, InterfaceError, PoolTimeout) as problem:
+            raise DatabaseAway.because(problem) from problem
+        except DBAPIError as problem:
+            if problem.connection_invalidated:
+                raise DatabaseAway.because(problem) from problem
+            raise
+
+    async def ping(self) -> None:
+        """Does it answer? Raises ``DatabaseAway`` when not."""
+        async with self.unit_of_work() as uow:
+            await uow.connection.execute(text("SELECT 1"))
+
+    def listen(self, *channels: str) -> Notifications:
+        """Ids told by ``uow.notify``: ``async with database.listen("hotline_call") as notifications``."""
+        return Notifications(self.url, channels)
+
+    def leadership(self, name: str) -> Leadership:
+        """The right to be the only one of this name: ``async with database.leadership("telephony:city")``."""
+        return Leadership(self.url, name)

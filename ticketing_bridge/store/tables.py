@@ -1,0 +1,190 @@
+"""The tables, as SQLAlchemy sees them. Migrations make them; ``tests/store`` checks that both agree."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData()
+
+_NOW = text("now()")
+
+
+def _at(name: str, *, nullable: bool = False, now: bool = False) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=nullable, server_default=_NOW if now else None)
+
+
+#: what the PBX said; a trigger refuses UPDATE, DELETE and TRUNCATE
+call_event = Table(
+    "call_event",
+    metadata,
+    Column("seq", BigInteger, Identity(always=True), nullable=False),
+    Column("pbx_id", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    _at("at"),
+    _at("received_at"),
+    Column("kind", Text, nullable=False),
+    Column("uniqueid", Text),
+    Column("linkedid", Text),
+    Column("call", Text),
+    Column("payload", JSONB, nullable=False),
+    PrimaryKeyConstraint("pbx_id", "digest", "ordinal"),
+    Index("call_event_seq", "seq"),
+    Index("call_event_call", "call", "seq"),
+    Index("call_event_at", "pbx_id", "at"),
+)
+
+#: one row a citizen call, folded from its events
+call = Table(
+    "call",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("pbx_id", Text, nullable=False),
+    Column("uniqueid", Text, nullable=False),
+    Column("linkedid", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("caller_number", Text),
+    Column("did", Text, nullable=False),
+    Column("line", Text, nullable=False),
+    _at("arrived_at"),
+    Column("state", Text, nullable=False),
+    _at("notice_at", nullable=True),
+    Column("recording", Text),
+    _at("flow_entered_at", nullable=True),
+    _at("flow_left_at", nullable=True),
+    Column("queue_legs", JSONB, nullable=False),
+    Column("rings", JSONB, nullable=False),
+    Column("agent_legs", JSONB, nullable=False),
+    _at("answered_at", nullable=True),
+    _at("ended_at", nullable=True),
+    Column("ended_by", Text),
+    Column("hangup_cause", Integer),
+    Column("outcome", Text),
+    Column("cause", Text),
+    Column("flags", ARRAY(Text), nullable=False),
+    Column("fold_version", Integer, nullable=False),
+    _at("updated_at", now=True),
+    Index("call_arrived", "arrived_at"),
+    Index("call_line_arrived", "line", "arrived_at"),
+    Index("call_open", "pbx_id", postgresql_where=text("outcome IS NULL")),
+)
+
+live_stream = Table(
+    "live_stream",
+    metadata,
+    Column("stream", Text, primary_key=True),
+    Column("call", Text, nullable=False),
+    Column("leg", Text, nullable=False),
+    Column("model", Text),
+    Column("offset_s", Double, nullable=False),
+    _at("started_at", now=True),
+    _at("ended_at", nullable=True),
+    Column("ending", Text),
+    Index("live_stream_call", "call"),
+)
+
+#: final texts heard live; partials are never stored
+live_segment = Table(
+    "live_segment",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("call", Text, nullable=False),
+    Column("leg", Text, nullable=False),
+    Column("stream", Text, nullable=False, server_default=""),
+    Column("segment", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("start_s", Double, nullable=False),
+    Column("end_s", Double, nullable=False),
+    Column("words", JSONB, nullable=False),
+    _at("heard_at", now=True),
+    UniqueConstraint("call", "leg", "stream", "segment"),
+)
+
+transcript = Table(
+    "transcript",
+    metadata,
+    Column("call", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("content", JSONB, nullable=False),
+    Column("audio_digest", Text),
+    _at("made_at", now=True),
+    PrimaryKeyConstraint("call", "kind"),
+)
+
+draft = Table(
+    "draft",
+    metadata,
+    Column("call", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("content", JSONB, nullable=False),
+    _at("created_at", now=True),
+    PrimaryKeyConstraint("call", "version"),
+    Index("draft_created", "created_at"),
+)
+
+#: a job that must be given out once a call and task, whatever is folded again
+job_given = Table(
+    "job_given",
+    metadata,
+    Column("subject", Text, nullable=False),
+    Column("task", Text, nullable=False),
+    Column("job_id", BigInteger, nullable=False),
+    _at("given_at", now=True),
+    PrimaryKeyConstraint("subject", "task"),
+)
+
+account = Table(
+    "account",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("login", Text, nullable=False, unique=True),
+    Column("password_hash", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    _at("created_at", now=True),
+    Column("disabled", Boolean, nullable=False, server_default=text("false")),
+)
+
+web_session = Table(
+    "web_session",
+    metadata,
+    Column("token_digest", LargeBinary, primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("account.id", ondelete="CASCADE"), nullable=False),
+    _at("created_at", now=True),
+    _at("expires_at"),
+    Index("web_session_account", "account_id"),
+)
+
+#: who looked, who changed; a trigger refuses UPDATE, DELETE and TRUNCATE
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    _at("at", now=True),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text),
+    Column("fields", ARRAY(Text), nullable=False),
+    Column("reason", Text),
+    Index("audit_subject", "subject"),
+)

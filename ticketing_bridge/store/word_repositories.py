@@ -1,0 +1,176 @@
+"""Queries about what was heard and what was drafted from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from facts.identity import CallKey
+from facts.transcript import Leg, LiveText, Transcript
+from ticketing_bridge.store import tables
+from ticketing_bridge.store.mapping import (
+    transcript_from_json,
+    transcript_to_json,
+    words_from_json,
+    words_to_json,
+)
+from ticketing_bridge.store.records import (
+    DraftRecord,
+    Json,
+    LiveSegment,
+    LiveStreamRecord,
+    StoredTranscript,
+)
+
+
+class LiveRepository:
+    """Streams that were tapped and the final texts heard in them."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def stream_started(
+        self, stream: str, call: CallKey, leg: Leg, *, offset_s: float, model: str | None = None
+    ) -> None:
+        """A leg is heard from ``offset_s`` after the call's arrival. A second start is no error."""
+        values = {"stream": stream, "call": str(call), "leg": leg, "offset_s": offset_s, "model": model}
+        await self._connection.execute(insert(tables.live_stream).values(values).on_conflict_do_nothing())
+
+    async def stream_ended(self, stream: str, ending: str = "closed") -> None:
+        """Nothing more comes from this stream. The first ending stays."""
+        table = tables.live_stream
+        await self._connection.execute(
+            table.update()
+            .where(table.c.stream == stream, table.c.ended_at.is_(None))
+            .values(ended_at=func.now(), ending=ending)
+        )
+
+    async def streams_of(self, call: CallKey) -> list[LiveStreamRecord]:
+        """A call's streams, oldest first."""
+        table = tables.live_stream
+        rows = await self._rows(
+            select(table).where(table.c.call == str(call)).order_by(table.c.started_at, table.c.stream)
+        )
+        return [LiveStreamRecord(**{**row, "leg": Leg(row["leg"])}) for row in rows]
+
+    async def add_segment(self, heard: LiveText, *, stream: str = "") -> bool:
+        """Keep a final text; False when it is there already. ``segment`` counts within ``stream``.
+
+        Raises:
+            ValueError: a partial text, which is never stored.
+        """
+        if not heard.final:
+            raise ValueError("partial texts are not stored")
+        values = {
+            "call": heard.call,
+            "leg": heard.leg,
+            "stream": stream,
+            "segment": heard.segment,
+            "text": heard.text,
+            "start_s": heard.start_s,
+            "end_s": heard.end_s,
+            "words": words_to_json(heard.words),
+        }
+        insertion = insert(tables.live_segment).values(values).on_conflict_do_nothing()
+        return (
+            await self._connection.execute(insertion.returning(tables.live_segment.c.id))
+        ).first() is not None
+
+    async def segments_of(self, call: CallKey) -> list[LiveSegment]:
+        """A call's live texts of both legs in the order of their beginning."""
+        table = tables.live_segment
+        query = select(table).where(table.c.call == str(call)).order_by(table.c.start_s, table.c.id)
+        return [_segment(row) for row in await self._rows(query)]
+
+    async def _rows(self, query: Any) -> Sequence[Mapping[Any, Any]]:
+        return (await self._connection.execute(query)).mappings().all()
+
+
+def _segment(row: Mapping[Any, Any]) -> LiveSegment:
+    plain = ("call", "stream", "segment", "text", "start_s", "end_s", "heard_at")
+    return LiveSegment(
+        **{name: row[name] for name in plain}, leg=Leg(row["leg"]), words=words_from_json(row["words"])
+    )
+
+
+class TranscriptRepository:
+    """The transcript from the live words, and the one of record."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def put(
+        self, call: CallKey, kind: str, transcript: Transcript, *, audio_digest: str | None = None
+    ) -> None:
+        """Keep a transcript (``kind``: ``live`` or ``record``); a newer one takes its place."""
+        values = {
+            "call": str(call),
+            "kind": kind,
+            "model": transcript.model,
+            "content": transcript_to_json(transcript),
+            "audio_digest": audio_digest,
+        }
+        insertion = insert(tables.transcript).values(values)
+        await self._connection.execute(
+            insertion.on_conflict_do_update(
+                index_elements=["call", "kind"], set_={**values, "made_at": func.now()}
+            )
+        )
+
+    async def get(self, call: CallKey, kind: str) -> StoredTranscript | None:
+        """The transcript of this kind, None when there is none yet."""
+        table = tables.transcript
+        query = select(table).where(table.c.call == str(call), table.c.kind == kind)
+        row = (await self._connection.execute(query)).mappings().first()
+        if row is None:
+            return None
+        return StoredTranscript(
+            call=row["call"],
+            kind=row["kind"],
+            model=row["model"],
+            transcript=transcript_from_json(row["model"], row["content"]),
+            audio_digest=row["audio_digest"],
+            made_at=row["made_at"],
+        )
+
+
+class DraftRepository:
+    """Draft tickets; every version stays."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def put(self, call: CallKey, version: int, source: str, content: Json) -> bool:
+        """Keep a version; False when this version is there already (a job that ran twice)."""
+        values = {"call": str(call), "version": version, "source": source, "content": dict(content)}
+        insertion = insert(tables.draft).values(values).on_conflict_do_nothing()
+        return (
+            await self._connection.execute(insertion.returning(tables.draft.c.version))
+        ).first() is not None
+
+    async def latest(self, call: CallKey) -> DraftRecord | None:
+        """The newest version, None when there is no draft yet."""
+        table = tables.draft
+        query = select(table).where(table.c.call == str(call)).order_by(table.c.version.desc()).limit(1)
+        row = (await self._connection.execute(query)).mappings().first()
+        return DraftRecord(**row) if row else None
+
+    async def list(self, *, call: CallKey | None = None, limit: int | None = 200) -> list[DraftRecord]:
+        """All versions of one call, or the newest version of each call; newest first."""
+        table = tables.draft
+        if call is not None:
+            query = select(table).where(table.c.call == str(call)).order_by(table.c.version.desc())
+        else:
+            newest = (
+                select(table)
+                .ext(distinct_on(table.c.call))
+                .order_by(table.c.call, table.c.version.desc())
+                .subquery()
+            )
+            query = select(newest).order_by(newest.c.created_at.desc())
+        rows = (await self._connection.execute(query.limit(limit))).mappings()
+        return [DraftRecord(**row) for row in rows]
