@@ -1,0 +1,123 @@
+"""Everything below the roles, from nothing to a PBX that takes calls: one stage after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from ivr_flows import FlowStore, line_context, prompt_texts
+from ivr_flows.prompts import render_hold_music, render_prompts
+from telephony.pbx.install import ensure_asterisk
+from telephony.pbx.local import LocalPbx
+from ticketing_bridge.desk.auth import ensure_first_user
+from ticketing_bridge.house import House
+from ticketing_bridge.store.database import Database
+from ticketing_bridge.store.embedded import EmbeddedPostgres
+from ticketing_bridge.store.upgrade import upgrade
+from ticketing_bridge.supervision import RoleStatus, Supervisor, serving_lock
+
+
+class Stage(Protocol):
+    """One stage on show."""
+
+    def progress(self, done: float, total: float | None = None) -> None:
+        """How far it is; the unit is the stage's own."""
+
+    def note(self, text: str) -> None:
+        """What the stage's line says at its end."""
+
+    def download(self, size_bytes: int, seconds: float) -> None:
+        """Bytes and seconds that were spent on the network: shown apart from our own work."""
+
+
+#: shows a stage while the block runs
+ShowStage = Callable[[str], AbstractContextManager[Stage]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A house that takes calls."""
+
+    pbx: LocalPbx
+    supervisor: Supervisor
+    #: login and password of the user made at first start, shown once
+    first_user: tuple[str, str] | None
+
+
+def all_prompts(house: House, flows: FlowStore) -> set[str]:
+    """Every text that the PBX or a flow may speak on the configured lines."""
+    hotline = house.hotline
+    texts = {hotline.notice, hotline.sorry}
+    for line in hotline.lines:
+        texts |= prompt_texts(flows.get(line.flow), [line_context(hotline, line)])
+    return {text for text in texts if text}
+
+
+def _render_sounds(house: House, stage: Stage) -> None:
+    flows = FlowStore(house.settings.flow_folder, queues={queue.id for queue in house.hotline.queues})
+    made = render_prompts(all_prompts(house, flows), house.settings.sounds, stage.progress)
+    render_hold_music(house.hotline.waiting, house.settings.sounds)
+    stage.note(f"{made} new")
+
+
+async def start_database(house: House, show: ShowStage) -> None:
+    """Start the embedded server, if it is ours to start, and bring its schema up to date."""
+    if house.embedded:
+        with show("database") as stage:
+            await EmbeddedPostgres(house.settings.home, progress=stage.note).start()
+    with show("schema") as stage:
+        steps = await asyncio.to_thread(upgrade, house.database_url)
+        stage.note(", ".join(steps) if steps else "current")
+
+
+async def local_pbx(house: House, show: ShowStage, *, stop_on_exit: bool = False) -> LocalPbx:
+    """The local PBX with an Asterisk that is got when there is none; not started yet."""
+    with show("asterisk") as stage:
+        program = await asyncio.to_thread(ensure_asterisk, house.settings, stage.progress)
+        stage.note(f"{program.version.number} ({'system' if program.origin == 'system' else 'unpacked'})")
+    return LocalPbx(house.settings, house.hotline, house.secrets, program, stop_on_exit=stop_on_exit)
+
+
+@asynccontextmanager
+async def serving(
+    house: House,
+    show: ShowStage,
+    *,
+    on_role: Callable[[str, RoleStatus], None] | None = None,
+    stop_all: bool = False,
+) -> AsyncIterator[Ready]:
+    """Bring the house up and keep its roles running until the block ends.
+
+    ``stop_all`` ends the local PBX and the embedded database too; otherwise the PBX goes on
+    serving callers and the database keeps what it has.
+    """
+    settings = house.settings
+    with serving_lock(settings.run):
+        pbx = await local_pbx(house, show, stop_on_exit=stop_all)
+        try:
+            await start_database(house, show)
+            with show("prompts") as stage:
+                await asyncio.to_thread(_render_sounds, house, stage)
+            async with (
+                Database(house.database_url, connections=1) as database,
+                database.unit_of_work() as uow,
+            ):
+                first_user = await ensure_first_user(uow)
+            with show("pbx") as stage:
+                started = await pbx.start()
+                stage.note("taken up again" if started.reused else f"started, process {started.pid}")
+            environment = {**os.environ, "HOTLINE_HOME": str(settings.home.absolute())}
+            async with Supervisor(settings.run, settings.logs, environment, on_change=on_role) as supervisor:
+                with show("roles") as stage:
+                    await supervisor.ready()
+                    stage.note(", ".join(supervisor.status))
+                yield Ready(pbx, supervisor, first_user)
+        finally:
+            if stop_all:
+                await pbx.stop()
+                if house.embedded:
+                    await EmbeddedPostgres(settings.home).stop()

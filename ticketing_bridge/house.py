@@ -1,0 +1,64 @@
+"""One installation as the bridge sees it: its settings, its facts, its secrets, its database."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from config.hotline import Hotline, load_hotline
+from config.secrets import Secrets, load_or_make_secrets
+from config.settings import Settings, load_settings
+from ticketing_bridge.store.database import Database
+from ticketing_bridge.store.embedded import EmbeddedPostgres
+from ticketing_bridge.store.upgrade import is_current, upgrade
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What every role and command needs to know."""
+
+    settings: Settings
+    hotline: Hotline
+    secrets: Secrets
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the database is the embedded one."""
+        return self.settings.database_url is None
+
+    @property
+    def database_url(self) -> str:
+        return self.settings.database_url or EmbeddedPostgres(self.settings.home).url
+
+
+def open_house() -> House:
+    """Read settings, facts and secrets, making folders and secrets on first use.
+
+    Raises:
+        HotlineError: naming every wrong setting or fact and its fix.
+    """
+    settings = load_settings()
+    hotline = load_hotline(settings.hotline_config)
+    settings.make_folders()
+    return House(settings, hotline, load_or_make_secrets(settings.home))
+
+
+@asynccontextmanager
+async def ready_database(house: House) -> AsyncIterator[Database]:
+    """The installation's database, started when it is the embedded one, with the current schema.
+
+    For commands: a server that was not running is stopped again at the end.
+    """
+    server = EmbeddedPostgres(house.settings.home) if house.embedded else None
+    was_running = server is None or server.pid() is not None
+    if server is not None:
+        await server.start()
+    try:
+        if not is_current(house.database_url):
+            upgrade(house.database_url)
+        async with Database(house.database_url, connections=4) as database:
+            yield database
+    finally:
+        if server is not None and not was_running:
+            await server.stop()

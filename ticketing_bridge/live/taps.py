@@ -1,0 +1,126 @@
+"""Which legs must be heard now, and seeing to it that they are.
+
+Both legs of every call that is with an agent and may be recorded are tapped; again for
+every further agent, and again when the speech role comes back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import structlog
+
+from facts.audio import LegTap, TapRequest
+from facts.call import Call, CallState
+from facts.errors import HotlineError
+from facts.identity import CallKey
+from facts.transcript import Leg
+
+log = structlog.get_logger(__name__)
+
+
+class Listener(Protocol):
+    """The speech role, as telephony sees it."""
+
+    async def expect(self, request: TapRequest) -> None:
+        """Return when the stream may come; raises ``HotlineError`` when nobody listens."""
+
+
+@dataclass(frozen=True, slots=True)
+class WantedTap:
+    """One leg to be heard: the channel that speaks."""
+
+    call: CallKey
+    leg: Leg
+    channel: str
+    uniqueid: str
+
+
+def wanted_taps(call: Call) -> frozenset[WantedTap]:
+    """The legs of this call that must be heard now. No notice, no hearing.
+
+    The caller's leg is heard while at least one agent is with the caller.
+    """
+    if call.state is not CallState.TALKING or call.recording is None:
+        return frozenset()
+    agents = {
+        WantedTap(call.key, Leg.AGENT, leg.channel, leg.uniqueid)
+        for leg in call.agent_legs
+        if leg.left_at is None
+    }
+    if not agents:
+        return frozenset()
+    return frozenset(agents | {WantedTap(call.key, Leg.CALLER, call.channel, call.key.uniqueid)})
+
+
+class TapKeeper:
+    """Keeps the wanted taps running. An async context manager; every method is called in its loop."""
+
+    def __init__(self, tap: LegTap, listener: Listener, pbx_now: Callable[[], datetime]) -> None:
+        self._tap = tap
+        self._listener = listener
+        self._pbx_now = pbx_now
+        self._calls: dict[CallKey, Call] = {}
+        self._streams: dict[WantedTap, str] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def on_call(self, call: Call) -> None:
+        """A call changed: start and stop what its new state wants."""
+        wanted = wanted_taps(call)
+        if wanted:
+            self._calls[call.key] = call
+        else:
+            self._calls.pop(call.key, None)
+        running = {tap for tap in self._streams if tap.call == call.key}
+        for tap in wanted - running:
+            self._start(tap, call.arrived_at)
+        for tap in running - wanted:
+            self._do(self._tap.stop(self._streams.pop(tap)))
+
+    def listen_again(self) -> None:
+        """The speech role is back: whatever it heard before is gone, so every leg is tapped anew."""
+        for stream in self._streams.values():
+            self._do(self._tap.stop(stream))
+        self._streams.clear()
+        for call in list(self._calls.values()):
+            self.on_call(call)
+
+    def _start(self, tap: WantedTap, arrived_at: datetime) -> None:
+        self._streams[tap] = stream = str(uuid.uuid4())
+        offset_s = max(0.0, (self._pbx_now() - arrived_at).total_seconds())
+        request = TapRequest(tap.call, tap.leg, tap.channel, tap.uniqueid, stream, offset_s)
+        self._do(self._hear(tap, request))
+
+    async def _hear(self, tap: WantedTap, request: TapRequest) -> None:
+        try:
+            await self._listener.expect(request)
+            await self._tap.start(request)
+        except HotlineError as problem:
+            # Nobody listens, or the channel has gone: the recording is heard after the call.
+            log.warning("leg not heard live", call=str(tap.call), leg=tap.leg.value, why=str(problem))
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (problem := task.exception()):
+            log.error("tap failed", why=str(problem), kind=type(problem).__name__)
