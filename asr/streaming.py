@@ -2,6 +2,9 @@
 
 ``feed`` never blocks and never waits for a recogniser. Live text is the quick first hearing; whatever it
 misses (a gap, a deferred leg) is heard again in the recording after the call.
+
+Life of a stream: listening ⇄ waiting (its process died; audio is kept until another has taken over) → closed;
+or deferred → closed for one beyond the limit.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
@@ -34,7 +38,7 @@ PIECE_SAMPLES = int(0.06 * RATE_HZ)
 #: a process that is this far behind gets no more until it catches up
 AHEAD_SAMPLES = 3 * RATE_HZ
 #: audio is kept for this long while no process can take it; then the oldest is lost, as a gap
-KEPT_SAMPLES = 10 * RATE_HZ
+KEPT_SAMPLES = 30 * RATE_HZ
 #: a leg that sends nothing for this long has its open segment ended
 IDLE_S = 0.8
 #: shorter holes are not worth a mark
@@ -74,7 +78,10 @@ class LiveStream:
         self.segment = 0
         self.closed = asyncio.Event()
         self._engine = engine
+        #: pieces (position, samples) to be sent, and those sent whose words are not final yet
         self._pieces: deque[tuple[int, bytes]] = deque()
+        self._unsettled: deque[tuple[int, bytes]] = deque()
+        self._heard_twice_until = 0
         self._tail = b""
         self._received = 0
         self._sent = 0
@@ -125,7 +132,7 @@ class LiveStream:
             position, piece = self._pieces[0]
             if not self.process.send(Message(Kind.AUDIO, self.number, POSITION.pack(position) + piece)):
                 return
-            self._pieces.popleft()
+            self._unsettled.append(self._pieces.popleft())
             if self._lost_from is not None:
                 self._mark_gap(self._lost_from, position, "recognition could not keep up")
                 self._lost_from = None
@@ -145,18 +152,23 @@ class LiveStream:
         self.pump()
 
     def detach(self, reason: str) -> None:
-        """The process is gone: what it had not settled is a gap."""
+        """The process is gone. Its open segment is heard again by the next; what fails twice is a gap."""
         if self.process is None:
             return
         self.process = None
-        if self._sent > self._settled:
-            self._mark_gap(self._settled, self._sent, reason)
+        again = deque(piece for piece in self._unsettled if piece[0] >= self._heard_twice_until)
+        if len(again) < len(self._unsettled):
+            self._mark_gap(self._settled, self._heard_twice_until, reason)
+        self._pieces.extendleft(reversed(again))
+        self._unsettled.clear()
+        self._heard_twice_until = self._sent
         if self._showing:
             self._tell(LiveText(self.call, self.leg, self.segment, False, "", *self._span()))
         self.state = StreamState.WAITING
 
     def _span(self) -> tuple[float, float]:
-        return self.offset_s + self._settled / RATE_HZ, self.offset_s + self._sent / RATE_HZ
+        start_s, end_s = (round(self.offset_s + at / RATE_HZ, 3) for at in (self._settled, self._sent))
+        return start_s, end_s
 
     def _mark_gap(self, start: int, end: int, reason: str) -> None:
         if end - start < SHORTEST_GAP_S * RATE_HZ:
@@ -171,7 +183,8 @@ class LiveStream:
     def on_message(self, message: Message) -> None:
         """What the process says about this stream."""
         if message.kind is Kind.PROGRESS:
-            self._taken, self._settled = PROGRESS.unpack(message.payload)
+            self._taken, settled = PROGRESS.unpack(message.payload)
+            self._settle(settled)
             self.pump()
         elif message.kind is Kind.PARTIAL:
             self._on_partial(message.json())
@@ -179,6 +192,12 @@ class LiveStream:
             self._on_final(message.json()["words"])
         elif message.kind is Kind.CLOSED:
             self.closed.set()
+
+    def _settle(self, position: int) -> None:
+        """Everything before this sample is final."""
+        self._settled = max(self._settled, position)
+        while self._unsettled and self._unsettled[0][0] + len(self._unsettled[0][1]) // 2 <= self._settled:
+            self._unsettled.popleft()
 
     def _on_partial(self, shown: dict[str, Any]) -> None:
         start_s, end_s = (round(self.offset_s + shown[name], 3) for name in ("start_s", "end_s"))
@@ -196,8 +215,10 @@ class LiveStream:
         )
         self._tell(final)
         self.segment += 1
+        self._settle(int(entries[-1][2] * RATE_HZ))
 
     def _tell(self, text: LiveText) -> None:
+        text = replace(text, stream=self.stream)
         self.newest = text
         self._showing = bool(text.text) and not text.final
         self._engine.tell(self, text)

@@ -72,3 +72,5 @@ class LiveText:
     start_s: float
     end_s: float
     words: tuple[Word, ...] = ()
+    #: which tap of the leg heard it; ``segment`` counts within it
+    stream: str = ""

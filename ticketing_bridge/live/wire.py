@@ -29,4 +29,5 @@ def from_line(line: bytes) -> LiveText:
         start_s=float(facts["start_s"]),
         end_s=float(facts["end_s"]),
         words=tuple(Word(**word) for word in facts.get("words", ())),
+        stream=str(facts.get("stream", "")),
     )
