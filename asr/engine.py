@@ -102,6 +102,8 @@ class RecogniserProcess:
         finally:
             self.ready = False
             watch.cancel()
+            with contextlib.suppress(TimeoutError):  # it has ended by itself: its own exit code is the reason
+                await asyncio.wait_for(self._process.wait(), 0.5)
             await self.stop()
             await asyncio.gather(watch, listen, return_exceptions=True)
         if self.frozen:
@@ -129,8 +131,9 @@ class RecogniserProcess:
             return
         if self._process.stdin is not None:
             self._process.stdin.close()
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
         await self._process.wait()
 
     async def _watch(self) -> None:
@@ -161,7 +164,8 @@ class RecogniserProcess:
         assert self._process.stderr is not None
         with contextlib.suppress(ValueError):  # a line without end
             async for line in self._process.stderr:
-                self._said.append(line.decode(errors="replace").rstrip()[:300])
+                if not line.startswith(b"LOG "):
+                    self._said.append(line.decode(errors="replace").rstrip()[:300])
 
     async def _rest_of_stderr(self) -> str:
         assert self._process is not None
@@ -201,7 +205,7 @@ class Engine:
         self.facts = model_facts(model)
         cores = os.cpu_count() or 1
         self._children = children or (min(cores, 4) if self.facts.is_small else 1)
-        self._lanes = lanes or max(1, -(-cores // self._children))
+        self._lanes = lanes or cores
         self._nice = nice
         self._frozen_after_s = frozen_after_s
         self._events = events

@@ -24,6 +24,10 @@ MARGIN_DB = 5.0
 #: the noise is the quietest block of this stretch: running speech pauses more often than this
 NOISE_MEMORY_S = 4.0
 BLOCK_S = 0.02
+#: how much before the first loud block passes with it
+PREROLL_S = 0.4
+#: how much after the last; longer than the pauses at which models end a segment by themselves
+HANGOVER_S = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ class SilenceGate:
     """One stream's gate. Give it samples in order; it gives passages in order."""
 
     def __init__(
-        self, rate_hz: int, *, preroll_s: float = 0.4, hangover_s: float = 0.8, start: int = 0
+        self, rate_hz: int, *, preroll_s: float = PREROLL_S, hangover_s: float = HANGOVER_S, start: int = 0
     ) -> None:
         self._block = int(rate_hz * BLOCK_S)
         self._hangover_blocks = round(hangover_s / BLOCK_S)

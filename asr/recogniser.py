@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import soxr
 
-from asr.gate import Passage, Samples, SilenceGate
+from asr.gate import PREROLL_S, Passage, Samples, SilenceGate
 from facts.errors import HotlineError
 from facts.transcript import Word
 
@@ -132,8 +132,8 @@ class LegRecogniser:
         samples = np.frombuffer(pcm, dtype="<i2")
         for passage in self._gate.push(samples):
             yield from self._hear(passage)
-        if not self._gate.is_open:
-            self.settled = self._gate.taken
+        if not self._gate.is_open:  # the gate may still reach back for the beginning of a word
+            self.settled = max(self.settled, self._gate.taken - round(PREROLL_S * self._rate_hz))
 
     def flush(self) -> Iterator[PartialText | Segment]:
         """End the open segment now."""
@@ -198,7 +198,12 @@ class LegRecogniser:
         text = json.loads(self._recogniser.PartialResult()).get("partial", "")
         if text != self._shown:
             self._shown = text
-            yield PartialText(text, self._segment_start_s, self._given_s + self._ahead_s)
+            yield self._shown_text()
+
+    def _shown_text(self) -> PartialText:
+        return PartialText(
+            self._shown, round(self._segment_start_s, 3), round(self._given_s + self._ahead_s, 3)
+        )
 
     def _segment(self, result: str) -> Iterator[PartialText | Segment]:
         words = tuple(
@@ -214,6 +219,7 @@ class LegRecogniser:
         if words:
             yield Segment(words)
         elif self._shown:  # what was shown turned out to be nothing
-            yield PartialText("", self._segment_start_s, self._given_s + self._ahead_s)
+            self._shown = ""
+            yield self._shown_text()
         self._shown = ""
         self._since_partial_s = 0.0
