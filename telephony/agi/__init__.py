@@ -1,0 +1,1 @@
+"""FastAGI: our own server, and the caller's session on it."""

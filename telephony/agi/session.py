@@ -1,0 +1,234 @@
+"""One caller on the line, by FastAGI."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+from facts.caller_session import CallerGone, Keys
+from facts.identity import CallKey
+from telephony.agi.protocol import (
+    AgiAnswer,
+    AgiCommandInvalid,
+    AgiProtocolError,
+    command_line,
+    parse_answer,
+    user_event,
+)
+from telephony.gateway import FieldRefused
+
+_log = structlog.get_logger(__name__)
+_ALL_KEYS = "0123456789*#"
+#: a prompt with its keys takes no longer; beyond it the PBX is gone without a word
+_PLAY_S = 600.0
+_ANSWER_S = 10.0
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class AgiSession:
+    """The ``CallerSession`` of ``facts``. One command at a time; for one task.
+
+    ``path`` is the URL's path (``flow/main``), ``arguments`` what the dialplan passed (arg1 …).
+    """
+
+    def __init__(
+        self,
+        headers: Mapping[str, str],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        pbx_id: str,
+    ) -> None:
+        self.headers = headers
+        self._reader = reader
+        self._writer = writer
+        self._call = CallKey(pbx_id, headers["agi_uniqueid"])
+        self._gone = False
+        #: commands sent whose answers were not read (their caller was cancelled)
+        self._unanswered = 0
+        self._timeouts: tuple[int, int] | None = None
+        self._log = _log.bind(call=str(self._call))
+
+    @property
+    def call(self) -> CallKey:
+        return self._call
+
+    @property
+    def path(self) -> str:
+        """``flow/main`` of ``agi://host/flow/main?…``."""
+        return self.headers["agi_network_script"].partition("?")[0].strip("/")
+
+    @property
+    def channel(self) -> str:
+        """Name of the caller's channel."""
+        return self.headers["agi_channel"]
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """arg1, arg2, … of the dialplan's AGI()."""
+        numbered = sorted(
+            (int(name[8:]), value)
+            for name, value in self.headers.items()
+            if name.startswith("agi_arg_") and name[8:].isdigit()
+        )
+        return tuple(value for _, value in numbered)
+
+    @property
+    def caller_number(self) -> str | None:
+        number = self.headers.get("agi_callerid", "")
+        return number if number.removeprefix("+").isdigit() and number.isascii() else None
+
+    @property
+    def did(self) -> str:
+        extension = self.headers.get("agi_extension", "")
+        return extension if extension.isdigit() else self.headers.get("agi_dnid", "")
+
+    @property
+    def gone(self) -> bool:
+        """Whether the caller is known to have gone."""
+        return self._gone
+
+    # -- what a flow may do ---------------------------------------------------------------
+
+    async def say(self, prompts: Sequence[str], *, interrupt_keys: str = "") -> str | None:
+        for prompt in prompts:
+            answer = await self.command("STREAM FILE", prompt, interrupt_keys, timeout_s=_PLAY_S)
+            if answer.number > 0:
+                return chr(answer.number)
+            if answer.number < 0:
+                await self._prompt_failed(prompt)
+        return None
+
+    async def collect(
+        self,
+        prompts: Sequence[str],
+        *,
+        max_digits: int,
+        terminator: str,
+        first_timeout_ms: int,
+        between_timeout_ms: int,
+    ) -> Keys:
+        if max_digits == 1 or terminator == "#":
+            return await self._get_data(prompts, max_digits, terminator, first_timeout_ms, between_timeout_ms)
+        digits = await self.say(prompts, interrupt_keys=_ALL_KEYS) or ""
+        while not digits.endswith(terminator or "\0") and len(digits) < max_digits:
+            wait_ms = between_timeout_ms if digits else first_timeout_ms
+            code = (await self.command("WAIT FOR DIGIT", str(wait_ms), timeout_s=_PLAY_S)).number
+            if code < 0:
+                await self._still_there()
+            if code <= 0:
+                return Keys(digits, timed_out=True)
+            digits += chr(code)
+        if terminator and digits.endswith(terminator):
+            return Keys(digits.removesuffix(terminator), terminated=True)
+        return Keys(digits)
+
+    async def set_variable(self, name: str, value: str) -> None:
+        if not _VARIABLE.fullmatch(name):
+            raise FieldRefused(f"{name!r} is no channel variable's name", fix="letters, digits, underscores")
+        await self.command("SET VARIABLE", name, value)
+
+    async def mark(self, step: str, details: Mapping[str, str]) -> None:
+        await self.command("EXEC", "UserEvent", user_event("HotlineStep", {"Node": step, **details}))
+
+    async def hang_up(self) -> None:
+        await self.command("HANGUP")
+        self._gone = True
+
+    # -- how it is done -------------------------------------------------------------------
+
+    async def _get_data(
+        self, prompts: Sequence[str], most: int, terminator: str, first_ms: int, between_ms: int
+    ) -> Keys:
+        """GET DATA reads all keys within Asterisk: none is lost between two commands.
+
+        (While no command runs, Asterisk throws keys away.) It takes ``#`` for the end and leaves it
+        out; with one key wanted, an end without a key is therefore that key.
+        """
+        if self._timeouts != (first_ms, between_ms):
+            await self.command("SET VARIABLE", "TIMEOUT(response)", f"{first_ms / 1000:.3f}")
+            await self.command("SET VARIABLE", "TIMEOUT(digit)", f"{between_ms / 1000:.3f}")
+            self._timeouts = (first_ms, between_ms)
+        answer = await self.command("GET DATA", "&".join(prompts), "0", str(most), timeout_s=_PLAY_S)
+        if answer.result == "-1":
+            await self._prompt_failed("&".join(prompts))
+            return Keys("", timed_out=True)
+        if answer.note == "timeout":
+            return Keys(answer.result, timed_out=True)
+        digits = answer.result
+        if not digits and terminator != "#":
+            digits = "#"
+        if terminator and digits == terminator:
+            digits = ""
+        return Keys(digits, terminated=len(digits) < most)
+
+    async def _prompt_failed(self, prompt: str) -> None:
+        """-1 says "hung up" and "no such file" alike: the channel knows which.
+
+        Raises:
+            CallerGone: it was the hang-up.
+        """
+        await self._still_there()
+        self._log.error("agi.prompt_failed", prompt=prompt, fix="render the prompts again")
+
+    async def _still_there(self) -> None:
+        status = await self.command("CHANNEL STATUS")
+        if status.number != 6:
+            self._gone = True
+            raise CallerGone()
+
+    async def command(self, verb: str, *arguments: str, timeout_s: float = _ANSWER_S) -> AgiAnswer:
+        """Send one command and read its answer.
+
+        Raises:
+            CallerGone: the caller hung up (HANGUP, 511, or the connection's end), or no answer came.
+            AgiCommandInvalid: Asterisk does not know it, or not so.
+            FieldRefused: an argument may not be sent.
+        """
+        line = command_line(verb, *arguments)
+        if self._gone:
+            raise CallerGone()
+        try:
+            while self._unanswered:
+                await self._read_answer("an earlier command", _PLAY_S)
+            self._writer.write(line)
+            self._unanswered += 1
+            return await self._read_answer(verb, timeout_s)
+        except TimeoutError:
+            self._log.error("agi.no_answer", command=verb, timeout_s=timeout_s)
+        except (OSError, EOFError):
+            pass
+        self._gone = True
+        raise CallerGone()
+
+    async def _read_answer(self, verb: str, timeout_s: float) -> AgiAnswer:
+        async with asyncio.timeout(timeout_s):
+            line = await self._final_line()
+        self._unanswered -= 1
+        if line == "HANGUP" or line.startswith("511"):
+            raise EOFError(line)
+        if line.startswith(("510", "520")):
+            raise AgiCommandInvalid(f"{verb}: {line[:300]}")
+        return parse_answer(line)
+
+    async def _final_line(self) -> str:
+        """The answer's line; of a multi-line 520 all lines in one."""
+        while True:
+            line = await self._line()
+            if line.startswith("100"):
+                continue
+            if not line.startswith("520-"):
+                return line
+            usage = [line]
+            while not (line := await self._line()).startswith("520 "):
+                usage.append(line)
+            return " ".join(usage)
+
+    async def _line(self) -> str:
+        try:
+            raw = await self._reader.readuntil(b"\n")
+        except asyncio.LimitOverrunError:
+            raise AgiProtocolError("an answer without an end") from None
+        return raw.decode("utf-8", "replace").rstrip("\r\n")
