@@ -1,0 +1,1 @@
+"""Live audio of each leg: AudioSocket server, taps, and the control between the two roles."""
