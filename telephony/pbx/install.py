@@ -1,0 +1,81 @@
+"""An Asterisk for a machine that has none: fetched without root, unpacked into the home."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import structlog
+
+from config.settings import Settings
+from telephony.pbx.apt import Fetched, FetchProgress, PackagesUnavailable, fetch_packages
+from telephony.pbx.apt_sources import parse_os_release
+from telephony.pbx.find import find_asterisk, program_in, unpacked_root
+from telephony.pbx.program import AsteriskProgram
+
+__all__ = ["ensure_asterisk", "fetch_packages", "find_asterisk", "install_asterisk"]
+
+log = structlog.get_logger(__name__)
+
+#: parts of the packages that our configuration never uses
+_UNUSED = (
+    "usr/bin",
+    "usr/include",
+    "usr/lib/*/perl*",
+    "usr/lib/*/gconv",
+    "usr/lib/systemd",
+    "usr/share/perl*",
+    "usr/share/snmp",
+    "usr/share/asterisk/sounds",
+    "usr/share/zoneinfo",
+    "etc",
+    "var",
+)
+
+
+def ensure_asterisk(settings: Settings, progress: FetchProgress | None = None) -> AsteriskProgram:
+    """The Asterisk to use: the named one, the system's, the unpacked one, else one that is fetched now.
+
+    Raises:
+        AsteriskMissing: HOTLINE_ASTERISK names something that is not an Asterisk.
+        PackagesUnavailable: there is none and it cannot be fetched; with the fix.
+    """
+    return find_asterisk(settings) or install_asterisk(settings, progress)[0]
+
+
+def install_asterisk(
+    settings: Settings, progress: FetchProgress | None = None
+) -> tuple[AsteriskProgram, Fetched]:
+    """Fetch Asterisk into ``HOME/asterisk``: Debian's newest (its releases have none), or Ubuntu's universe.
+
+    The result is for the local demo PBX: a production PBX gets its updates from the system.
+
+    Raises:
+        PackagesUnavailable: no apt, no network, no room, or the machine is neither Debian nor Ubuntu.
+    """
+    release = parse_os_release(Path("/etc/os-release").read_text(encoding="utf-8"))
+    family = {release.get("ID", ""), *release.get("ID_LIKE", "").split()}
+    components: tuple[str, ...] = ("main",)
+    if "ubuntu" in family:
+        suite, components = (
+            release.get("UBUNTU_CODENAME") or release.get("VERSION_CODENAME"),
+            ("main", "universe"),
+        )
+    elif "debian" in family:
+        suite = "sid"
+    else:
+        raise PackagesUnavailable(
+            f"no recipe for {release.get('PRETTY_NAME', 'this system')}",
+            fix="install asterisk 22 by the system's own means, or set HOTLINE_ASTERISK",
+        )
+    root = unpacked_root(settings)
+    fetched = fetch_packages(["asterisk"], root, suite, progress, components=components, prune=_UNUSED)
+    program = program_in(root)
+    if program is None:
+        raise PackagesUnavailable(
+            f"the Asterisk in {root} does not run on this machine",
+            fix=f"remove {root} and try again, or install asterisk and set HOTLINE_ASTERISK",
+        )
+    log.info(
+        "asterisk_fetched", version=program.version.number, megabytes=fetched.download_bytes // 1_000_000
+    )
+    return program, fetched
