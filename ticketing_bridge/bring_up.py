@@ -7,12 +7,15 @@ import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from ivr_flows import FlowStore, line_context, prompt_texts
 from ivr_flows.prompts import render_hold_music, render_prompts
-from telephony.pbx.install import ensure_asterisk
+from telephony.pbx.find import find_asterisk
+from telephony.pbx.install import install_asterisk
 from telephony.pbx.local import LocalPbx
+from telephony.pbx.program import AsteriskProgram
 from ticketing_bridge.desk.auth import ensure_first_user
 from ticketing_bridge.house import House
 from ticketing_bridge.store.database import Database
@@ -57,11 +60,14 @@ def all_prompts(house: House, flows: FlowStore) -> set[str]:
     return {text for text in texts if text}
 
 
-def _render_sounds(house: House, stage: Stage) -> None:
+def render_sounds(
+    house: House, folder: Path, progress: Callable[[float, float | None], None] | None = None
+) -> int:
+    """Every prompt and the hold music as sound files below ``folder``; returns how many prompts were new."""
     flows = FlowStore(house.settings.flow_folder, queues={queue.id for queue in house.hotline.queues})
-    made = render_prompts(all_prompts(house, flows), house.settings.sounds, stage.progress)
-    render_hold_music(house.hotline.waiting, house.settings.sounds)
-    stage.note(f"{made} new")
+    made = render_prompts(all_prompts(house, flows), folder, progress)
+    render_hold_music(house.hotline.waiting, folder)
+    return made
 
 
 async def start_database(house: House, show: ShowStage) -> None:
@@ -74,11 +80,23 @@ async def start_database(house: House, show: ShowStage) -> None:
         stage.note(", ".join(steps) if steps else "current")
 
 
+def get_asterisk(house: House, stage: Stage) -> AsteriskProgram:
+    """The Asterisk to use, fetched when there is none; its download is told apart from our own work."""
+    program = find_asterisk(house.settings)
+    if program is None:
+        program, fetched = install_asterisk(
+            house.settings, lambda _, done, total: stage.progress(done, total)
+        )
+        stage.download(fetched.download_bytes, fetched.download_s)
+        if not fetched.index_fresh:
+    XX
+    return program
+
+
 async def local_pbx(house: House, show: ShowStage, *, stop_on_exit: bool = False) -> LocalPbx:
     """The local PBX with an Asterisk that is got when there is none; not started yet."""
     with show("asterisk") as stage:
-        program = await asyncio.to_thread(ensure_asterisk, house.settings, stage.progress)
-        stage.note(f"{program.version.number} ({'system' if program.origin == 'system' else 'unpacked'})")
+        program = await asyncio.to_thread(get_asterisk, house, stage)
     return LocalPbx(house.settings, house.hotline, house.secrets, program, stop_on_exit=stop_on_exit)
 
 
@@ -101,7 +119,8 @@ async def serving(
         try:
             await start_database(house, show)
             with show("prompts") as stage:
-                await asyncio.to_thread(_render_sounds, house, stage)
+                made = await asyncio.to_thread(render_sounds, house, settings.sounds, stage.progress)
+                stage.note(f"{made} new")
             async with (
                 Database(house.database_url, connections=1) as database,
                 database.unit_of_work() as uow,

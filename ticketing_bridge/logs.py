@@ -6,7 +6,8 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO
 
 import structlog
 
@@ -38,8 +39,8 @@ def _cleaned(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping
     return {key: clean(value) for key, value in event.items()}
 
 
-def set_up_logs(role: str, level: int = logging.INFO) -> None:
-    """Send structlog and the standard library's logging to stderr as JSON lines that name the role."""
+def set_up_logs(role: str, level: int = logging.INFO, stream: TextIO | None = None) -> None:
+    """Send structlog and the standard library's logging to stderr (or a stream) as JSON lines naming the role."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -57,7 +58,7 @@ def set_up_logs(role: str, level: int = logging.INFO) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -73,3 +74,8 @@ def set_up_logs(role: str, level: int = logging.INFO) -> None:
     for noisy in ("panoramisk", "httpx", "asyncio", "procrastinate.worker", "uvicorn.access", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.contextvars.bind_contextvars(role=role)
+
+
+def set_up_file_logs(role: str, folder: Path) -> None:
+    """The same for a command whose console belongs to a person: its log goes to ``FOLDER/ROLE.log``."""
+    set_up_logs(role, stream=(folder / f"{role}.log").open("a", encoding="utf-8"))

@@ -31,7 +31,7 @@ class LiveKeeper:
     def __init__(self, database: Database, model: str) -> None:
         self._database = database
         self._model = model
-        self._entries: deque[Entry] = deque(maxlen=MOST_KEPT)
+        self._entries: deque[Entry] = deque()
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -79,6 +79,9 @@ class LiveKeeper:
         self._add(entry)
 
     def _add(self, entry: Entry) -> None:
+        if len(self._entries) >= MOST_KEPT:
+            log.error("live words lost", fix="bring the database back; the recordings still have them")
+            return
         self._entries.append(entry)
         self._news.set()
 
@@ -87,19 +90,18 @@ class LiveKeeper:
             await self._news.wait()
             self._news.clear()
             while self._entries:
-                batch = list(self._entries)[:200]
-                if await self._written(batch):
-                    for _ in batch:
-                        self._entries.popleft()
+                if await self._written(self._entries[0]):
+                    self._entries.popleft()
                 else:
                     await asyncio.sleep(RETRY_S)
 
-    async def _written(self, batch: list[Entry]) -> bool:
+    async def _written(self, entry: Entry) -> bool:
         try:
             async with self._database.unit_of_work() as uow:
-                for entry in batch:
-                    await entry(uow)
+                await entry(uow)
         except DatabaseAway as problem:
             log.warning("live words wait for the database", waiting=len(self._entries), why=str(problem))
             return False
+        except Exception:  # one bad entry must not hold up all that follow
+            log.exception("live words refused by the store")
         return True

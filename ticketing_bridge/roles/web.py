@@ -1,0 +1,49 @@
+"""The web role: the pages, on loopback unless told otherwise."""
+
+from __future__ import annotations
+
+import socket
+
+import structlog
+
+from facts.errors import HotlineError
+from ticketing_bridge.desk.app import create_app, web_server
+from ticketing_bridge.house import House
+from ticketing_bridge.store.database import Database
+
+log = structlog.get_logger(__name__)
+
+
+class WebPortTaken(HotlineError):
+    """The web port cannot be opened."""
+
+    error_id = "web-port-taken"
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """A bound socket for the pages.
+
+    Raises:
+        WebPortTaken: naming the setting that moves it.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as taken:
+        listener.close()
+        raise WebPortTaken(
+            f"the web cannot listen on {host}:{port}: {taken.strerror}",
+            fix="end what uses it, or set HOTLINE_WEB_PORT",
+        ) from None
+    return listener
+
+
+async def run_web(house: House) -> None:
+    """Serve the pages until a signal (uvicorn takes SIGTERM itself) or cancellation."""
+    settings = house.settings
+    with listening_socket(settings.bind_host, settings.web_port) as listener:
+        async with Database(house.database_url) as database:
+            server = web_server(create_app(settings, database, house.hotline), settings)
+            log.info("web serves", address=f"http://{settings.bind_host}:{settings.web_port}/")
+            await server.serve(sockets=[listener])
