@@ -88,8 +88,10 @@ def get_asterisk(house: House, stage: Stage) -> AsteriskProgram:
             house.settings, lambda _, done, total: stage.progress(done, total)
         )
         stage.download(fetched.download_bytes, fetched.download_s)
-        if not fetched.index_fresh:
-    XX
+        stale = "" if fetched.index_fresh else ", archive index past its date, signatures verified"
+        stage.note(f"{program.version.number} (fetched from {fetched.suite}{stale})")
+        return program
+    stage.note(f"{program.version.number} ({'system' if program.origin == 'system' else 'unpacked'})")
     return program
 
 

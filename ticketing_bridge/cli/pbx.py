@@ -61,7 +61,7 @@ def render(out: Annotated[Path, typer.Option(help="Folder for the files.")]) -> 
 
 @_commands.command()
 def diff() -> None:
-    """What differs between the configuration in place and the rendered one. Exit code 1 when anything does."""
+    """What differs between the configuration in place and the rendered one. Exit code 1 if anything."""
     differences = _local(open_house()).differences()
     for name, (before, after) in differences.items():
         lines = difflib.unified_diff(
