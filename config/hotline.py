@@ -55,6 +55,8 @@ class Line(Fact):
     flow: Identifier = "main"
     #: spoken after the notice, by the flow
     greeting: str
+    #: name of the dedicated line as tickets carry it (营商环境 …); None for lines of all matters
+    dedicated: str | None = None
 
 
 class Agent(Fact):

@@ -1,0 +1,254 @@
+"""From a call's words to its draft: what the worker does when an answered call has ended.
+
+The first draft comes from the words heard live, seconds after the hang-up. The recording
+is heard again; that hearing is the transcript of record, and only suggests changes to a
+draft made from a whole live hearing. Where the live hearing had holes, the draft is made anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from asr.files import transcribe_legs
+from asr.transcript import merge_turns
+from config.catalogue import CityData
+from config.hotline import Hotline
+from config.settings import Settings
+from facts.call import Call
+from facts.errors import HotlineError
+from facts.identity import CallKey
+from facts.transcript import Leg, Transcript
+from telephony.recordings import wait_for_recording
+from ticketing_bridge.drafting import Draft, DraftInput, Value, draft_call
+from ticketing_bridge.store.database import Database, UnitOfWork
+from ticketing_bridge.store.records import Json, LiveStreamRecord
+
+log = structlog.get_logger(__name__)
+
+LOCAL = ZoneInfo("Asia/Shanghai")
+#: how long the live streams of an ended call are given to say their last words
+LAST_WORDS_S = 2.0
+POLL_S = 0.05
+
+
+class CallUnknown(HotlineError):
+    """There is no such call."""
+
+    error_id = "call-unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveHearing:
+    """What was heard of a call while it was on; ``whole`` when no leg lost a stretch."""
+
+    transcript: Transcript
+    whole: bool
+
+
+class CallWords:
+    """The two jobs of an answered call. Both may run twice without harm."""
+
+    def __init__(self, settings: Settings, hotline: Hotline, city: CityData, database: Database) -> None:
+        self._settings = settings
+        self._hotline = hotline
+        self._city = city
+        self._database = database
+
+    async def draft(self, key: CallKey) -> None:
+        """Draft v1 from the live words; without any, the recording's job makes it."""
+        async with self._database.unit_of_work() as uow:
+            call = await _known(uow, key)
+        hearing = await self._live_hearing(call)
+        if not hearing.transcript.turns:
+            log.info("nothing heard live", call=str(key))
+            return
+        content = await asyncio.to_thread(self._content, call, hearing.transcript)
+        async with self._database.unit_of_work() as uow:
+            await uow.transcripts.put(key, "live", hearing.transcript)
+            if await uow.drafts.latest(key) is None:
+                await uow.drafts.put(key, 1, "live", {**content, "whole": hearing.whole})
+            await uow.notify("hotline_call", str(key))
+
+    async def transcribe(self, key: CallKey) -> None:
+        """The transcript of record, and what it adds to the draft.
+
+        Raises:
+            HotlineError: no recording, no model, or Vosk ended again and again; the job is tried again.
+        """
+        async with self._database.unit_of_work() as uow:
+            call = await _known(uow, key)
+        if call.recording is None:
+            await self._keep_record(call, Transcript((), "none: not recorded"), None)
+            return
+        files = await wait_for_recording(self._settings.recordings, call.recording)
+        began = call.notice_at or call.arrived_at
+        transcript = await transcribe_legs(
+            files.caller,
+            files.agent,
+            model=self._settings.second_pass_model or self._settings.model,
+            agent_intervals=[
+                (
+                    (leg.bridged_at - began).total_seconds(),
+                    ((leg.left_at or call.ended_at or began) - began).total_seconds(),
+                )
+                for leg in call.agent_legs
+            ],
+            offset_s=(began - call.arrived_at).total_seconds(),
+        )
+        digest = await asyncio.to_thread(audio_digest, (files.caller, files.agent))
+        await self._keep_record(call, transcript, digest)
+
+    async def _keep_record(self, call: Call, transcript: Transcript, digest: str | None) -> None:
+        content = await asyncio.to_thread(self._content, call, transcript)
+        async with self._database.unit_of_work() as uow:
+            await uow.transcripts.put(call.key, "record", transcript, audio_digest=digest)
+            before = await uow.drafts.latest(call.key)
+            if before is None:
+                await uow.drafts.put(call.key, 1, "record", content)
+            elif before.version == 1 and before.source == "live":
+                if before.content.get("whole", True):
+                    suggested = suggestions(before.content, content)
+                    if suggested:
+                        await uow.drafts.put(
+                            call.key, 2, "live", {**before.content, "suggestions": suggested}
+                        )
+                else:
+                    await uow.drafts.put(call.key, 2, "record", content)
+            await uow.notify("hotline_call", str(call.key))
+
+    async def _live_hearing(self, call: Call) -> LiveHearing:
+        """The live words, once every stream has said its last."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + LAST_WORDS_S
+        while True:
+            async with self._database.unit_of_work() as uow:
+                streams = await uow.live.streams_of(call.key)
+                segments = await uow.live.segments_of(call.key)
+            if all(stream.ended_at for stream in streams) or loop.time() > deadline:
+                break
+            await asyncio.sleep(POLL_S)
+        heard = {
+            leg: [segment.words for segment in segments if segment.leg is leg]
+            for leg in (Leg.CALLER, Leg.AGENT)
+        }
+        model = next((stream.model for stream in streams if stream.model), "none")
+        return LiveHearing(Transcript(merge_turns(heard), model), heard_whole(call, streams))
+
+    def _content(self, call: Call, transcript: Transcript) -> dict[str, Any]:
+        line = self._hotline.line(call.line)
+        draft = draft_call(
+            DraftInput.from_transcript(
+                str(call.key),
+                call.arrived_at.astimezone(LOCAL),
+                call.caller_number,
+                transcript,
+                dedicated_line=line.dedicated if line else None,
+            ),
+            self._city,
+        )
+        return {**draft_content(draft), "line": call.line, "turns": _turns(transcript)}
+
+
+async def _known(uow: UnitOfWork, key: CallKey) -> Call:
+    call = await uow.calls.get(key)
+    if call is None:
+        raise CallUnknown(f"there is no call {key}", fix="hotline calls list shows the calls")
+    return call
+
+
+def heard_whole(call: Call, streams: Sequence[LiveStreamRecord]) -> bool:
+    """Whether each leg was heard by one stream from its bridge to its end.
+
+    A leg that was tapped twice had a hole between the taps.
+    """
+    agents = len(call.agent_legs)
+    legs = [stream.leg for stream in streams]
+    return (
+        legs.count(Leg.CALLER) == 1
+        and legs.count(Leg.AGENT) == agents
+        and all(stream.ending == "closed" for stream in streams)
+    )
+
+
+def audio_digest(files: Sequence[Path]) -> str:
+    """SHA-256 over the recordings of the legs, in the order given."""
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def draft_content(draft: Draft) -> dict[str, Any]:
+    """A draft as it is kept: a field, its value, and beside it the evidence."""
+    content: dict[str, Any] = {"rules": draft.rules}
+    for name in DRAFT_FIELDS:
+        found = getattr(draft, name)
+        content[name] = [_field(place) for place in found] if isinstance(found, tuple) else _field(found)
+    return content
+
+
+DRAFT_FIELDS = (
+    "title",
+    "places",
+    "purpose",
+    "when",
+    "party",
+    "demand",
+    "appeal",
+    "unit",
+    "dedicated_line",
+    "callback_phone",
+    "confidential",
+    "emergency",
+    "repeat",
+    "answered_online",
+    "content",
+)
+
+
+def _field(value: Value[Any]) -> dict[str, Any]:
+    plain = value.value
+    if hasattr(plain, "text"):  # a time: as it was said, and what it means
+        plain = {"text": plain.text, "start": plain.start, "end": plain.end}
+    return {
+        "value": plain,
+        "confidence": round(value.confidence, 2),
+        "reason": value.reason,
+        "spans": [
+            {"turn": span.turn, "start": span.start, "end": span.end, "text": span.text}
+            for span in value.spans
+        ],
+        "candidates": list(value.candidates),
+    }
+
+
+def suggestions(before: Json, after: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that the second hearing sees otherwise: field to its value there."""
+    found: dict[str, Any] = {}
+    for name in DRAFT_FIELDS:
+        if name == "content":
+            continue
+        old, new = _values(before.get(name)), _values(after.get(name))
+        if new and old != new:
+            found[name] = after[name]
+    return found
+
+
+def _values(field: Any) -> list[Any]:
+    fields = field if isinstance(field, list) else [field]
+    return [entry["value"] for entry in fields if entry and entry.get("value")]
+
+
+def _turns(transcript: Transcript) -> list[dict[str, Any]]:
+    return [
+        {"leg": turn.leg, "text": turn.text, "start_s": turn.start_s, "end_s": turn.end_s}
+        for turn in transcript.turns
+    ]
