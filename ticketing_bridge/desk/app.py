@@ -1,0 +1,96 @@
+"""The web application: made once, by the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+import uvicorn
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+
+from config.hotline import Hotline
+from config.settings import Settings
+from ticketing_bridge.desk import events, pages
+from ticketing_bridge.desk.board import Board
+from ticketing_bridge.desk.desk import Desk
+from ticketing_bridge.desk.feed import LiveFeed
+from ticketing_bridge.desk.rendering import STATIC, Assets
+from ticketing_bridge.desk.security import BodyLimit, KnownHost, SecurityHeaders
+from ticketing_bridge.desk.visitor import SignInFirst, signed_in
+from ticketing_bridge.store import Database, DatabaseAway
+
+log = structlog.get_logger(__name__)
+
+
+def create_app(
+    settings: Settings, database: Database, hotline: Hotline, *, live_feed: LiveFeed | None = None
+) -> FastAPI:
+    """The desk's application. It opens its feed and its listeners while it is served (lifespan)."""
+    desk = Desk(settings, database, hotline, live_feed or LiveFeed(settings.live_socket))
+    board = Board(desk)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with desk, board:
+            yield
+
+    app = FastAPI(title=hotline.name, docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app.state.desk, app.state.board = desk, board
+    app.mount("/static", Assets(directory=STATIC), name="static")
+    app.include_router(pages.open_router)
+    app.include_router(pages.router, dependencies=[Depends(signed_in)])
+    app.include_router(events.router, dependencies=[Depends(signed_in)])
+    app.add_exception_handler(SignInFirst, _to_login)
+    app.add_exception_handler(HTTPException, _problem)
+    app.add_exception_handler(RequestValidationError, _problem)
+    app.add_exception_handler(DatabaseAway, _problem)
+    # the last one added is the first one passed
+    app.add_middleware(BodyLimit)
+    app.add_middleware(KnownHost, bind_host=settings.bind_host)
+    app.add_middleware(SecurityHeaders)
+    return app
+
+
+def web_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
+    """uvicorn as the desk wants it: its own logs, no proxy believed, open streams cut at the end."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=settings.bind_host,
+            port=settings.web_port,
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=1,
+        )
+    )
+
+
+async def _to_login(request: Request, _: Exception) -> Response:
+    """A page goes to the login; a stream or a fragment is told 401."""
+    fragment = request.headers.get("HX-Request") or request.url.path.startswith("/events/")
+    address = pages.login_address(request)
+    if fragment:
+        return PlainTextResponse("login", 401, headers={"HX-Redirect": "/login"})
+    return RedirectResponse(address, 303)
+
+
+async def _problem(request: Request, problem: Exception) -> Response:
+    """A page that says in words what is wrong; details go to the log."""
+    status = 500
+    if isinstance(problem, HTTPException):
+        status = problem.status_code
+    elif isinstance(problem, RequestValidationError):
+        status = 422
+    elif isinstance(problem, DatabaseAway):
+        status = 503
+        log.warning("page not served", path=request.url.path, problem=str(problem))
+    if request.url.path in {"/healthz", "/metrics"} or request.url.path.startswith("/events/"):
+        return PlainTextResponse(str(status), status)
+    return pages.render_page(request, "problem.html", status=status, code=str(status))

@@ -1,0 +1,106 @@
+"""The desk: what all pages share, and the tasks that keep it fresh."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from config.hotline import Hotline
+from config.settings import Settings
+from ticketing_bridge.desk.auth import Brake
+from ticketing_bridge.desk.feed import LiveFeed
+from ticketing_bridge.desk.health import TELEPHONY_CHANNEL, Health, HealthView, TelephonyBeat
+from ticketing_bridge.desk.mailbox import Switchboard
+from ticketing_bridge.desk.metrics import Metrics
+from ticketing_bridge.desk.rendering import Templates
+from ticketing_bridge.store import Database
+
+log = structlog.get_logger(__name__)
+
+CALL_CHANNEL = "hotline_call"
+#: the board's subject at the switchboard; calls are known by their keys
+BOARD = "board"
+#: topics
+CALL, HEALTH = "call", "health"
+
+
+def utc_now() -> datetime:
+    """The one place where the desk looks at the clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Desk:
+    """Shared by all pages of one web process. An async context manager: it listens while it is open."""
+
+    settings: Settings
+    database: Database
+    hotline: Hotline
+    feed: LiveFeed
+    now: Callable[[], datetime] = utc_now
+    health: Health = field(default_factory=Health)
+    pages: Switchboard = field(default_factory=Switchboard)
+    brake: Brake = field(default_factory=Brake)
+    address_brake: Brake = field(default_factory=lambda: Brake(free=20))
+    metrics: Metrics = field(default_factory=Metrics)
+    templates: Templates = field(init=False)
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    def __post_init__(self) -> None:
+        self.templates = Templates(self.hotline.name)
+
+    async def __aenter__(self) -> Self:
+        await self._stack.enter_async_context(self.feed)
+        listening = asyncio.create_task(self._listen(), name="desk-listening")
+        self._stack.push_async_callback(_ended, listening)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.closing.set()
+        self.pages.poke_all(HEALTH)
+        await self._stack.aclose()
+
+    def health_view(self) -> HealthView:
+        """Whether what is shown is still true."""
+        return self.health.view(self.now(), live_connected=self.feed.connected)
+
+    async def _listen(self) -> None:
+        async with self.database.listen(CALL_CHANNEL, TELEPHONY_CHANNEL) as notifications:
+            async for told in notifications:
+                if told.channel == TELEPHONY_CHANNEL:
+                    self._beat(told.payload)
+                elif told.payload:
+                    self.pages.poke(told.payload, CALL)
+                    self.pages.poke(BOARD, told.payload)
+                else:
+                    self.pages.poke_all(CALL)
+
+    def _beat(self, payload: str) -> None:
+        if not payload:
+            return
+        try:
+            beat = TelephonyBeat.parse(payload)
+        except (ValueError, KeyError, TypeError) as problem:
+            log.warning("telephony beat is not one", problem=repr(problem))
+            return
+        before = self.health_view()
+        self.health.take(beat, self.now())
+        after = self.health_view()
+        if (before.telephony_stale, before.pbx_linked) != (after.telephony_stale, after.pbx_linked):
+            self.pages.poke_all(HEALTH)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

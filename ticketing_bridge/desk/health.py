@@ -1,0 +1,77 @@
+"""Whether what the page shows is still true: the telephony role's beat and its link to each PBX.
+
+The telephony role says once a second, by PostgreSQL's ``NOTIFY`` on ``TELEPHONY_CHANNEL``,
+that it lives and how its links are. Nothing is stored: silence is the message when the
+role, or the database between us, is gone.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Self
+
+TELEPHONY_CHANNEL = "hotline_telephony"
+BEAT_EVERY_S = 1.0
+#: silence after which the page says that its calls are stale
+STALE_AFTER_S = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class TelephonyBeat:
+    """One beat of the telephony role for one PBX: is the AMI link up, and since when is it as it is."""
+
+    pbx_id: str
+    linked: bool
+    since: datetime
+
+    def payload(self) -> str:
+        """As it travels; PostgreSQL takes up to 8000 bytes."""
+        return json.dumps({"pbx_id": self.pbx_id, "linked": self.linked, "since": self.since.isoformat()})
+
+    @classmethod
+    def parse(cls, payload: str) -> Self:
+        """Read a payload; raises ``ValueError``, ``KeyError`` or ``TypeError`` when it is none."""
+        fields = json.loads(payload)
+        since = datetime.fromisoformat(fields["since"])
+        if since.tzinfo is None:
+            raise ValueError("since must carry its time zone")
+        return cls(str(fields["pbx_id"]), bool(fields["linked"]), since.astimezone(UTC))
+
+
+@dataclass(frozen=True, slots=True)
+class HealthView:
+    """What the banner says."""
+
+    beat_at: datetime | None
+    age_s: float | None
+    telephony_stale: bool
+    pbx_linked: bool
+    link_since: datetime | None
+    live_connected: bool
+
+
+class Health:
+    """The newest beat of every PBX, with the time at which it came."""
+
+    def __init__(self) -> None:
+        self._beats: dict[str, tuple[TelephonyBeat, datetime]] = {}
+
+    def take(self, beat: TelephonyBeat, at: datetime) -> None:
+        """A beat came."""
+        self._beats[beat.pbx_id] = (beat, at)
+
+    def view(self, now: datetime, *, live_connected: bool) -> HealthView:
+        """The worst of all PBXs: the oldest beat, the longest broken link."""
+        oldest = min((at for _, at in self._beats.values()), default=None)
+        broken = min((beat.since for beat, _ in self._beats.values() if not beat.linked), default=None)
+        age_s = (now - oldest).total_seconds() if oldest else None
+        return HealthView(
+            beat_at=oldest,
+            age_s=age_s,
+            telephony_stale=age_s is None or age_s > STALE_AFTER_S,
+            pbx_linked=broken is None,
+            link_since=broken,
+            live_connected=live_connected,
+        )
