@@ -1,0 +1,1 @@
+"""The demo: simulated people phone in; witnesses that know nothing of the ledger check every call row."""

@@ -1,0 +1,91 @@
+"""The PBX's call detail records as a witness of a call's existence, numbers, agent and times."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from facts.call import Call, CallFlag
+from telephony.pbx.paths import CDR_FIELDS
+from ticketing_bridge.demo.findings import Comparison, Witness
+
+WITHIN_S = 1.0
+_TRUNK = "PJSIP/hotline-trunk-"
+
+
+@dataclass(frozen=True, slots=True)
+class CdrLine:
+    """One record; a call has one for every agent that was tried with it, and one for the rest."""
+
+    uniqueid: str
+    start: datetime | None
+    end: datetime | None
+    src: str
+    did: str
+    disposition: str
+    channel: str
+    dstchannel: str
+
+    @property
+    def agent(self) -> str:
+        """The agent's id of an answered leg, empty when there was none."""
+        if self.disposition != "ANSWERED" or not self.dstchannel.startswith("PJSIP/"):
+            return ""
+        return self.dstchannel.removeprefix("PJSIP/").rpartition("-")[0]
+
+
+def parse_cdr(lines: Iterable[str]) -> list[CdrLine]:
+    """Records of the file; the columns are the renderer's."""
+    records: list[CdrLine] = []
+    for cells in csv.reader(lines):
+        row = dict(zip(CDR_FIELDS, cells, strict=False))
+        records.append(
+            CdrLine(
+                uniqueid=row.get("uniqueid", ""),
+                start=_moment(row.get("start", "")),
+                end=_moment(row.get("end", "")),
+                src=row.get("src", ""),
+                did=row.get("did", ""),
+                disposition=row.get("disposition", ""),
+                channel=row.get("channel", ""),
+                dstchannel=row.get("dstchannel", ""),
+            )
+        )
+    return records
+
+
+def citizens_records(records: Sequence[CdrLine]) -> dict[str, list[CdrLine]]:
+    """Records of calls from the trunk, by Uniqueid."""
+    calls: dict[str, list[CdrLine]] = defaultdict(list)
+    for record in records:
+        if record.channel.startswith(_TRUNK):
+            calls[record.uniqueid].append(record)
+    return calls
+
+
+def compare_cdr(call: Call, records: Sequence[CdrLine], found: Comparison) -> None:
+    """The call's records against its row."""
+    if not found.check(Witness.CDR, "existence", bool(records), "a record", "none"):
+        return
+    starts = [record.start for record in records if record.start]
+    ends = [record.end for record in records if record.end]
+    if CallFlag.GAP not in call.flags:
+        found.near(Witness.CDR, "arrived_at", call.arrived_at, min(starts, default=None), WITHIN_S)
+    found.near(Witness.CDR, "ended_at", call.ended_at, max(ends, default=None), WITHIN_S)
+    number = records[0].src
+    shown = number if number.lstrip("+").isdigit() else None
+    found.same(Witness.CDR, "caller_number", call.caller_number, shown)
+    if records[0].did:
+        found.same(Witness.CDR, "did", call.did, records[0].did)
+    agents = [record.agent for record in records if record.agent]
+    found.same(Witness.CDR, "agent", call.agent, agents[0] if agents else None)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(float(text), UTC) if text else None
+    except ValueError:
+        return None

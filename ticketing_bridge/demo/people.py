@@ -1,0 +1,113 @@
+"""The simulated people as witnesses: what the caller's and the agents' own telephones saw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from facts.call import Call, CallFlag, EndedBy, Outcome
+from telephony.simulation.play import PlayedCall
+from ticketing_bridge.demo.findings import Comparison, Witness
+
+WITHIN_S = 1.0
+#: a row with another number is still taken for this citizen's when nothing else arrived then
+_SAME_MOMENT_S = 1.0
+_SAME_CALL_S = 3.0
+#: rings shorter than this may be seen on one side only
+_HARDLY_RANG_S = 0.5
+_GAVE_UP = frozenset({Outcome.ABANDONED_IVR, Outcome.ABANDONED_QUEUE, Outcome.CLOSED})
+
+
+def match_rows(played: Sequence[PlayedCall], rows: Sequence[Call]) -> tuple[dict[str, Call], list[Call]]:
+    """Which row is which citizen's, by number and time; and the rows that are nobody's.
+
+    Numbers first; then, by the moment alone, so that a changed number is one wrong field.
+    """
+    found: dict[str, Call] = {}
+    left = list(rows)
+    for within_s, by_number in ((_SAME_CALL_S, True), (_SAME_MOMENT_S, False)):
+        pairs = _pairs(played, left, found, within_s, by_number)
+        for _, call, row in pairs:
+            if call.plan.id not in found and row in left:
+                found[call.plan.id] = row
+                left.remove(row)
+    return found, left
+
+
+def _pairs(
+    played: Sequence[PlayedCall],
+    rows: Sequence[Call],
+    found: dict[str, Call],
+    within_s: float,
+    by_number: bool,
+) -> list[tuple[float, PlayedCall, Call]]:
+    pairs = [
+        (abs((row.arrived_at - call.citizen.began_at).total_seconds()), call, row)
+        for call in played
+        for row in rows
+        if call.plan.id not in found
+        and (not by_number or (row.caller_number, row.did) == (call.plan.number, call.plan.did))
+    ]
+    return sorted((pair for pair in pairs if pair[0] <= within_s), key=lambda pair: pair[0])
+
+
+def compare_people(row: Call, played: PlayedCall, found: Comparison) -> None:
+    """The call row against the diaries."""
+    people = Witness.PEOPLE
+    agent = played.answered_by
+    found.same(people, "caller_number", row.caller_number, played.plan.number)
+    found.same(people, "did", row.did, played.plan.did)
+    found.same(people, "line", row.line, played.plan.line)
+    gap = CallFlag.GAP in row.flags
+    if not gap:
+        found.near(people, "arrived_at", row.arrived_at, played.citizen.began_at, WITHIN_S)
+    found.same(people, "answered", row.answered_at is not None, agent is not None)
+    found.check(people, "outcome", _outcome_fits(row, played), row.outcome, _seen_outcome(played))
+    if agent is not None:
+        found.same(people, "agent", row.agent, agent.person)
+        if not gap:
+            found.near(people, "answered_at", row.answered_at, agent.answered_at, WITHIN_S)
+    found.near(people, "ended_at", row.ended_at, played.citizen.ended_at, WITHIN_S)
+    found.same(people, "ended_by", row.ended_by, _ended_by(played))
+    if not gap:
+        found.same(people, "rings", _row_rings(row), _seen_rings(played))
+
+
+def _ended_by(played: PlayedCall) -> EndedBy:
+    if played.citizen.hung_up:
+        return EndedBy.CALLER
+    agent = played.answered_by
+    return EndedBy.AGENT if agent is not None and agent.hung_up else EndedBy.SYSTEM
+
+
+def _seen_outcome(played: PlayedCall) -> str:
+    if played.answered_by is not None:
+        return "an agent answered"
+    rang = f"{len(played.rings)} rang, none answered" if played.rings else "no agent rang"
+    return f"{rang}, {'the caller' if played.citizen.hung_up else 'the hotline'} ended it"
+
+
+def _outcome_fits(row: Call, played: PlayedCall) -> bool:
+    if played.answered_by is not None:
+        return row.outcome is Outcome.ANSWERED
+    if not played.citizen.hung_up:
+        return row.outcome not in _GAVE_UP and row.outcome is not Outcome.ANSWERED
+    if played.rings:
+        return row.outcome is Outcome.ABANDONED_QUEUE
+    return row.outcome in _GAVE_UP
+
+
+def _row_rings(row: Call) -> tuple[str, ...]:
+    return tuple(
+        ring.agent
+        for ring in sorted(row.rings, key=lambda ring: ring.rang_at)
+        if ring.ended_at is None or (ring.ended_at - ring.rang_at).total_seconds() >= _HARDLY_RANG_S
+    )
+
+
+def _seen_rings(played: PlayedCall) -> tuple[str, ...]:
+    seen: list[str] = []
+    for ring in played.rings:
+        over_at = ring.answered_at or ring.ended_at
+        if over_at is None or (over_at - ring.began_at).total_seconds() >= _HARDLY_RANG_S:
+            seen.append(ring.person)
+    return tuple(seen)

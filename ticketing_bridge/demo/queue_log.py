@@ -1,0 +1,200 @@
+"""The PBX's queue_log as a witness: the complete set of a call's lines, no more and no fewer.
+
+A line: epoch second | Uniqueid | queue | agent | event | up to five values. Whole seconds.
+Source: Asterisk's app_queue.c (22.x).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+
+from facts.call import Call, CallFlag, EndedBy, Outcome, QueueLeg
+from ticketing_bridge.demo.findings import Comparison, Witness
+
+#: whole seconds on the one side, microseconds on the other
+WITHIN_S = 1.5
+#: lines about members and the queue itself, not about a call
+_NO_CALL = ("NONE", "REALTIME", "MANAGER", "")
+_ANONYMOUS = frozenset({"", "anonymous", "unknown", "<unknown>"})
+#: a ring that the caller's own end cut off; newer versions write it, older ones do not
+_CUT_OFF = "RINGCANCELED"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLogLine:
+    """One line."""
+
+    at: datetime
+    uniqueid: str
+    queue: str
+    agent: str
+    event: str
+    values: tuple[str, ...]
+
+    def value(self, place: int) -> str:
+        """A value by its place, empty when there is none."""
+        return self.values[place] if place < len(self.values) else ""
+
+
+def parse_queue_log(lines: Iterable[str]) -> list[QueueLogLine]:
+    """Lines of the log; a line that is none becomes one with event ``?`` so that it is noticed."""
+    parsed: list[QueueLogLine] = []
+    for line in lines:
+        parts = line.split("|")
+        if len(parts) < 5 or not parts[0].isdigit():
+            parsed.append(QueueLogLine(datetime.fromtimestamp(0, UTC), "?", "", "", "?", (line[:80],)))
+            continue
+        at = datetime.fromtimestamp(int(parts[0]), UTC)
+        parsed.append(QueueLogLine(at, parts[1], parts[2], parts[3], parts[4], tuple(parts[5:])))
+    return parsed
+
+
+def by_call(lines: Sequence[QueueLogLine]) -> dict[str, list[QueueLogLine]]:
+    """Lines about calls, by Uniqueid, in the log's order."""
+    calls: dict[str, list[QueueLogLine]] = defaultdict(list)
+    for line in lines:
+        if line.uniqueid not in _NO_CALL:
+            calls[line.uniqueid].append(line)
+    return calls
+
+
+#: a queue leg's ending to the line that says so
+_ENDINGS: Mapping[str, str] = {
+    "abandoned": "ABANDON",
+    "timeout": "EXITWITHTIMEOUT",
+    "exit_key": "EXITWITHKEY",
+    "leaveempty": "EXITEMPTY",
+    "leave_empty": "EXITEMPTY",
+    "leaveunavail": "EXITEMPTY",
+}
+
+
+def compare_queue_log(call: Call, lines: Sequence[QueueLogLine], found: Comparison) -> None:
+    """The call's lines against its row."""
+    if CallFlag.GAP in call.flags:
+        _outcome(call, lines, found)  # queue times of a call taken up from a snapshot are not its own
+        _ended(call, lines, found)
+        return
+    seen = sorted(line.event for line in lines if line.event != _CUT_OFF)
+    found.same(Witness.QUEUE_LOG, "lines", tuple(sorted(_expected_events(call))), tuple(seen))
+    _outcome(call, lines, found)
+    entered = [line for line in lines if line.event == "ENTERQUEUE"]
+    for leg, line in zip(call.queue_legs, entered, strict=False):
+        _entered(call, leg, line, found)
+    _answered(call, lines, found)
+    _left(call, lines, found)
+    _rings(call, lines, found)
+    _ended(call, lines, found)
+    _order(lines, found)
+
+
+def _expected_events(call: Call) -> list[str]:
+    events = ["HOTLINEENDED"]
+    for leg in call.queue_legs:
+        events.append("ENTERQUEUE")
+        if leg.ending == "answered":
+            events += ["CONNECT", "COMPLETEAGENT" if call.ended_by is EndedBy.AGENT else "COMPLETECALLER"]
+        elif (ending := _ENDINGS.get(leg.ending or "")) is not None:
+            events.append(ending)
+    return events + ["RINGNOANSWER" for ring in call.rings if ring.result == "no_answer"]
+
+
+def _outcome(call: Call, lines: Sequence[QueueLogLine], found: Comparison) -> None:
+    events = {line.event for line in lines}
+    ending = next((it for it in ("CONNECT", "ABANDON", "EXITWITHTIMEOUT", "EXITEMPTY") if it in events), None)
+    seen = {
+        "CONNECT": Outcome.ANSWERED,
+        "ABANDON": Outcome.ABANDONED_QUEUE,
+        "EXITWITHTIMEOUT": Outcome.TIMEOUT,
+        "EXITEMPTY": Outcome.LEAVE_EMPTY,
+        None: None,
+    }[ending]
+    if seen is not None:
+        found.same(Witness.QUEUE_LOG, "outcome", call.outcome, seen)
+    elif "ENTERQUEUE" not in events:
+        never_queued = call.outcome not in (Outcome.ANSWERED, Outcome.ABANDONED_QUEUE, Outcome.TIMEOUT)
+        found.check(Witness.QUEUE_LOG, "outcome", never_queued, call.outcome, "never in a queue")
+
+
+def _entered(call: Call, leg: QueueLeg, line: QueueLogLine, found: Comparison) -> None:
+    found.same(Witness.QUEUE_LOG, "queue", leg.queue, line.queue)
+    found.near(Witness.QUEUE_LOG, "queue_joined_at", leg.joined_at, line.at, WITHIN_S)
+    number = line.value(1)
+    found.same(
+        Witness.QUEUE_LOG, "caller_number", call.caller_number, None if number in _ANONYMOUS else number
+    )
+    if leg.position is not None:
+        found.same(Witness.QUEUE_LOG, "position", str(leg.position), line.value(2))
+
+
+def _answered(call: Call, lines: Sequence[QueueLogLine], found: Comparison) -> None:
+    legs = [leg for leg in call.queue_legs if leg.ending == "answered"]
+    connects = [line for line in lines if line.event == "CONNECT"]
+    for leg, agent_leg, line in zip(legs, call.agent_legs, connects, strict=False):
+        found.same(Witness.QUEUE_LOG, "agent", agent_leg.agent, line.agent)
+        found.near(Witness.QUEUE_LOG, "answered_at", agent_leg.bridged_at, line.at, WITHIN_S)
+        found.same(Witness.QUEUE_LOG, "agent_channel", agent_leg.uniqueid, line.value(1))
+        wait_s = (agent_leg.bridged_at - leg.joined_at).total_seconds()
+        _seconds(found, "queue_wait_s", wait_s, line.value(0))
+
+
+def _left(call: Call, lines: Sequence[QueueLogLine], found: Comparison) -> None:
+    for line in lines:
+        if line.event in ("COMPLETEAGENT", "COMPLETECALLER") and call.agent_legs:
+            leg = call.agent_legs[-1]
+            found.same(Witness.QUEUE_LOG, "agent", leg.agent, line.agent)
+            found.near(Witness.QUEUE_LOG, "talk_ended_at", leg.left_at, line.at, WITHIN_S)
+            if leg.left_at is not None:
+                talk_s = (leg.left_at - leg.bridged_at).total_seconds()
+                _seconds(found, "talk_s", talk_s, line.value(1))
+        elif line.event == "ABANDON" and call.queue_legs:
+            last = call.queue_legs[-1]
+            found.near(Witness.QUEUE_LOG, "queue_left_at", last.left_at, line.at, WITHIN_S)
+            if last.left_at is not None:
+                _seconds(
+                    found, "queue_wait_s", (last.left_at - last.joined_at).total_seconds(), line.value(2)
+                )
+
+
+def _rings(call: Call, lines: Sequence[QueueLogLine], found: Comparison) -> None:
+    ignored = [ring for ring in call.rings if ring.result == "no_answer"]
+    told = [line for line in lines if line.event == "RINGNOANSWER"]
+    found.same(
+        Witness.QUEUE_LOG,
+        "no_answer_agents",
+        tuple(sorted(ring.agent for ring in ignored)),
+        tuple(sorted(line.agent for line in told)),
+    )
+    for ring, line in zip(ignored, told, strict=False):
+        found.near(Witness.QUEUE_LOG, "ring_ended_at", ring.ended_at, line.at, WITHIN_S)
+
+
+def _ended(call: Call, lines: Sequence[QueueLogLine], found: Comparison) -> None:
+    endings = [line for line in lines if line.event == "HOTLINEENDED"]
+    found.same(Witness.QUEUE_LOG, "endings", 1, len(endings))
+    for line in endings:
+        found.near(Witness.QUEUE_LOG, "ended_at", call.ended_at, line.at, WITHIN_S)
+        found.same(Witness.QUEUE_LOG, "line", call.line, line.value(3))
+        cause = None if call.hangup_cause is None else str(call.hangup_cause)
+        found.same(Witness.QUEUE_LOG, "hangup_cause", cause, line.value(4))
+        queued = line.value(0) in ("queue", "done")
+        if CallFlag.GAP not in call.flags:
+            found.same(Witness.QUEUE_LOG, "reached_queue", bool(call.queue_legs), queued)
+
+
+def _order(lines: Sequence[QueueLogLine], found: Comparison) -> None:
+    """The log is written in order: a time that runs backwards was not written by the PBX."""
+    times = [line.at for line in lines]
+    backwards = any(later < before for before, later in pairwise(times))
+    found.check(Witness.QUEUE_LOG, "order", not backwards, "in order", "times run backwards")
+
+
+def _seconds(found: Comparison, name: str, expected_s: float, seen: str) -> None:
+    if seen.isdigit():
+        found.close(Witness.QUEUE_LOG, name, expected_s, float(seen), WITHIN_S)
+    else:
+        found.check(Witness.QUEUE_LOG, name, False, f"{expected_s:.1f} s", seen or "nothing")
