@@ -13,6 +13,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -194,32 +195,30 @@ def render_sounds(settings: Settings, hotline: Hotline) -> None:
     render_hold_music(hotline.waiting, settings.sounds)
 
 
-@pytest.fixture(scope="session")
-def pbx_home() -> Iterator[Path]:
-    """A short path: a UNIX socket lives in it."""
-    home = Path(tempfile.mkdtemp(prefix="hotline-"))
-    yield home
-    shutil.rmtree(home, ignore_errors=True)
-
-
-@pytest.fixture(scope="session")
-def pbx_hotline() -> Hotline:
-    """The hotline that the running PBX serves; a test folder may override it."""
-    return load_hotline()
-
-
-@pytest.fixture(scope="session")
-def running_pbx(
-    asterisk_program: AsteriskProgram, pbx_home: Path, pbx_hotline: Hotline
+@contextmanager
+def pbx_up(
+    program: AsteriskProgram, hotline: Hotline, *, sounds: bool = True, **more: object
 ) -> Iterator[RunningPbx]:
-    """One Asterisk for the whole session, with our configuration, prompts rendered."""
-    settings = pbx_settings(pbx_home)
-    settings.make_folders()
-    secrets = load_or_make_secrets(settings.home)
-    render_sounds(settings, pbx_hotline)
-    pbx = LocalPbx(settings, pbx_hotline, secrets, asterisk_program)
-    asyncio.run(pbx.start())
+    """An Asterisk with this hotline in a home of its own (a short path: a UNIX socket lives in it)."""
+    home = Path(tempfile.mkdtemp(prefix="hotline-"))
     try:
-        yield RunningPbx(settings, pbx_hotline, secrets, asterisk_program, pbx)
+        settings = pbx_settings(home, **more)
+        settings.make_folders()
+        secrets = load_or_make_secrets(settings.home)
+        if sounds:
+            render_sounds(settings, hotline)
+        pbx = LocalPbx(settings, hotline, secrets, program)
+        asyncio.run(pbx.start())
+        try:
+            yield RunningPbx(settings, hotline, secrets, program, pbx)
+        finally:
+            asyncio.run(pbx.stop())
     finally:
-        asyncio.run(pbx.stop())
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def running_pbx(asterisk_program: AsteriskProgram) -> Iterator[RunningPbx]:
+    """One Asterisk for the whole session, with the built-in hotline, prompts rendered."""
+    with pbx_up(asterisk_program, load_hotline()) as pbx:
+        yield pbx

@@ -1,0 +1,236 @@
+"""A small SIP telephone of our own, for tests only: calls, registers, answers, hums, hangs up.
+
+It shares no code with Asterisk or with our simulated people, so it does not share their assumptions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import socket
+import struct
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+Message = tuple[str, dict[str, str], str]
+
+
+def _parse(data: bytes) -> Message:
+    head, _, body = data.decode().partition("\r\n\r\n")
+    first, *lines = head.split("\r\n")
+    headers: dict[str, str] = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        headers.setdefault(name.strip().lower(), value.strip())
+    return first, headers, body
+
+
+@dataclass(slots=True)
+class SipPhone:
+    """One telephone with one call at a time. ``user`` is its number or agent id."""
+
+    user: str
+    server_port: int
+    password: str = ""
+    answers: bool = False
+    answered: threading.Event = field(default_factory=threading.Event)
+    ringing: threading.Event = field(default_factory=threading.Event)
+    gone: threading.Event = field(default_factory=threading.Event)
+    _socket: socket.socket = field(init=False)
+    _replies: list[Message] = field(default_factory=list)
+    _arrived: threading.Condition = field(default_factory=threading.Condition)
+    _open: bool = True
+    _dialog: dict[str, str] = field(default_factory=dict)
+    _rtp: socket.socket = field(init=False)
+    _threads: list[threading.Thread] = field(default_factory=list)
+
+    def __enter__(self) -> SipPhone:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self._socket.settimeout(0.1)
+        self._rtp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._rtp.bind(("127.0.0.1", 0))
+        self._start(self._listen)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._dialog and not self.gone.is_set():
+            self.hang_up()
+        self._open = False
+        for thread in self._threads:
+            thread.join()
+        self._socket.close()
+        self._rtp.close()
+
+    def _start(self, work: Callable[..., None], *values: object) -> None:
+        thread = threading.Thread(target=work, args=values)
+        self._threads.append(thread)
+        thread.start()
+
+    @property
+    def port(self) -> int:
+        return int(self._socket.getsockname()[1])
+
+    def call(self, number: str, timeout_s: float = 10.0) -> int:
+        """Dial; returns the final status. 200: the call is up."""
+        call_id, tag = uuid.uuid4().hex, uuid.uuid4().hex[:8]
+        target = f"sip:{number}@127.0.0.1:{self.server_port}"
+        self._request("INVITE", target, call_id, tag, f"<{target}>", 1, self._sdp())
+        first, headers, body = self._final(call_id, "INVITE", timeout_s)
+        status = int(first.split()[1])
+        self._dialog = {"id": call_id, "tag": tag, "to": headers["to"], "target": target}
+        self._request("ACK", target, call_id, tag, headers["to"], 1)
+        if status == 200:
+            self._start(self._hum, body)
+        else:
+            self._dialog = {}
+        return status
+
+    def _hum(self, sdp: str) -> None:
+        """Send a tone as A-law RTP, 20 ms a packet, until the call is over."""
+        found = re.search(r"^m=audio (\d+) ", sdp, re.MULTILINE)
+        assert found
+        tone = b"\x34\x34\x34\x34\x34\xb4\xb4\xb4\xb4\xb4" * 16
+        number, began = 0, time.monotonic()
+        while self._open and not self.gone.is_set():
+            header = struct.pack(">BBHII", 0x80, 8, number & 0xFFFF, number * 160, 0x12345678)
+            self._rtp.sendto(header + tone, ("127.0.0.1", int(found[1])))
+            number += 1
+            time.sleep(max(0.0, began + number * 0.02 - time.monotonic()))
+
+    def hang_up(self) -> None:
+        """End the call."""
+        it, self._dialog = self._dialog, {}
+        if it and not self.gone.is_set():
+            self._request("BYE", it["target"], it["id"], it["tag"], it["to"], 2)
+            self._final(it["id"], "BYE", 5.0)
+        self.gone.set()
+
+    def register(self, timeout_s: float = 5.0) -> int:
+        """Log in with the password; returns the final status."""
+        call_id, tag = uuid.uuid4().hex, uuid.uuid4().hex[:8]
+        target = f"sip:127.0.0.1:{self.server_port}"
+        to = f"<sip:{self.user}@127.0.0.1>"
+        self._request("REGISTER", target, call_id, tag, to, 1)
+        first, headers, _ = self._final(call_id, "REGISTER", timeout_s)
+        if first.split()[1] != "401":
+            return int(first.split()[1])
+        self._replies.clear()
+        self._request(
+            "REGISTER", target, call_id, tag, to, 2, extra=self._digest(headers["www-authenticate"], target)
+        )
+        return int(self._final(call_id, "REGISTER", timeout_s)[0].split()[1])
+
+    def _digest(self, challenge: str, uri: str) -> str:
+        parts = dict(re.findall(r'(\w+)="?([^",]+)"?', challenge))
+        md5 = lambda text: hashlib.md5(text.encode()).hexdigest()  # noqa: E731
+        secret, ask = md5(f"{self.user}:{parts['realm']}:{self.password}"), md5(f"REGISTER:{uri}")
+        answer = md5(f"{secret}:{parts['nonce']}:00000001:abc:auth:{ask}")
+        return (
+            f'Authorization: Digest username="{self.user}",realm="{parts["realm"]}",nonce="{parts["nonce"]}",'
+            f'uri="{uri}",response="{answer}",algorithm=MD5,qop=auth,nc=00000001,cnonce="abc"'
+            + (f',opaque="{parts["opaque"]}"' if "opaque" in parts else "")
+            + "\r\n"
+        )
+
+    def _sdp(self) -> str:
+        return (
+            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+            f"m=audio {self._rtp.getsockname()[1]} RTP/AVP 8 101\r\na=rtpmap:8 PCMA/8000\r\n"
+            "a=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\n"
+        )
+
+    def _request(  # noqa: PLR0917
+        self,
+        method: str,
+        target: str,
+        call_id: str,
+        tag: str,
+        to: str,
+        number: int,
+        body: str = "",
+        extra: str = "",
+    ) -> None:
+        contact = f"<sip:{self.user}@127.0.0.1:{self.port}>"
+        self._send(
+            f"{method} {target} SIP/2.0\r\n"
+            f"Via: SIP/2.0/UDP 127.0.0.1:{self.port};rport;branch=z9hG4bK{uuid.uuid4().hex}\r\n"
+            f"Max-Forwards: 70\r\nFrom: <sip:{self.user}@127.0.0.1>;tag={tag}\r\nTo: {to}\r\n"
+            f"Call-ID: {call_id}\r\nCSeq: {number} {method}\r\nContact: {contact}\r\n{extra}{_content(body)}"
+        )
+
+    def _send(self, text: str) -> None:
+        self._socket.sendto(text.encode(), ("127.0.0.1", self.server_port))
+
+    def _final(self, call_id: str, method: str, timeout_s: float) -> Message:
+        wanted: Callable[[Message], bool] = lambda it: (  # noqa: E731
+            it[1]["call-id"] == call_id
+            and it[1]["cseq"].endswith(method)
+            and not it[0].split()[1].startswith("1")
+        )
+        with self._arrived:
+            if not self._arrived.wait_for(lambda: any(map(wanted, self._replies)), timeout_s):
+                raise AssertionError(f"no answer to {method} within {timeout_s} s")
+            return next(filter(wanted, self._replies))
+
+    def _listen(self) -> None:
+        while self._open:
+            try:
+                data = self._socket.recv(65536)
+            except TimeoutError:
+                continue
+            message = _parse(data)
+            if message[0].startswith("SIP/2.0"):
+                with self._arrived:
+                    self._replies.append(message)
+                    self._arrived.notify_all()
+            else:
+                self._serve(message)
+
+    def _serve(self, message: Message) -> None:
+        method, headers = message[0].split()[0], message[1]
+        if method == "INVITE":
+            self.ringing.set()
+            self._reply(headers, "180 Ringing")
+            if self.answers:
+                self._reply(headers, "200 OK", self._sdp())
+                target = headers["contact"].strip("<>").partition(">")[0]
+                ours, theirs = f"{headers['to']};tag={self.user}", headers["from"]
+                self._dialog = {"id": headers["call-id"], "tag": self.user, "to": theirs, "target": target}
+                self._dialog["from"] = ours
+                self._start(self._hum, message[2])
+                self.answered.set()
+        elif method in ("BYE", "OPTIONS", "CANCEL"):
+            self._reply(headers, "200 OK")
+            if method == "BYE":
+                self.gone.set()
+            if method == "CANCEL":
+                self._reply(
+                    {**headers, "cseq": headers["cseq"].replace("CANCEL", "INVITE")}, "487 Request Terminated"
+                )
+
+    def _reply(self, headers: dict[str, str], status: str, body: str = "") -> None:
+        to = headers["to"] if ";tag=" in headers["to"] else f"{headers['to']};tag={self.user}"
+        self._send(
+            f"SIP/2.0 {status}\r\nVia: {headers['via']}\r\nFrom: {headers['from']}\r\nTo: {to}\r\n"
+            f"Call-ID: {headers['call-id']}\r\nCSeq: {headers['cseq']}\r\n"
+            f"Contact: <sip:{self.user}@127.0.0.1:{self.port}>\r\n{_content(body)}"
+        )
+
+
+def _content(body: str) -> str:
+    kind = "Content-Type: application/sdp\r\n" if body else ""
+    return f"{kind}Content-Length: {len(body)}\r\n\r\n{body}"
+
+
+def wait_until(seen: Callable[[], bool], timeout_s: float = 10.0) -> bool:
+    """Whether it came true within the time."""
+    deadline = time.monotonic() + timeout_s
+    while not seen():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
