@@ -108,13 +108,19 @@ def _legal(syllable: str) -> str | None:
 @cache
 def _word_table() -> tuple[dict[str, float], int]:
     """Log probability of every word, and the length of the longest."""
-    packed = resources.files("voice").joinpath("data/words.tsv.gz").read_bytes()
-    rows = [line.split("\t") for line in gzip.decompress(packed).decode("utf-8").splitlines()]
-    total = math.log(sum(int(count) for _, count in rows))
-    table = {word: math.log(int(count)) - total for word, count in rows}
-    return table, max(map(len, table))
+    counts = word_counts()
+    total = math.log(sum(counts.values()))
+    return {word: math.log(count) - total for word, count in counts.items()}, max(map(len, counts))
 
 
 def vocabulary() -> frozenset[str]:
     """Every word the table knows."""
-    return frozenset(_word_table()[0])
+    return frozenset(word_counts())
+
+
+@cache
+def word_counts() -> dict[str, int]:
+    """Every word of the table with its frequency."""
+    packed = resources.files("voice").joinpath("data/words.tsv.gz").read_bytes()
+    rows = (line.split("\t") for line in gzip.decompress(packed).decode("utf-8").splitlines())
+    return {word: int(count) for word, count in rows}

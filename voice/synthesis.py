@@ -33,8 +33,8 @@ _SOUND_VERSION = "1"  # part of every cache key: raise it when the same text and
 def synthesise(text: str, voice: Voice, sample_rate: int = TELEPHONE_RATE) -> Pcm:
     """``text`` spoken by ``voice`` at ``sample_rate`` Hz; the same every time.
 
-    Text without a word gives a short silence. Blocks for a few milliseconds for every second of speech; safe in
-    threads (one speaks at a time).
+    Text without a word gives a short silence. Blocks for a few milliseconds for every second of speech; safe
+    in threads (one speaks at a time).
     """
     spoken = tokens(text)
     if not spoken:

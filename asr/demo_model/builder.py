@@ -1,0 +1,119 @@
+"""Build the demo model: speech, network, graph, and a check that Vosk hears with it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from asr.demo_model import corpus, graph, kaldi_files, language, network, texts
+from asr.demo_model.corpus import Progress, Words
+from asr.demo_model.lexicon import Lexicon, measured_syllables
+from voice.pinyin import vocabulary, word_counts, words
+
+SPEECH_SEED, LANGUAGE_SEED = 20_250_701, 20_250_702
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much speech to make, how large a network to train, and how much text to read."""
+
+    sentences: int = 8_000
+    word_strings: int = 6_500
+    non_speech: int = 600
+    text_sentences: int = 60_000
+    size: network.Size = field(default_factory=network.Size)
+
+
+QUICK = Plan(2_000, 1_000, 120, 30_000, network.Size(width=128, epochs=6))
+FULL = Plan()
+
+
+def build(out_dir: Path, *, quick: bool = False, progress: Progress | None = None) -> Path:
+    """Build a whole model in ``out_dir`` (made or replaced); ``quick`` hears a little less well.
+
+    Needs the extra ``demo-model``; the full model takes about ten minutes on two cores.
+    """
+    tell = progress or _quiet
+    plan = QUICK if quick else FULL
+    lexicon = Lexicon(measured_syllables())
+    with tempfile.TemporaryDirectory(prefix="demo-model-") as scratch:
+        work = Path(scratch)
+        spoken = corpus.make(
+            training_texts(plan),
+            lexicon,
+            work / "speech",
+            seed=SPEECH_SEED,
+            workers=_workers(),
+            progress=tell,
+        )
+        layers = network.train(spoken, len(lexicon.units), plan.size, tell)
+        made = work / "model"
+        kaldi_files.write_acoustic_model(
+            made / "am" / "final.mdl",
+            lexicon.phone_units(),
+            layers,
+            network.priors(spoken, len(lexicon.units)),
+        )
+        kaldi_files.write_configuration(made / "conf")
+        write_graph(made / "graph", lexicon, plan, tell)
+        out_dir.parent.mkdir(parents=True, exist_ok=True)
+        for part in ("am", "conf", "graph"):
+            shutil.rmtree(out_dir / part, ignore_errors=True)
+        shutil.copytree(made, out_dir, dirs_exist_ok=True)
+    return out_dir
+
+
+def rebuild_graph(model_dir: Path, *, quick: bool = False, progress: Progress | None = None) -> Path:
+    """New words or new sentences for a model that stays as it is otherwise; takes seconds."""
+    write_graph(
+        model_dir / "graph", Lexicon(measured_syllables()), QUICK if quick else FULL, progress or _quiet
+    )
+    kaldi_files.write_configuration(model_dir / "conf")
+    return model_dir
+
+
+def write_graph(directory: Path, lexicon: Lexicon, plan: Plan, progress: Progress) -> None:
+    """The language model of all texts over all words of the table, and the graph that carries it."""
+    known = lexicon.pronounceable(vocabulary())
+    heard = language_texts(plan)
+    progress("language", 0, len(heard))
+    model = language.estimate(heard, word_counts(), frozenset(known))
+    progress("language", len(heard), len(heard))
+    shutil.rmtree(directory, ignore_errors=True)
+    graph.write_graph(directory, known, lexicon.phone_positions(), model)
+    kaldi_files.write_word_boundaries(directory / "phones" / "word_boundary.int", lexicon.phone_positions())
+
+
+def training_texts(plan: Plan) -> list[Words]:
+    """What the training voices say: sentences, strings of any words so that all sounds come, and nothing."""
+    rng = np.random.default_rng(SPEECH_SEED)
+    made = [tuple(words(line)) for line in texts.sentences(SPEECH_SEED, plan.sentences)]
+    counts = word_counts()
+    common = sorted(counts, key=lambda word: (-counts[word], word))
+    often, seldom = common[:6_500], common[6_500:]
+    for _ in range(plan.word_strings):
+        pools = [often if rng.random() < 0.7 else seldom for _ in range(int(rng.integers(2, 10)))]
+        made.append(tuple(pool[int(rng.integers(len(pool)))] for pool in pools))
+    made = [line for line in made if line] + [()] * plan.non_speech
+    return [made[int(index)] for index in rng.permutation(len(made))]
+
+
+def language_texts(plan: Plan, *, free_weight: int = 3) -> list[Sequence[str]]:
+    """What the language model reads: patterns without end, and each hand-written sentence a few times."""
+    made = [words(line) for line in texts.sentences(LANGUAGE_SEED, plan.text_sentences)]
+    free = [words(line) for line in texts.free_sentences()]
+    return [line for line in made + free * free_weight if line]
+
+
+def _workers() -> int:
+    return max(1, min(4, os.cpu_count() or 1))
+
+
+def _quiet(doing: str, done: int, total: int) -> None:
+    """Tell nobody."""
