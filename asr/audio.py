@@ -195,7 +195,7 @@ def _linear(data: bytes, width: int) -> Samples:
 
 
 def _by_ffmpeg(path: Path) -> Recording:
-    if shutil.which("ffmpeg") is None and shutil.which("avconv") is None:
+    if shutil.which("ffmpeg") is None or shutil.which("ffprobe") is None:
         raise RecordingInvalid(
             f"{path}: this kind of recording needs ffmpeg, which is not installed",
             fix="install ffmpeg, or convert it to WAV (PCM, A-law or µ-law)",

@@ -218,6 +218,7 @@ class Engine:
         await first.start()
         self._keepers = [asyncio.create_task(self._keep(first))]
         self._keepers += [asyncio.create_task(self._keep(None)) for _ in range(self._children - 1)]
+        await asyncio.sleep(0)  # the first keeper begins: streams opened from now on are heard
         return self
 
     async def __aexit__(

@@ -51,7 +51,7 @@ class Written:
 
 
 def write_numbers(said: str) -> Written:
-    """Numbers of two numerals or more in digits; everything else untouched. The first call loads 0.4 s of rules."""
+    """Numbers of two numerals or more in digits; everything else untouched. The first call takes 0.4 s."""
     if len(_NUMERALS.findall(said)) < 2:
         return Written(said, said)
     text = ""
