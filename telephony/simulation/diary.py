@@ -78,7 +78,7 @@ class Diary:
                 "person": entry.person,
                 "channel": entry.channel,
                 "saw": entry.saw,
-                "number": mask_number(entry.number) if entry.number else "",
+                "number": mask_number(entry.number) if entry.number.lstrip("+").isdigit() else entry.number,
                 "detail": entry.detail,
             }
             self._out.write(json.dumps(shown, ensure_ascii=False) + "\n")

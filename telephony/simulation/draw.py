@@ -45,6 +45,9 @@ class TalkData(BaseModel):
     """The lists of ``data/talk.yaml``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    #: what an agent says when a script gives the agent nothing
+    default_opening: str
+    default_closing: str
     agent_openings: tuple[str, ...]
     agent_ask_place: tuple[str, ...]
     agent_ask_wish: tuple[str, ...]

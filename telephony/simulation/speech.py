@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from telephony.simulation.draw import talk_data
 from telephony.simulation.scenario import PlannedCall, ScenarioCall, Turn, Who
 from voice.pcm import TELEPHONE_RATE, Pcm, duration_s, silence
 from voice.synthesis import VOICES, Voice, synthesise_many
@@ -20,9 +21,6 @@ from voice.wav import write_wav
 
 #: silence before the first turn: a person needs a moment after answering
 LEAD_S = 0.8
-#: what an agent says when the script gives the agent nothing
-AGENT_OPENING = "您好，请讲。"
-AGENT_CLOSING = "好的，已经记下了，会尽快转给相关部门。"
 #: quiet time in which a dialogue without any words passes
 QUIET_S = 4.0
 
@@ -54,8 +52,9 @@ def turns_of(call: ScenarioCall) -> tuple[Turn, ...]:
     said = tuple(turn for turn in call.says if not (call.mute and turn.who is Who.CITIZEN))
     if any(turn.who is Who.AGENT for turn in said):
         return said
-    closing = (Turn(who=Who.AGENT, text=AGENT_CLOSING),) if said else ()
-    return (Turn(who=Who.AGENT, text=AGENT_OPENING, pause_s=0.0), *said, *closing)
+    data = talk_data()
+    closing = (Turn(who=Who.AGENT, text=data.default_closing),) if said else ()
+    return (Turn(who=Who.AGENT, text=data.default_opening, pause_s=0.0), *said, *closing)
 
 
 def voices_of(call: PlannedCall) -> Mapping[Who, Voice]:
@@ -108,6 +107,16 @@ def _voiced_s(sound: Pcm) -> float:
     """Seconds until the last sample that can be heard."""
     loud = np.flatnonzero(np.abs(sound.astype(np.int32)) > 300)
     return duration_s(sound[: int(loud[-1]) + 1]) if len(loud) else duration_s(sound)
+
+
+STRANGER = "stranger"
+
+
+def speak_to_stranger(folder: Path) -> Dialogue:
+    """What an agent says to a caller who is not of the scenario: a real telephone on the trunk."""
+    turn = Turn(who=Who.AGENT, text=talk_data().default_opening)
+    (sound,) = _spoken([(turn.text, VOICES["agent_f1"])])
+    return lay_out([(turn, sound)], folder / f"{STRANGER}-citizen", folder / f"{STRANGER}-agent")
 
 
 _NOT_SPOKEN = re.compile(r"[\s，。！？、；：,.!?;:…“”\"'（）()《》—-]+")

@@ -60,14 +60,15 @@ def compare_people(row: Call, played: PlayedCall, found: Comparison) -> None:
     gap = CallFlag.GAP in row.flags
     if not gap:
         found.near(people, "arrived_at", row.arrived_at, played.citizen.began_at, WITHIN_S)
-    found.same(people, "answered", row.answered_at is not None, agent is not None)
+    found.same(people, "answered", bool(row.answered_at or row.agent_legs), agent is not None)
     found.check(people, "outcome", _outcome_fits(row, played), row.outcome, _seen_outcome(played))
     if agent is not None:
         found.same(people, "agent", row.agent, agent.person)
         if not gap:
             found.near(people, "answered_at", row.answered_at, agent.answered_at, WITHIN_S)
     found.near(people, "ended_at", row.ended_at, played.citizen.ended_at, WITHIN_S)
-    found.same(people, "ended_by", row.ended_by, _ended_by(played))
+    if row.ended_by is not None or not gap:
+        found.same(people, "ended_by", row.ended_by, _ended_by(played))
     if not gap:
         found.same(people, "rings", _row_rings(row), _seen_rings(played))
 

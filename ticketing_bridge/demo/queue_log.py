@@ -72,6 +72,9 @@ _ENDINGS: Mapping[str, str] = {
     "leaveunavail": "EXITEMPTY",
 }
 
+#: endings of callers whom the queue did not let in: it logs nothing of them
+_NEVER_WAITED = frozenset({"full", "joinempty", "joinunavail"})
+
 
 def compare_queue_log(call: Call, lines: Sequence[QueueLogLine], found: Comparison) -> None:
     """The call's lines against its row."""
@@ -83,7 +86,8 @@ def compare_queue_log(call: Call, lines: Sequence[QueueLogLine], found: Comparis
     found.same(Witness.QUEUE_LOG, "lines", tuple(sorted(_expected_events(call))), tuple(seen))
     _outcome(call, lines, found)
     entered = [line for line in lines if line.event == "ENTERQUEUE"]
-    for leg, line in zip(call.queue_legs, entered, strict=False):
+    waited = [leg for leg in call.queue_legs if leg.ending not in _NEVER_WAITED]
+    for leg, line in zip(waited, entered, strict=False):
         _entered(call, leg, line, found)
     _answered(call, lines, found)
     _left(call, lines, found)
@@ -95,6 +99,8 @@ def compare_queue_log(call: Call, lines: Sequence[QueueLogLine], found: Comparis
 def _expected_events(call: Call) -> list[str]:
     events = ["HOTLINEENDED"]
     for leg in call.queue_legs:
+        if leg.ending in _NEVER_WAITED:
+            continue
         events.append("ENTERQUEUE")
         if leg.ending == "answered":
             events += ["CONNECT", "COMPLETEAGENT" if call.ended_by is EndedBy.AGENT else "COMPLETECALLER"]

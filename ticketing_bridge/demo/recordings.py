@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import wave
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facts.call import Call, CallFlag
-from telephony.simulation.play import SaidTurn
+from telephony.simulation.play import PlayedCall
 from telephony.simulation.scenario import Who
 from telephony.simulation.speech import Dialogue, SpokenTurn
 from ticketing_bridge.demo.findings import Comparison, Witness
@@ -78,15 +77,11 @@ def wav_length_s(path: Path) -> float | None:
 
 
 def compare_sound(
-    call: Call,
-    ended_at: datetime,
-    said: Sequence[SaidTurn],
-    dialogue: Dialogue,
-    watch: RecordingWatch,
-    found: Comparison,
+    call: Call, played: PlayedCall, dialogue: Dialogue, watch: RecordingWatch, found: Comparison
 ) -> None:
     """Is what each side said in the recording, where it was said?"""
-    if call.recording is None:
+    ended_at = played.citizen.ended_at
+    if call.recording is None or ended_at is None:
         return
     _, caller, heard = watch.files(call.recording)
     for who, recording, speech in (
@@ -100,7 +95,7 @@ def compare_sound(
             continue
         begin = ended_at - timedelta(seconds=length_s)
         spoken = [turn for turn in dialogue.turns if turn.who is who]
-        turns = [turn for turn in said if turn.who is who]
+        turns = [turn for turn in played.said if turn.who is who]
         places = [
             (turn, (at.start_at - begin).total_seconds()) for turn, at in zip(spoken, turns, strict=False)
         ]

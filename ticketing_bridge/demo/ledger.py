@@ -1,0 +1,57 @@
+"""What the ledger says about the demo's calls, read through the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from facts.call import Call, CallState, Outcome
+from ticketing_bridge.store.database import Database
+from ticketing_bridge.store.records import DraftRecord, EventRecord, StoredTranscript
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Rows that arrived since the demo began, and all that was derived from them, by call key."""
+
+    rows: tuple[Call, ...]
+    drafts: dict[str, list[DraftRecord]]
+    transcripts: dict[str, StoredTranscript]
+    events: dict[str, list[EventRecord]]
+
+    def complete(self, calls: int) -> bool:
+        """Every call is over, every answered one has its draft and its transcript of record."""
+        return (
+            len(self.rows) >= calls
+            and all(row.state is CallState.ENDED and row.outcome is not None for row in self.rows)
+            and all(
+                str(row.key) in self.drafts and str(row.key) in self.transcripts
+                for row in self.rows
+                if row.outcome is Outcome.ANSWERED
+            )
+        )
+
+    def progress(self) -> tuple[int, int]:
+        """Pieces that are there, pieces that are wanted (drafts and transcripts of answered calls)."""
+        answered = [str(row.key) for row in self.rows if row.outcome is Outcome.ANSWERED]
+        there = sum((key in self.drafts) + (key in self.transcripts) for key in answered)
+        return there, 2 * len(answered)
+
+
+async def read_ledger(
+    database: Database, since: datetime, pbx_id: str, *, with_events: bool = False
+) -> Ledger:
+    """The ledger's view of calls that arrived since then."""
+    async with database.unit_of_work() as uow:
+        rows = await uow.calls.list(from_=since - timedelta(seconds=1), pbx_id=pbx_id)
+        drafts: dict[str, list[DraftRecord]] = {}
+        transcripts: dict[str, StoredTranscript] = {}
+        events = {str(row.key): await uow.events.of_call(row.key) for row in rows if with_events}
+        for row in rows:
+            versions = await uow.drafts.list(call=row.key)
+            if versions:
+                drafts[str(row.key)] = versions
+            record = await uow.transcripts.get(row.key, "record")
+            if record is not None:
+                transcripts[str(row.key)] = record
+    return Ledger(tuple(rows), drafts, transcripts, events)
