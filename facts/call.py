@@ -92,7 +92,7 @@ class AgentLeg:
 
 @dataclass(frozen=True, slots=True)
 class AgentRing:
-    """One ringing of one agent for the call; ``result`` is answered, no_answer, or None while ringing."""
+    """One ringing of one agent; ``result``: answered, no_answer, cancelled; None while it rings."""
 
     agent: str
     queue: str

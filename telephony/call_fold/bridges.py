@@ -1,0 +1,106 @@
+"""When the caller and which agents were in one mixing bridge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from facts.call import AgentLeg
+
+
+@dataclass(slots=True)
+class _Presence:
+    agent: str
+    channel: str
+    uniqueid: str
+    bridge: str
+    entered_at: datetime
+    certain: bool
+
+
+@dataclass(slots=True)
+class _Talk:
+    who: _Presence
+    bridged_at: datetime
+    certain: bool
+    left_at: datetime | None = None
+    over: bool = False
+
+
+@dataclass(slots=True)
+class Bridges:
+    """Grows with the events; ``certain`` False is what a snapshot shows: since when is unknown."""
+
+    _caller_in: str | None = None
+    _caller_certain: bool = True
+    _agents: dict[str, _Presence] = field(default_factory=dict)
+    _talks: list[_Talk] = field(default_factory=list)
+
+    def caller_enters(self, bridge: str, at: datetime, *, certain: bool) -> None:
+        """The caller is in this bridge from now (or, from a snapshot, since some time)."""
+        if self._caller_in == bridge:
+            return
+        self._caller_in, self._caller_certain = bridge, certain
+        self._meet(at)
+
+    def agent_enters(
+        self, bridge: str, agent: str, channel: str, uniqueid: str, at: datetime, *, certain: bool
+    ) -> None:
+        """An agent is in this bridge."""
+        known = self._agents.get(uniqueid)
+        if known is None or known.bridge != bridge:
+            self._agents[uniqueid] = _Presence(agent, channel, uniqueid, bridge, at, certain)
+            self._meet(at)
+
+    def _meet(self, at: datetime) -> None:
+        running = {talk.who.uniqueid for talk in self._talks if not talk.over}
+        for who in self._agents.values():
+            if who.bridge == self._caller_in and who.uniqueid not in running:
+                self._talks.append(_Talk(who, at, self._caller_certain and who.certain))
+
+    def caller_leaves(self, at: datetime) -> None:
+        """The caller left whatever bridge it was in."""
+        self._caller_in = None
+        for talk in self._talks:
+            _end(talk, at)
+
+    def agent_leaves(self, uniqueid: str, at: datetime) -> None:
+        """An agent left."""
+        self._agents.pop(uniqueid, None)
+        for talk in self._talks:
+            if talk.who.uniqueid == uniqueid:
+                _end(talk, at)
+
+    def close(self, at: datetime | None) -> None:
+        """The call is over."""
+        for talk in self._talks:
+            _end(talk, at)
+
+    @property
+    def talking(self) -> bool:
+        """Whether caller and agent are together now."""
+        return any(not talk.over for talk in self._talks)
+
+    @property
+    def first_at(self) -> datetime | None:
+        """When the first agent was there, None when that is not known."""
+        return self._talks[0].bridged_at if self._talks and self._talks[0].certain else None
+
+    @property
+    def talk_s(self) -> float | None:
+        """Seconds of all talks together, None when there was none or a time is not known."""
+        if not self._talks or not all(talk.certain for talk in self._talks):
+            return None
+        spans = [talk.left_at - talk.bridged_at for talk in self._talks if talk.left_at]
+        return sum(span.total_seconds() for span in spans)
+
+    def legs(self) -> tuple[AgentLeg, ...]:
+        return tuple(
+            AgentLeg(it.who.agent, it.who.channel, it.who.uniqueid, it.bridged_at, it.left_at)
+            for it in self._talks
+        )
+
+
+def _end(talk: _Talk, at: datetime | None) -> None:
+    if not talk.over:
+        talk.over, talk.left_at = True, at

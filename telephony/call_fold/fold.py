@@ -1,0 +1,364 @@
+"""One citizen call from its events: what was said by the PBX, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from facts.call import AgentRing, Call, CallFlag, CallState, EndedBy, Outcome
+from facts.identity import CallKey
+from telephony.ami.events import (
+    AgentCalled,
+    AgentCompleted,
+    AgentConnected,
+    AgentRingNoAnswer,
+    BridgeEntered,
+    BridgeLeft,
+    ChannelHangup,
+    ChannelNew,
+    ChannelRenamed,
+    HangupRequested,
+    LinkLost,
+    LinkUp,
+    PbxEvent,
+    QueueJoined,
+    QueueLeft,
+    SnapshotChannel,
+    SnapshotEnd,
+    SnapshotQueueEntry,
+    Stage,
+    StageName,
+)
+from telephony.call_fold.bridges import Bridges
+from telephony.call_fold.order import in_order
+from telephony.call_fold.outcomes import Evidence, ended_by, outcome_of
+from telephony.call_fold.queue_legs import QueueLegs
+from telephony.call_fold.rules import FoldRules
+from telephony.call_fold.states import TRANSITIONS, Signal
+
+#: raised whenever the same events may give another call
+FOLD_VERSION = 1
+
+_SHORT_OUTCOMES = (Outcome.ABANDONED_IVR, Outcome.ABANDONED_QUEUE)
+
+
+def fold_call(key: CallKey, events: Iterable[PbxEvent], rules: FoldRules) -> Call | None:
+    """The call as its events show it; None when they do not show that it arrived.
+
+    The order in which events are given does not matter, nor does one given twice. A
+    ``SnapshotEnd`` among them says that a complete snapshot did not hold the caller's
+    channel; ``LinkLost`` and ``LinkUp`` say that events are missing.
+    """
+    fold = _Fold(key, rules)
+    for event in in_order(events):
+        fold.take(event)
+    return fold.call()
+
+
+@dataclass(slots=True)
+class _Ring:
+    agent: str
+    queue: str
+    rang_at: datetime
+    ended_at: datetime | None = None
+    result: str | None = None
+
+    def end(self, at: datetime | None, result: str) -> None:
+        if self.result is None:
+            self.ended_at, self.result = at, result
+
+
+@dataclass(slots=True)
+class _Fold:
+    """What has been seen so far of one call."""
+
+    key: CallKey
+    rules: FoldRules
+    #: plain fields of ``Call`` as they become known
+    known: dict[str, Any] = field(default_factory=dict)
+    state: CallState = CallState.ARRIVED
+    rings: dict[str, _Ring] = field(default_factory=dict)
+    #: uniqueid of an agent's channel → agent
+    agents: dict[str, str] = field(default_factory=dict)
+    queues: QueueLegs = field(default_factory=QueueLegs)
+    bridges: Bridges = field(default_factory=Bridges)
+    connected_at: datetime | None = None
+    seen: Evidence = field(default_factory=Evidence)
+    hung_up_at: datetime | None = None
+    reported_at: datetime | None = None
+    arrival_seen: bool = False
+    swept: bool = False
+    flags: set[CallFlag] = field(default_factory=set)
+
+    def take(self, event: PbxEvent) -> None:
+        """Read one event; after the end nothing but its own report counts."""
+        if self.hung_up_at and not isinstance(event, Stage | ChannelHangup | AgentCompleted | BridgeLeft):
+            return
+        handler = _HANDLERS.get(type(event))
+        if handler:
+            handler(self, event)
+
+    def _is_caller(self, event: PbxEvent) -> bool:
+        return event.uniqueid == self.key.uniqueid
+
+    def _signal(self, signal: Signal) -> None:
+        self.state = TRANSITIONS[self.state][signal]
+
+    def _first(self, name: str, value: object) -> None:
+        """Keep a fact unless it is known already."""
+        if value not in (None, ""):
+            self.known.setdefault(name, value)
+
+    # -- the caller's own channel
+
+    def _new(self, event: ChannelNew) -> None:
+        if self._is_caller(event):
+            self._identity(event)
+            self._first("caller_number", event.caller_number)
+
+    def _identity(self, event: PbxEvent) -> None:
+        self._first("channel", event.channel)
+        self._first("linkedid", event.linkedid)
+
+    def _renamed(self, event: ChannelRenamed) -> None:
+        if self._is_caller(event):
+            self.known["channel"] = event.new_name
+
+    def _hangup_asked(self, event: HangupRequested) -> None:
+        if self._is_caller(event) and event.by_peer:
+            self.seen = replace(self.seen, caller_hung_up=True)
+
+    def _hangup(self, event: ChannelHangup) -> None:
+        if self._is_caller(event):
+            self.hung_up_at = event.at
+            self.seen = replace(self.seen, cause=event.cause)
+        elif ring := self.rings.get(event.uniqueid):
+            ring.end(event.at, "cancelled")
+
+    # -- the dialplan's stages
+
+    def _stage(self, event: Stage) -> None:
+        self._identity(event)
+        _STAGES.get(event.name, _Fold._no_stage)(self, event)
+
+    def _no_stage(self, event: Stage) -> None:
+        """A step of the flow: stored, and not part of the call's row."""
+
+    def _arrived(self, event: Stage) -> None:
+        self.arrival_seen = True
+        self.known["arrived_at"] = event.at
+        self._first("line", event.line)
+        self._first("did", event.did)
+        self._first("caller_number", event.caller_number)
+
+    def _notice(self, event: Stage) -> None:
+        self._signal(Signal.NOTICE)
+        if event.status == "played":
+            self._first("notice_at", event.at)
+        else:
+            self.flags.add(CallFlag.NOT_RECORDED)
+
+    def _recording(self, event: Stage) -> None:
+        self._first("recording", event.file)
+
+    def _flow(self, event: Stage) -> None:
+        if event.status == "entered":
+            self._signal(Signal.FLOW)
+            self._first("flow_entered_at", event.at)
+        else:
+            self.known["flow_left_at"] = event.at
+
+    def _queue(self, event: Stage) -> None:
+        self._signal(Signal.QUEUE)
+        self.queues.sent(event.queue or "", event.at)
+
+    def _ended(self, event: Stage) -> None:
+        self._first("line", event.line)
+        self._first("did", event.did)
+        self.reported_at = event.at
+        self.seen = replace(
+            self.seen,
+            stage=event.stage or "",
+            queue_status=(event.queue_status or "").upper(),
+            abandoned=bool(event.abandoned),
+            cause=event.cause if self.seen.cause is None else self.seen.cause,
+        )
+
+    # -- queues and agents
+
+    def _joined(self, event: QueueJoined) -> None:
+        self._signal(Signal.QUEUE)
+        self.queues.joined(event.queue, event.at, event.position)
+
+    def _left(self, event: QueueLeft) -> None:
+        self.queues.left(event.at)
+
+    def _called(self, event: AgentCalled) -> None:
+        agent = self._agent(event)
+        self.rings.setdefault(
+            event.agent_uniqueid or f"{agent} {event.at}", _Ring(agent, event.queue, event.at)
+        )
+
+    def _agent(self, event: AgentCalled | AgentConnected | AgentRingNoAnswer) -> str:
+        agent = event.member or event.interface.rpartition("/")[2]
+        self.agents.setdefault(event.agent_uniqueid, agent)
+        return agent
+
+    def _no_answer(self, event: AgentRingNoAnswer) -> None:
+        agent = self._agent(event)
+        began = event.at - timedelta(milliseconds=event.ring_ms)
+        self.rings.setdefault(event.agent_uniqueid, _Ring(agent, event.queue, began)).end(
+            event.at, "no_answer"
+        )
+
+    def _connected(self, event: AgentConnected) -> None:
+        agent = self._agent(event)
+        began = event.at - timedelta(seconds=event.ring_s)
+        self.rings.setdefault(event.agent_uniqueid, _Ring(agent, event.queue, began)).end(
+            event.at, "answered"
+        )
+        self.connected_at = self.connected_at or event.at
+        self.queues.answered(event.at)
+        self._signal(Signal.AGENT)
+
+    def _completed(self, event: AgentCompleted) -> None:
+        self.seen = replace(self.seen, talk_ended_by=event.reason)
+
+    def _bridge_entered(self, event: BridgeEntered) -> None:
+        if event.technology != "holding_bridge":
+            self._in_bridge(event.bridge_id, event, certain=True)
+
+    def _in_bridge(self, bridge: str, event: BridgeEntered | SnapshotChannel, *, certain: bool) -> None:
+        agent = self.agents.get(event.uniqueid) or self.rules.agent_of(event.channel)
+        if self._is_caller(event):
+            self.bridges.caller_enters(bridge, event.at, certain=certain)
+        elif agent is not None:
+            self.bridges.agent_enters(bridge, agent, event.channel, event.uniqueid, event.at, certain=certain)
+        if self.bridges.talking:
+            self._signal(Signal.AGENT)
+
+    def _bridge_left(self, event: BridgeLeft) -> None:
+        if self._is_caller(event):
+            self.bridges.caller_leaves(event.at)
+        else:
+            self.bridges.agent_leaves(event.uniqueid, event.at)
+
+    # -- gaps
+
+    def _gap(self, event: LinkLost | LinkUp) -> None:
+        self.flags.add(CallFlag.GAP)
+
+    def _in_snapshot(self, event: SnapshotChannel) -> None:
+        if self._is_caller(event):
+            self.swept = False
+            self._identity(event)
+            self._first("arrived_at", event.at - timedelta(seconds=event.duration_s))
+            self._first("caller_number", event.caller_number)
+        if event.bridge_id:
+            self._in_bridge(event.bridge_id, event, certain=False)
+
+    def _waits(self, event: SnapshotQueueEntry) -> None:
+        if self.queues.taken_up(event.queue, event.at - timedelta(seconds=event.wait_s), event.position):
+            self._signal(Signal.QUEUE)
+
+    def _not_in_snapshot(self, event: SnapshotEnd) -> None:
+        self.swept = True
+
+    # -- the whole
+
+    def call(self) -> Call | None:
+        """The call, or None when neither its arrival nor a snapshot shows it."""
+        if "arrived_at" not in self.known:
+            return None
+        over = self.hung_up_at is not None or self.swept
+        ended_at = self.hung_up_at or (self.reported_at if self.swept else None)
+        gap = CallFlag.GAP in self.flags or self.swept or not self.arrival_seen
+        if gap:
+            self.flags.add(CallFlag.GAP)
+        if over:
+            self._close(ended_at)
+        legs = self.bridges.legs()
+        answered_at = self.bridges.first_at or (None if legs else self.connected_at)
+        agent = bool(legs or self.connected_at)
+        self.seen = replace(self.seen, agent=agent, gap=gap, end_seen=ended_at is not None)
+        found, cause = outcome_of(self.seen) if over else (None, None)
+        by = ended_by(self.seen) if over else None
+        self._flag(found, by, ended_at)
+        return Call(
+            key=self.key,
+            linkedid=self.known.get("linkedid", ""),
+            channel=self.known.get("channel", ""),
+            caller_number=self.known.get("caller_number"),
+            did=self.known.get("did", ""),
+            line=self.known.get("line", ""),
+            arrived_at=self.known["arrived_at"],
+            state=self.state,
+            notice_at=self.known.get("notice_at"),
+            recording=self.known.get("recording"),
+            flow_entered_at=self.known.get("flow_entered_at"),
+            flow_left_at=self.known.get("flow_left_at"),
+            queue_legs=self.queues.legs(),
+            rings=tuple(
+                AgentRing(it.agent, it.queue, it.rang_at, it.ended_at, it.result)
+                for it in self.rings.values()
+            ),
+            agent_legs=legs,
+            answered_at=answered_at,
+            ended_at=ended_at,
+            ended_by=by,
+            hangup_cause=self.seen.cause,
+            outcome=found,
+            cause=cause,
+            flags=frozenset(self.flags),
+        )
+
+    def _close(self, ended_at: datetime | None) -> None:
+        """Nothing of an ended call goes on; what ended unseen has no time."""
+        self._signal(Signal.END)
+        for ring in self.rings.values():
+            ring.end(ended_at, "cancelled")
+        self.bridges.close(ended_at)
+        self.queues.close(ended_at, self.seen.queue_status, abandoned=self.seen.abandoned)
+
+    def _flag(self, found: Outcome | None, by: EndedBy | None, ended_at: datetime | None) -> None:
+        if ended_at is None:
+            return
+        lasted_s = (ended_at - self.known["arrived_at"]).total_seconds()
+        if found in _SHORT_OUTCOMES and lasted_s < self.rules.t_short_s:
+            self.flags.add(CallFlag.SHORT)
+        talk_s = self.bridges.talk_s
+        if by is EndedBy.AGENT and talk_s is not None and talk_s < self.rules.answered_short_s:
+            self.flags.add(CallFlag.ANSWERED_SHORT)
+
+
+_STAGES: Mapping[StageName, Callable[[_Fold, Stage], None]] = {
+    StageName.ARRIVED: _Fold._arrived,
+    StageName.NOTICE: _Fold._notice,
+    StageName.RECORDING: _Fold._recording,
+    StageName.FLOW: _Fold._flow,
+    StageName.QUEUE: _Fold._queue,
+    StageName.ENDED: _Fold._ended,
+}
+
+_HANDLERS: Mapping[type[object], Callable[[_Fold, Any], None]] = {
+    ChannelNew: _Fold._new,
+    ChannelRenamed: _Fold._renamed,
+    HangupRequested: _Fold._hangup_asked,
+    ChannelHangup: _Fold._hangup,
+    Stage: _Fold._stage,
+    QueueJoined: _Fold._joined,
+    QueueLeft: _Fold._left,
+    AgentCalled: _Fold._called,
+    AgentRingNoAnswer: _Fold._no_answer,
+    AgentConnected: _Fold._connected,
+    AgentCompleted: _Fold._completed,
+    BridgeEntered: _Fold._bridge_entered,
+    BridgeLeft: _Fold._bridge_left,
+    LinkLost: _Fold._gap,
+    LinkUp: _Fold._gap,
+    SnapshotChannel: _Fold._in_snapshot,
+    SnapshotQueueEntry: _Fold._waits,
+    SnapshotEnd: _Fold._not_in_snapshot,
+}

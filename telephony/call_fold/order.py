@@ -1,0 +1,55 @@
+"""The order in which a call's events are read: by the PBX's clock, whatever order they came in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from telephony.ami.events import (
+    AgentCalled,
+    AgentCompleted,
+    AgentConnected,
+    AgentDump,
+    AgentRingNoAnswer,
+    BridgeEntered,
+    BridgeLeft,
+    ChannelHangup,
+    ChannelNew,
+    ChannelRenamed,
+    ChannelUp,
+    HangupRequested,
+    LinkLost,
+    LinkUp,
+    PbxEvent,
+    QueueAbandoned,
+    QueueJoined,
+    QueueLeft,
+    SnapshotChannel,
+    SnapshotEnd,
+    SnapshotQueueEntry,
+    Stage,
+    StageName,
+)
+
+#: kinds with the same microsecond, in the order of cause and effect
+_KINDS = (
+    LinkLost, LinkUp, ChannelNew, Stage, ChannelUp, ChannelRenamed, QueueJoined, AgentCalled,
+    AgentRingNoAnswer, QueueLeft, AgentConnected, BridgeEntered, HangupRequested, AgentCompleted, AgentDump,
+    BridgeLeft, QueueAbandoned, SnapshotChannel, SnapshotQueueEntry, SnapshotEnd, ChannelHangup,
+)  # fmt: skip
+_RANK: dict[type[object], int] = {kind: rank for rank, kind in enumerate(_KINDS)}
+_ENDED_RANK = _RANK[SnapshotEnd]
+_STAGE = {name: place for place, name in enumerate(StageName)}
+
+
+def _place(event: PbxEvent) -> tuple[object, ...]:
+    rank = _RANK.get(type(event), len(_KINDS))
+    stage = 0
+    if isinstance(event, Stage):
+        stage = _STAGE[event.name]
+        rank = _ENDED_RANK if event.name is StageName.ENDED else rank
+    return (event.at, rank, stage, event.uniqueid)
+
+
+def in_order(events: Iterable[PbxEvent]) -> list[PbxEvent]:
+    """Events by time, then by cause and effect; what is there twice counts once."""
+    return sorted(dict.fromkeys(events), key=_place)

@@ -1,0 +1,87 @@
+"""The one outcome of an ended call, and who ended it. Decided from evidence, never guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from facts.call import EndedBy, Outcome
+
+#: QUEUESTATUS → outcome. CONTINUE is no miss: Queue() came back because an agent had had the caller.
+QUEUE_OUTCOMES: Final[Mapping[str, Outcome]] = {
+    "FULL": Outcome.FULL,
+    "JOINEMPTY": Outcome.JOIN_EMPTY,
+    "JOINUNAVAIL": Outcome.JOIN_EMPTY,
+    "LEAVEEMPTY": Outcome.LEAVE_EMPTY,
+    "LEAVEUNAVAIL": Outcome.LEAVE_EMPTY,
+    "TIMEOUT": Outcome.TIMEOUT,
+    "WITHDRAW": Outcome.WITHDRAWN,
+    "CONTINUE": Outcome.ANSWERED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of an ended call."""
+
+    #: an agent and the caller were connected
+    agent: bool = False
+    #: events are missing
+    gap: bool = False
+    #: the ending was seen: the channel's hang-up, or the dialplan's own report
+    end_seen: bool = False
+    #: the caller's side hung up by itself
+    caller_hung_up: bool = False
+    #: AgentComplete's reason of the last talk
+    talk_ended_by: str = ""
+    #: fields of HotlineEnded; ``stage`` None when it was not seen
+    stage: str | None = None
+    queue_status: str = ""
+    abandoned: bool = False
+    #: Q.850
+    cause: int | None = None
+
+
+def outcome_of(seen: Evidence) -> tuple[Outcome, str | None]:
+    """The first outcome that holds, and for unresolved and system errors why."""
+    if not seen.end_seen:
+        before = "answered before" if seen.agent else "no agent seen before"
+        return Outcome.UNRESOLVED, f"ended while the PBX was not heard ({before})"
+    if seen.agent:
+        return Outcome.ANSWERED, None
+    known = QUEUE_OUTCOMES.get(seen.queue_status) or _abandoned(seen)
+    return (known, None) if known else _no_outcome(seen)
+
+
+def _abandoned(seen: Evidence) -> Outcome | None:
+    """The caller hung up: waiting, or before any queue."""
+    if seen.stage == "queue" and (seen.abandoned or seen.caller_hung_up):
+        return Outcome.ABANDONED_QUEUE
+    if seen.stage in ("notice", "flow") and seen.caller_hung_up:
+        return Outcome.ABANDONED_IVR
+    return None
+
+
+def _no_outcome(seen: Evidence) -> tuple[Outcome, str]:
+    """Nobody's ending: ours to mend, or unknown when events are missing."""
+    why = f"hung up by the PBX in stage {seen.stage}, cause {seen.cause}"
+    if seen.stage is None:
+        why = f"the dialplan's report of the ending is missing, cause {seen.cause}"
+    return (Outcome.UNRESOLVED if seen.gap else Outcome.SYSTEM_ERROR), why
+
+
+def ended_by(seen: Evidence) -> EndedBy | None:
+    """Who ended the call; None when the ending was not seen.
+
+    AgentComplete says it for a talk: both sides' hang-ups can be within a millisecond.
+    """
+    if not seen.end_seen:
+        return None
+    if seen.talk_ended_by in (EndedBy.AGENT, EndedBy.CALLER):
+        return EndedBy(seen.talk_ended_by)
+    if seen.caller_hung_up:
+        return EndedBy.CALLER
+    if seen.stage == "done":
+        return EndedBy.AGENT
+    return None if seen.gap else EndedBy.SYSTEM

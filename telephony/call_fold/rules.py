@@ -1,0 +1,31 @@
+"""What the fold must know of the hotline."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+#: contexts of our dialplan in which only citizens' channels are
+CITIZEN_CONTEXTS = frozenset({"hotline-from-trunk", "hotline-notice", "hotline-queue", "hotline-ended"})
+#: technologies of channels that are never a citizen: taps, Asterisk's own halves
+NEVER_CITIZENS = ("AudioSocket/", "Local/", "Snoop/", "WebSocket/")
+
+_ENDPOINT = re.compile(r"^[A-Za-z]+/(?P<endpoint>.+)-[0-9a-f]+$")
+
+
+@dataclass(frozen=True, slots=True)
+class FoldRules:
+    """Agents' endpoints and the limits of the flags (seconds)."""
+
+    agents: frozenset[str] = field(default_factory=frozenset)
+    t_short_s: float = 5.0
+    answered_short_s: float = 10.0
+
+    def agent_of(self, channel: str) -> str | None:
+        """The agent whose telephone this channel is, by its endpoint's name.
+
+        >>> FoldRules(frozenset({"agent101"})).agent_of("PJSIP/agent101-0000001f")
+        'agent101'
+        """
+        found = _ENDPOINT.match(channel)
+        return found["endpoint"] if found and found["endpoint"] in self.agents else None
