@@ -1,0 +1,28 @@
+"""Where an unknown name begins in text without punctuation: at a function word, or at its longest length."""
+
+from __future__ import annotations
+
+from ticketing_bridge.drafting.lexicon import word_list
+
+
+def name_start(text: str, end: int, floor: int, longest: int) -> tuple[int, bool]:
+    """Start of the name that ends at ``end``, and whether a boundary was seen there.
+
+    Some function words also occur inside names (福来小区): those count only when two
+    characters of a name are already there.
+
+    >>> name_start("我住在福来小区", 5, 0, 6)
+    (3, True)
+    """
+    at = end
+    stops = word_list("places", "stop_words")
+    hard, weak = word_list("places", "hard"), word_list("places", "weak")
+    while at > floor:
+        if any(text.endswith(stop, floor, at) for stop in stops) or text[at - 1] in hard:
+            return at, True
+        if text[at - 1] in weak and end - at >= 2:
+            return at, True
+        if end - at >= longest:
+            return at, False
+        at -= 1
+    return at, True

@@ -1,0 +1,35 @@
+"""The word lists of drafting: YAML files beside the code, read once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
+from typing import Any, cast
+
+import yaml
+
+
+@cache
+def words(file: str) -> dict[str, Any]:
+    """One file of word lists."""
+    text = (files("ticketing_bridge.drafting") / "data" / f"{file}.yaml").read_text(encoding="utf-8")
+    return cast("dict[str, Any]", yaml.safe_load(text))
+
+
+@cache
+def word_list(file: str, name: str) -> tuple[str, ...]:
+    """One list, longest word first."""
+    return tuple(sorted(map(str, words(file)[name]), key=lambda it: (-len(it), it)))
+
+
+def any_of(options: Iterable[str]) -> str:
+    """A regular expression for one of the words, longest first."""
+    return "(?:" + "|".join(re.escape(it) for it in sorted(options, key=lambda it: (-len(it), it))) + ")"
+
+
+@cache
+def pattern(file: str, name: str) -> re.Pattern[str]:
+    """One list of regular expressions as one expression."""
+    return re.compile("|".join(f"(?:{it})" for it in words(file)[name]))

@@ -1,0 +1,143 @@
+"""Which kind of matter it is, and from that its class and unit: by the city's catalogue, with the words that say so."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+
+from config.catalogue import CityData, Matter
+from ticketing_bridge.drafting.lexicon import any_of, pattern
+from ticketing_bridge.drafting.model import DraftInput, Span, Value
+
+#: what the agent says counts less than what the caller says, except where the matter is sent
+_AGENT_WEIGHT = 0.4
+_DISPATCHED = 4.0
+_KEYWORD = 0.5
+_OTHER_UNIT = "其他单位"
+
+
+@dataclass(slots=True)
+class Heard:
+    """Words of the catalogue that were heard, by matter and by unit."""
+
+    matters: list[tuple[float, Matter]] = field(default_factory=list)
+    units: dict[str, float] = field(default_factory=dict)
+    spans: dict[str, list[Span]] = field(default_factory=lambda: defaultdict(list))
+
+    @property
+    def matter(self) -> Matter | None:
+        """The likeliest matter."""
+        return self.matters[0][1] if self.matters else None
+
+
+@cache
+def _needed(words: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile(any_of(words))
+
+
+def _weight(word: str) -> float:
+    """Longer words say more; two words that must meet say about as much as one long one."""
+    return 1.4 if "+" in word else 0.7 + 0.35 * len(word)
+
+
+def _first(text_by_turn: Iterable[tuple[int, str]], word: str) -> Span | None:
+    for turn, text in text_by_turn:
+        at = text.find(word)
+        if at >= 0:
+            return Span(turn, at, at + len(word), word)
+    return None
+
+
+def hear(call: DraftInput, data: CityData) -> Heard:
+    """Score every matter and unit of the catalogue against the call's words."""
+    citizen, agent = list(call.citizen()), list(call.agent())
+    heard = Heard()
+    for matter in data.matters:
+        score = _score_matter(matter, citizen, agent, heard)
+        if score > 0:
+            heard.matters.append((score, matter))
+    heard.matters.sort(key=lambda it: -it[0])
+    _score_units(data, citizen, agent, heard)
+    return heard
+
+
+def _score_matter(
+    matter: Matter, citizen: list[tuple[int, str]], agent: list[tuple[int, str]], heard: Heard
+) -> float:
+    score = 0.0
+    for word in matter.words:
+        parts = word.split("+")
+        for turns, weight in ((citizen, 1.0), (agent, _AGENT_WEIGHT)):
+            spans = [_first(turns, part) for part in parts]
+            if all(spans):
+                score += weight * _weight(word)
+                heard.spans[matter.title] += [it for it in spans if it]
+                break
+    return score
+
+
+def _score_units(
+    data: CityData, citizen: list[tuple[int, str]], agent: list[tuple[int, str]], heard: Heard
+) -> None:
+    scores: dict[str, float] = defaultdict(float)
+    for rank, (score, matter) in enumerate(heard.matters[:5]):
+        scores[matter.unit] = max(scores[matter.unit], score - 0.1 * rank)
+    for unit in data.units:
+        for word in unit.keywords:
+            span = _first(citizen, word)
+            if span:
+                scores[unit.name] += _KEYWORD
+                heard.spans[unit.name].append(span)
+    for unit_name, span in _sent_to(data, agent):
+        scores[unit_name] += _DISPATCHED
+        heard.spans[unit_name].insert(0, span)
+    heard.units = dict(sorted(scores.items(), key=lambda it: -it[1]))
+
+
+def _sent_to(data: CityData, agent: list[tuple[int, str]]) -> Iterable[tuple[str, Span]]:
+    """Units that the agent names where the matter is sent on; the longest name counts."""
+    aliases = {alias: unit.name for unit in data.units for alias in (unit.name, *unit.aliases)}
+    for turn, text in agent:
+        if not pattern("flags", "dispatch").search(text):
+            continue
+        for found in _needed(tuple(aliases)).finditer(text):
+            yield aliases[found[0]], Span(turn, found.start(), found.end(), found[0])
+
+
+def choose_appeal(heard: Heard, *, answered_question: bool) -> Value[str | None]:
+    """The appeal class. A question that was answered at the desk is a 政务咨询."""
+    scores: dict[str, float] = defaultdict(float)
+    for score, matter in heard.matters[:6]:
+        scores[matter.appeal] = max(scores[matter.appeal], score) + 0.25 * min(scores[matter.appeal], score)
+    if answered_question:
+        scores["政务咨询"] += 3.0
+    spans = tuple(heard.spans[heard.matter.title][:3]) if heard.matter else ()
+    return _best(scores, "按事项目录的用词", spans, least=0.8)
+
+
+def choose_unit(heard: Heard) -> Value[str | None]:
+    """The unit, by the agent's own words first, then by the catalogue."""
+    best = next(iter(heard.units), None)
+    spans = tuple(heard.spans[best][:3]) if best else ()
+    if best and heard.matter and best == heard.matter.unit:
+        spans = spans or tuple(heard.spans[heard.matter.title][:3])
+    return _best(heard.units, "按派单目录与职责用词", spans, least=0.9)
+
+
+def _best(
+    scores: Mapping[str, float], reason: str, spans: tuple[Span, ...], *, least: float
+) -> Value[str | None]:
+    """The best of the scores, empty when it is weak; the next ones are candidates."""
+    ranked = sorted(scores.items(), key=lambda it: -it[1])
+    if not ranked:
+        return Value(None, reason="没有听到可归类的用词")
+    (best, top), rest = ranked[0], ranked[1:]
+    second = rest[0][1] if rest else 0.0
+    confidence = min(0.98, (top / (top + second + 1.0)) + min(top, 6) / 20)
+    candidates = tuple(name for name, _ in ranked[:4])
+    if top < least:
+        return Value(None, confidence, "依据太少", (), candidates)
+    return Value(best, confidence, reason, spans, candidates[1:])

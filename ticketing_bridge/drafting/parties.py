@@ -1,0 +1,96 @@
+"""The company, shop, unit or vehicle complained of: a name before a trade's word, or a plate."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+from pypinyin import lazy_pinyin
+
+from ticketing_bridge.drafting.boundaries import name_start
+from ticketing_bridge.drafting.lexicon import any_of, word_list, words
+from ticketing_bridge.drafting.model import AGENT, DraftInput, Span, Value
+
+#: endings that a recogniser often prints as other characters of the same sound
+_BY_SOUND = ("物业", "劳务", "热力", "化工", "公司", "超市", "烧烤", "驾校")
+_LONGEST = 6
+
+
+def _w(name: str) -> tuple[str, ...]:
+    return word_list("parties", name)
+
+
+@cache
+def _endings() -> re.Pattern[str]:
+    return re.compile(any_of(_w("endings")))
+
+
+@cache
+def _plate() -> re.Pattern[str]:
+    return re.compile(words("parties")["plate"], re.IGNORECASE)
+
+
+@cache
+def _sounds() -> dict[tuple[str, ...], str]:
+    return {tuple(lazy_pinyin(it)): it for it in _BY_SOUND}
+
+
+def _named(text: str, taken: list[tuple[int, int]]) -> Iterator[tuple[int, int, float]]:
+    found = [(it.start(), it.end(), 0.8) for it in _endings().finditer(text)]
+    found += [(start, end, 0.6) for start, end in _by_sound(text)]
+    for start, end, sure in sorted(found):
+        floor = max((b for _, b in taken if b <= start), default=0)
+        begin, bounded = name_start(text, start, floor, _LONGEST)
+        while begin < start and text[begin] in word_list("places", "leading"):
+            begin += 1
+        stem, ending = text[begin:start], text[start:end]
+        if (
+            len(stem) < 2
+            or stem in _w("generic")
+            or any(stem.startswith(it) for it in _w("generic") if len(it) > 1)
+        ):
+            continue
+        if text[begin:end] in _w("not_party") or (not bounded and (ending in _w("loose") or sure < 0.8)):
+            continue
+        yield begin, _whole(text, end), sure - (0.2 if ending in _w("loose") else 0) - (0 if bounded else 0.2)
+
+
+def _whole(text: str, end: int) -> int:
+    """A second ending may follow: 通达物业公司."""
+    more = _endings().match(text, end)
+    return more.end() if more else end
+
+
+def _by_sound(text: str) -> Iterator[tuple[int, int]]:
+    sounds = [lazy_pinyin(it)[0] for it in text]
+    for at in range(len(text) - 1):
+        meant = _sounds().get(tuple(sounds[at : at + 2]))
+        if meant and text[at : at + 2] != meant:
+            yield at, at + 2
+
+
+def find_party(call: DraftInput, places: Sequence[Span]) -> Value[str | None]:
+    """The party, empty when none is named."""
+    found: list[tuple[float, Span]] = []
+    for turn, text in call.citizen():
+        asked = _asked(call, turn)
+        taken = [(it.start, it.end) for it in places if it.turn == turn]
+        for plate in _plate().finditer(text):
+            found.append((1.2, Span(turn, plate.start(), plate.end(), plate[0])))
+        for start, end, sure in _named(text, taken):
+            if any(a < end and start < b for a, b in taken) and not asked:
+                continue
+            found.append((sure + (0.6 if asked else 0), Span(turn, start, end, text[start:end])))
+    if not found:
+        return Value(None, reason="没有听到被反映的单位")
+    score, span = max(found, key=lambda it: (it[0], -it[1].turn, -it[1].start))
+    others = tuple(dict.fromkeys(it[1].text for it in found if it[1].text != span.text))
+    if score < 0.55:
+        return Value(None, score, "名称不确定", (), (span.text, *others))
+    return Value(span.text, min(0.95, score), "名称加行业词", (span,), others)
+
+
+def _asked(call: DraftInput, turn: int) -> bool:
+    before = call.turns[turn - 1] if turn else None
+    return bool(before and before.speaker == AGENT and any(it in before.text for it in _w("asks_party")))

@@ -1,0 +1,154 @@
+"""Why the citizen called (目的分类), and the marks: confidential, emergency, repeat, answered at the desk."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+
+from ticketing_bridge.drafting.lexicon import any_of, pattern, words
+from ticketing_bridge.drafting.matters import Heard
+from ticketing_bridge.drafting.model import AGENT, DraftInput, Span, Value
+
+_LINE_CUES = {
+    "环境保护": r"(?:环保|环境保护|生态环境)(?:专线|专席|热线|砖线)",
+    "营商环境": r"营商(?:环境)?(?:专线|专席|热线|砖线)|(?:涉企|企业)(?:专线|专席)",
+    "安全生产": r"(?:安全生产|安监)(?:专线|专席|热线|砖线)",
+    "办不成事": r"办不成事(?:专线|窗口|专席|热线|砖线|反映窗口)?",
+}
+
+
+@cache
+def _cues() -> dict[str, list[tuple[float, re.Pattern[str]]]]:
+    return {
+        purpose: [(float(weight), re.compile(expression)) for weight, expression in cues]
+        for purpose, cues in words("purpose").items()
+    }
+
+
+def _span(turn: int, found: re.Match[str]) -> Span:
+    return Span(turn, found.start(), found.end(), found[0])
+
+
+def choose_purpose(call: DraftInput, heard: Heard) -> Value[str | None]:
+    """The purpose with the strongest cues; what the matter usually is breaks ties."""
+    scores: dict[str, float] = dict.fromkeys(_cues(), 0.0)
+    spans: dict[str, list[Span]] = {purpose: [] for purpose in scores}
+    for purpose, cues in _cues().items():
+        for weight, cue in cues:
+            found = [(turn, it) for turn, text in call.citizen() for it in cue.finditer(text)]
+            if found:
+                scores[purpose] += weight * (1 + 0.2 * min(len(found) - 1, 3))
+                spans[purpose] += [_span(turn, it) for turn, it in found]
+    if heard.matter and heard.matter.lean:
+        scores[heard.matter.lean] += 0.9
+    best, top = max(scores.items(), key=lambda it: it[1])
+    rest = sorted((it for it in scores.items() if it[0] != best and it[1] > 0), key=lambda it: -it[1])
+    second = rest[0][1] if rest else 0.0
+    candidates = tuple(name for name, _ in rest[:2])
+    if top <= 0.3:
+        return Value(None, 0.2, "没有听到来意", (), candidates)
+    confidence = min(0.97, top / (top + second + 0.4))
+    return Value(best, confidence, "按来电人的说法", tuple(spans[best][:3]), candidates)
+
+
+def choose_line(call: DraftInput) -> Value[str | None]:
+    """The dedicated line: by the dialled number, else by how the agent answered."""
+    if call.dedicated_line:
+        return Value(call.dedicated_line, 1.0, "按拨打的号码")
+    for turn, text in list(call.agent())[:2]:
+        for line, cue in _LINE_CUES.items():
+            found = re.search(cue, text)
+            if found:
+                return Value(line, 0.9, "按话务员的应答", (_span(turn, found),))
+    return Value(None, 0.8, "没有专线的说法")
+
+
+def _flag(spans: Iterable[Span], reason: str, sure: float) -> Value[bool]:
+    shown = tuple(spans)
+    return Value(bool(shown), sure if shown else 0.8, reason if shown else "没有这样的说法", shown[:3])
+
+
+def is_confidential(call: DraftInput) -> Value[bool]:
+    """Whether the caller asks that nobody learn who called."""
+    refused = pattern("flags", "no_confidential")
+    found = [
+        _span(turn, it)
+        for turn, text in call.citizen()
+        for it in pattern("flags", "confidential").finditer(text)
+        if not any(no.start() <= it.end() and it.start() <= no.end() for no in refused.finditer(text))
+    ]
+    return _flag(found, "来电人要求保密", 0.9)
+
+
+def is_emergency(call: DraftInput) -> Value[bool]:
+    """Whether a life is in danger now. Past, supposed and figurative dangers do not count."""
+    found = [
+        _span(turn, it)
+        for turn, text in call.citizen()
+        for it in pattern("flags", "emergency").finditer(text)
+        if not _harmless(text, it)
+    ]
+    for turn, text in call.agent():
+        for it in pattern("flags", "emergency_agent").finditer(text):
+            supposed = re.search(r"如果|万一|以后|遇到|再有|下次|要是|的话", text)
+            if not supposed:
+                found.append(_span(turn, it))
+    return _flag(found, "正在危及人身安全", 0.85)
+
+
+@cache
+def _harmless_cues() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
+    flags = words("flags")
+    return (
+        re.compile(any_of(flags["no_emergency_far"])),
+        re.compile(any_of(flags["no_emergency_near"]) + "$"),
+        re.compile(any_of(flags["no_emergency_after"])),
+    )
+
+
+def _harmless(text: str, found: re.Match[str]) -> bool:
+    far, near, after = _harmless_cues()
+    before = text[: found.start()]
+    return bool(far.search(before[-8:]) or near.search(before[-4:]) or after.search(text[found.end() :][:12]))
+
+
+def is_repeat(call: DraftInput) -> Value[bool]:
+    """Whether the caller already called the hotline on the same matter."""
+    first = re.compile(any_of(words("flags")["no_repeat"]))
+    found = []
+    for turn, text in call.citizen():
+        if first.search(text):
+            return Value(False, 0.85, "来电人说是第一次")
+        found += [_span(turn, it) for it in pattern("flags", "repeat").finditer(text)]
+    said = [
+        _span(turn, it)
+        for turn, text in call.agent()
+        for it in pattern("flags", "repeat_agent").finditer(text)
+    ]
+    return _flag([*found, *said], "此前就同一事项来过电", 0.85 if found and said else 0.7)
+
+
+def is_dispatched(call: DraftInput) -> Span | None:
+    """Where the agent sends the matter on."""
+    for turn, text in call.agent():
+        found = pattern("flags", "dispatch").search(text)
+        if found and turn > 0:
+            return _span(turn, found)
+    return None
+
+
+def is_answered(call: DraftInput, purpose: str | None) -> Value[bool]:
+    """Whether the agent closed it in the call: nothing was sent on, and it was a question or no matter at all."""
+    sent = is_dispatched(call)
+    if purpose == "其他" and not (sent and _new_matter(call, sent)):
+        return Value(True, 0.7, "撤单、误拨或无诉求")
+    if sent:
+        return Value(False, 0.85, "话务员转派", (sent,))
+    if purpose in {"咨询", None} and any(turn.speaker == AGENT for turn in call.turns):
+        return Value(True, 0.7, "话务员当场答复，没有转派")
+    return Value(False, 0.6, "没有听到当场答复")
+
+
+def _new_matter(call: DraftInput, sent: Span) -> bool:
+    return bool(re.search("转|派", call.turns[sent.turn].text)) and "撤" not in call.turns[sent.turn].text

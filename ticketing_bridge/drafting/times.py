@@ -1,0 +1,340 @@
+"""The time of the matter, relative to the call's start: found on raw text, outside of places."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cache
+
+from ticketing_bridge.drafting.lexicon import any_of, pattern, words
+from ticketing_bridge.drafting.model import AGENT, DraftInput, Span, Value, When
+from ticketing_bridge.drafting.numbers import NUMERAL, number
+
+_N = f"{NUMERAL}{{1,4}}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """A resolved time expression. ``clock`` says that an hour was said; ``last`` is the end of a vague span."""
+
+    start: int
+    end: int
+    at: datetime | None
+    clock: bool
+    last: datetime | None = None
+    #: how exact: 3 a day or an hour, 2 a month, 1 only 今天 or 刚才, 0 a duration
+    exact: int = 3
+
+
+@cache
+def _grammar() -> re.Pattern[str]:
+    w = words("times")
+    day, part = any_of(w["day"]), any_of(w["part_of_day"])
+    holiday = any_of((*w["holidays"], *w["lunar"]))
+    year = f"(?P<year>去年|今年|前年|明年|{NUMERAL}{{4}}年|{NUMERAL}{{2}}年)"
+    month = f"(?P<month>上上个月|上个月|上月|这个月|本月|[一二三四五六七八九十]{{1,3}}月(?:份)?)"
+    dated = f"{year}?的?(?:{month}(?P<third>初|底|中旬|上旬|下旬|末)?(?P<dom>{_N}(?:号|日))?)"
+    week = "(?P<shift>上上|上|这|本|下)?(?:一)?个?(?:周|星期|礼拜)(?P<weekday>[一二三四五六日天末])(?![个年天级层])"
+    ago = f"(?P<ago>{_N}|半|几)(?P<many>来|多)?个?(?P<unit>小时|钟头|分钟|天|月|年|周|星期|礼拜)(?P<half>半)?(?:以|之)?前"
+    clock = rf"(?P<hour>{_N})点(?:钟)?(?P<minute>半|一刻|三刻|{NUMERAL}{{1,3}}(?:来)?分?)?(?P<rough>多|来分|左右|来钟)?"
+    dayword = f"(?P<day>{day})"
+    return re.compile(
+        f"(?P<now>刚才|刚刚)?(?:{ago}|{dated}|{week}|{dayword}|(?P<holiday>{holiday})(?P<on>那天|当天)?"
+        f"|(?P<onlydom>{NUMERAL}{{1,3}}号)(?!楼|院|库|门|线|井|厂|商|铺|车)|(?P<onlyyear>去年|前年))?"
+        f"的?(?P<part>{part})?(?:{clock})?"
+    )
+
+
+def _moments(text: str, call: datetime, masked: Sequence[tuple[int, int]]) -> Iterator[_Moment]:
+    at = 0
+    while at < len(text):
+        found = _grammar().match(text, at)
+        stop = next((b for a, b in masked if a <= at < b), None)
+        if stop is not None:
+            at = stop
+            continue
+        if not found or found.end() == at:
+            at += 1
+            continue
+        if any(a < found.end() and found.start() < b for a, b in masked):
+            at += 1
+            continue
+        moment = _resolve(found, call)
+        if moment:
+            yield moment
+            at = moment.end
+        else:
+            at += 1
+
+
+def _resolve(found: re.Match[str], call: datetime) -> _Moment | None:
+    """The moment that an expression means; None when it means none (一点意见, 今 alone)."""
+    get = found.groupdict()
+    text = found[0]
+    if text.endswith("的") or text in {"今", "昨", "早", "晚", "夜", "刚"}:
+        return None
+    today = call.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+    local = call.replace(tzinfo=None)
+    base, exact = _day(get, today, local)
+    if get["day"] in {"今", "昨"} and not get["part"] and not get["hour"]:
+        return None
+    if get["ago"] and get["unit"] in {"小时", "钟头", "分钟"} and base:
+        return _Moment(found.start(), found.end(), base.replace(second=0, microsecond=0), True)
+    hour = _hour(get, base, local)
+    if hour is not None:
+        if base is None and not _stands_alone(get, text):
+            return None
+        day = base or today
+        when = day + timedelta(minutes=hour)
+        if base is None and when > local and get["part"] not in {"晚上", "下午"}:
+            when -= timedelta(days=1) if when - local > timedelta(hours=3) else timedelta(0)
+        return _Moment(found.start(), found.end(), when, True)
+    if get["hour"]:
+        return None
+    if base is None:
+        if get["now"]:
+            return _Moment(found.start(), found.end(), local.replace(second=0), False, exact=1)
+        return None
+    return _Moment(found.start(), found.end(), base, False, exact=exact)
+
+
+def _stands_alone(get: dict[str, str | None], text: str) -> bool:
+    """一点 is usually not an hour; an hour needs a part of the day, minutes, or more than 两."""
+    value = number(get["hour"] or "")
+    if get["part"] or get["now"] or get["minute"] or text.endswith("钟"):
+        return True
+    return value is not None and 3 <= value <= 24
+
+
+def _hour(get: dict[str, str | None], base: datetime | None, local: datetime) -> int | None:
+    """Minutes since midnight."""
+    if not get["hour"]:
+        return None
+    hour = number(get["hour"])
+    if hour is None or hour > 24:
+        return None
+    minute = {"半": 30, "一刻": 15, "三刻": 45, None: 0}.get(get["minute"], -1)
+    if minute == -1:
+        minute = number((get["minute"] or "").rstrip("分来")) or 0
+        if minute > 59:
+            return None
+    part = get["part"]
+    if part in {"下午", "傍晚", "晚上", "晚", "夜里", "深夜", "夜"} and hour < 12:
+        late = part in {"晚上", "晚", "夜里", "深夜", "夜"} and hour <= 4
+        hour += 24 if late else 12
+    elif part == "中午" and hour in {1, 2}:
+        hour += 12
+    elif part == "半夜" and 9 <= hour <= 12:
+        hour += 12
+    elif part is None and base is None and hour < 12:
+        later = (hour + 12) * 60 + minute
+        if later <= local.hour * 60 + local.minute + 1:
+            hour += 12
+    return hour * 60 + minute
+
+
+def _day(get: dict[str, str | None], today: datetime, local: datetime) -> tuple[datetime | None, int]:
+    w = words("times")
+    if get["ago"]:
+        return _ago(get, today, local)
+    if get["month"] or get["onlydom"]:
+        return _dated(get, today)
+    if get["weekday"]:
+        shift = {"上上": -14, "上": -7, "下": 7}.get(get["shift"] or "", 0)
+        day = today + timedelta(days=w["weekday"][get["weekday"]] - today.weekday() + shift)
+        if not get["shift"] and day > today:
+            day -= timedelta(days=7)
+        return day, 3
+    if get["day"]:
+        days = w["day"][get["day"]]
+        return today + timedelta(days=days), 1 if days == 0 and not get["part"] else 3
+    if get["holiday"]:
+        return _holiday(get["holiday"], today), 3
+    if get["onlyyear"]:
+        return today.replace(year=today.year - (1 if get["onlyyear"] == "去年" else 2), month=1, day=1), 1
+    return None, 0
+
+
+def _ago(get: dict[str, str | None], today: datetime, local: datetime) -> tuple[datetime | None, int]:
+    many = {"半": 0.5, "几": None}.get(get["ago"] or "", number(get["ago"] or ""))
+    if many is None:
+        return None, 0
+    many += 0.5 if get["half"] else 0
+    unit = get["unit"] or ""
+    if unit in {"小时", "钟头", "分钟"}:
+        return local - timedelta(minutes=many * (1 if unit == "分钟" else 60)), 3
+    if unit in {"天", "周", "星期", "礼拜"}:
+        return today - timedelta(days=round(many * (1 if unit == "天" else 7))), 3
+    if many == 0.5:
+        return (today - timedelta(days=15) if unit == "月" else _months(today, -6)), 3
+    return _months(today, -round(many * (1 if unit == "月" else 12))), 3
+
+
+def _months(day: datetime, months: int) -> datetime:
+    index = day.year * 12 + day.month - 1 + months
+    year, month = divmod(index, 12)
+    return day.replace(year=year, month=month + 1, day=min(day.day, _last_day(year, month + 1)))
+
+
+def _last_day(year: int, month: int) -> int:
+    return (date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)).day
+
+
+def _dated(get: dict[str, str | None], today: datetime) -> tuple[datetime | None, int]:
+    month_word, year_word = get["month"] or "", get["year"]
+    first = today.replace(day=1)
+    if month_word.startswith("上"):
+        first = _months(first, -2 if month_word.startswith("上上") else -1)
+    elif month_word and month_word[0] not in "这本":
+        month = number(month_word.rstrip("份").rstrip("月"))
+        if not month or month > 12:
+            return None, 0
+        first = first.replace(month=month)
+    if year_word:
+        first = first.replace(year=_year(year_word, today.year))
+    spoken = get["dom"] or get["onlydom"]
+    if spoken:
+        dom = number(spoken[:-1])
+        if not dom or dom > _last_day(first.year, first.month):
+            return None, 0
+        first = first.replace(day=dom)
+        if get["onlydom"] and first > today:
+            first = _months(first, -1)
+    elif get["third"]:
+        first = first.replace(day={"中旬": 11, "底": 21, "末": 21, "下旬": 21}.get(get["third"], 1))
+    if not year_word and not get["onlydom"] and first - today > timedelta(days=60):
+        first = _months(first, -12)
+    return first, 3 if spoken else 2
+
+
+def _year(word: str, this: int) -> int:
+    relative = {"去年": -1, "前年": -2, "今年": 0, "明年": 1}
+    if word in relative:
+        return this + relative[word]
+    year = number(word[:-1]) or this
+    year = year if year > 100 else 2000 + year
+    return year if 1970 <= year <= 2100 else this
+
+
+def _holiday(name: str, today: datetime) -> datetime | None:
+    w = words("times")
+    if name in w["holidays"]:
+        month, day = w["holidays"][name]
+        near = today.replace(month=month, day=day)
+        return near if near - today <= timedelta(days=60) else near.replace(year=near.year - 1)
+    days = [datetime.combine(it, datetime.min.time()) for it in w["lunar"][name].values()]
+    past = [it for it in days if it - today <= timedelta(days=30)]
+    return max(past) if past else None
+
+
+def _ranges(text: str, moments: list[_Moment]) -> Iterator[tuple[_Moment, bool]]:
+    """Join A到B; the second value says that the end is a range's."""
+    index = 0
+    while index < len(moments):
+        one = moments[index]
+        other = moments[index + 1] if index + 1 < len(moments) else None
+        between = text[one.end : other.start] if other else ""
+        lasts = other is not None and other.exact == 1 and not other.clock  # 到今天: it still lasts
+        if (
+            other
+            and not lasts
+            and one.at
+            and other.at
+            and len(between) <= 3
+            and between.endswith(("到", "至"))
+        ):
+            yield _range(text, one, other, between), True
+            index += 2
+        else:
+            yield one, False
+            index += 1
+
+
+def _range(text: str, one: _Moment, other: _Moment, between: str) -> _Moment:
+    assert one.at is not None
+    assert other.at is not None
+    last = other.at
+    start = one.start
+    if other.clock and one.clock:
+        last = one.at.replace(hour=other.at.hour, minute=other.at.minute)
+        if last < one.at:
+            last += timedelta(hours=12 if last + timedelta(hours=12) > one.at else 24)
+    elif one.exact == other.exact == 2:
+        last = other.at.replace(day=_last_day(other.at.year, other.at.month))
+    if len(between) > 1 and text[:start].endswith("从"):
+        start -= 1
+    return _Moment(start, other.end, one.at, one.clock, last, max(one.exact, other.exact))
+
+
+def _text_of(at: datetime | None, clock: bool) -> str | None:
+    return at.strftime("%Y-%m-%dT%H:%M" if clock else "%Y-%m-%d") if at else None
+
+
+def find_when(call: DraftInput, masked: Sequence[Span], *, future: bool) -> Value[When | None]:
+    """When the matter happened. ``future`` allows a day to come (someone asks about one).
+
+    Times of earlier calls, births, deadlines and appointments are passed over.
+    """
+    found: list[tuple[float, Span, _Moment, bool]] = []
+    for index, text in call.citizen():
+        blocked = [(it.start, it.end) for it in masked if it.turn == index]
+        asked = _asks(call, index, "asks_time")
+        for moment, _ in _ranges(text, list(_moments(text, call.call_start, blocked))):
+            span = Span(index, moment.start, moment.end, text[moment.start : moment.end])
+            score, habitual = _score(text, span, moment, asked, call, future)
+            if score > 0:
+                found.append((score, span, moment, habitual))
+    if not found:
+        return Value(None, reason="没有听到事发时间")
+    best = max(found, key=lambda it: (it[0], -it[1].turn, -it[1].start))
+    score, span, moment, habitual = best
+    others = tuple(it[1].text for it in found if it is not best)
+    if score < 1.4:
+        return Value(None, score / 4, "时间不确定", (), (span.text, *others))
+    start = None if habitual else _text_of(moment.at, moment.clock)
+    end = None if habitual else _text_of(moment.last, moment.clock)
+    reason = "经常发生，不落到某一天" if habitual else "相对来电时刻推算"
+    return Value(When(span.text, start, end), min(0.95, 0.4 + score / 8), reason, (span,), others)
+
+
+def _asks(call: DraftInput, index: int, what: str) -> bool:
+    """Whether the agent asked this just before the turn."""
+    if index == 0 or call.turns[index - 1].speaker != AGENT:
+        return False
+    return any(it in call.turns[index - 1].text for it in words("times")[what])
+
+
+def _score(
+    text: str, span: Span, moment: _Moment, asked: bool, call: DraftInput, future: bool
+) -> tuple[float, bool]:
+    before, after = text[max(0, span.start - 6) : span.start], text[span.end : span.end + 10]
+    habitual = bool(
+        re.search(any_of(words("times")["habitual_before"]) + "$", before)
+        or re.match(any_of(words("times")["habitual_after"]), after)
+    )
+    if _misses(before, after) and not (asked and moment.exact == 3 and not _other_call(after)):
+        return 0, habitual
+    if moment.at and moment.at > call.call_start.replace(tzinfo=None) + timedelta(minutes=5) and not future:
+        return 0, habitual
+    score = {3: 1.5, 2: 1.2, 1: 0.3, 0: 0.2}[moment.exact]
+    score += 3 if asked else 0
+    score -= 2 if _asks(call, span.turn, "asks_wish") else 0
+    score += 0.6 if re.match(any_of(words("times")["event_after"]), after) else 0
+    score += 0.4 if re.search(any_of(words("times")["event_before"]) + "$", before) else 0
+    score += 0.3 if moment.clock else 0
+    score += 0.5 if moment.last else 0
+    return score, habitual
+
+
+def _misses(before: str, after: str) -> bool:
+    return bool(
+        re.search("(?:" + pattern("times", "not_before").pattern + ")$", before)
+        or _other_call(after)
+        or pattern("times", "not_after").match(after)
+    )
+
+
+def _other_call(after: str) -> bool:
+    return bool(re.match(r".{0,3}(?:打过|反映过|投诉过|打的?电话|给你们打|打你们|打了你们)", after))

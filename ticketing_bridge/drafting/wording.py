@@ -1,0 +1,128 @@
+"""Title, wish and content in written language, composed of what was heard."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from ticketing_bridge.drafting.lexicon import any_of, pattern, words
+from ticketing_bridge.drafting.matters import Heard
+from ticketing_bridge.drafting.model import AGENT, CITIZEN, DraftInput, Span, Value
+from ticketing_bridge.drafting.numbers import DIGIT, with_figures
+
+#: characters
+LONGEST_TITLE = 25
+LONGEST_WISH = 40
+LONGEST_CONTENT = 240
+
+
+def _w() -> dict[str, Any]:
+    return words("wording")
+
+
+@cache
+def _trim() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
+    w = _w()
+    openings, ends = any_of((*w["greetings"], *w["fillers"])), any_of((*w["ends"], *w["fillers"]))
+    return re.compile(f"^{openings}+"), re.compile(f"{ends}+$"), re.compile("[嗯呃哎诶唉嘞]|喂喂|(对){2,}")
+
+
+def written(text: str) -> str:
+    """A spoken sentence with its fillers gone and figures written.
+
+    >>> written("嗯你好我们十一号院赶紧修一下嘛谢谢")
+    '我们11号院尽快修一下'
+    """
+    opening, end, inside = _trim()
+    text = inside.sub("", end.sub("", opening.sub("", text)))
+    for spoken, better in _w()["spoken"].items():
+        text = text.replace(spoken, better)
+    return with_figures(text)
+
+
+def find_wish(call: DraftInput, purpose: str | None, heard: Heard) -> Value[str | None]:
+    """What the caller wants: the answer to the agent's question, else a clause that asks, else by the matter."""
+    for turn, said in enumerate(call.turns):
+        if said.speaker != AGENT or not any(it in said.text for it in _w()["asks_wish"]):
+            continue
+        agent = re.search(_w()["agent_wish"], said.text)
+        after = call.turns[turn + 1] if turn + 1 < len(call.turns) else None
+        if agent and after and after.text.startswith(("对", "是", "嗯", "没错")):
+            span = Span(turn, agent.start("wish"), agent.end("wish"), agent["wish"])
+            return Value(written(agent["wish"])[:LONGEST_WISH], 0.85, "话务员复述，来电人确认", (span,))
+        if after and after.speaker == CITIZEN and len(after.text) >= 5:
+            return Value(
+                written(after.text)[:LONGEST_WISH],
+                0.8,
+                "来电人回答诉求",
+                (Span(turn + 1, 0, len(after.text), after.text),),
+            )
+    return _wish_by_clause(call) or _wish_by_matter(purpose, heard)
+
+
+def _wish_by_clause(call: DraftInput) -> Value[str | None] | None:
+    for turn, text in reversed(list(call.citizen())):
+        found = pattern("wording", "wish").search(text)
+        if found and len(text) - found.start() >= 5:
+            said = text[found.start() :]
+            span = Span(turn, found.start(), len(text), said)
+            return Value(written(said)[:LONGEST_WISH], 0.6, "来电人的要求", (span,))
+    return None
+
+
+def _wish_by_matter(purpose: str | None, heard: Heard) -> Value[str | None]:
+    if purpose is None:
+        return Value(None, reason="没有听到诉求")
+    matter = heard.matter.title if heard.matter else _w()["no_matter"][purpose]
+    return Value(_w()["demand_default"][purpose].format(matter=matter), 0.4, "按目的与事项概括")
+
+
+_ROAD_FIRST = re.compile(r"^.{1,8}?(?:路|街|大道|巷)(?:\d+号(?!院|楼|库))?(?=.{4,})")
+
+
+def short_place(place: str) -> str:
+    """A place for a title: figures, without the road when a name follows, without room numbers."""
+    text = re.sub(r"(?:\d+单元.*|\d+[层楼].{0,2}|\d+室|那个|这个)$", "", with_figures(place))
+    text = re.sub(rf"(?:{DIGIT}{{3,4}})$", "", text)
+    shorter = _ROAD_FIRST.sub("", text)
+    crossing = any(it in text for it in words("places")["crossing"])
+    return text if crossing or re.match(r"^(和|与|跟|口|\d)", shorter) else shorter
+
+
+def make_title(
+    purpose: str | None, place: str | None, heard: Heard, *, withdrawn: bool, empty: bool
+) -> Value[str | None]:
+    """At most 25 characters: place and matter."""
+    w = _w()
+    if empty:
+        return Value(w["empty"], 0.6, "通话没有内容")
+    if purpose is None:
+        return Value(None, reason="来意不明")
+    matter = heard.matter.title if heard.matter else w["no_matter"][purpose]
+    if withdrawn:
+        return Value(w["withdrawn"], 0.7, "来电人撤单")
+    where = short_place(place) if place else ""
+    title = w["title_patterns"][purpose].format(place=where, matter=matter)
+    if len(title) > LONGEST_TITLE:
+        title = w["title_patterns"][purpose].format(place=where[: LONGEST_TITLE - len(title)], matter=matter)
+    spans = tuple(heard.spans[heard.matter.title][:2]) if heard.matter else ()
+    return Value(title[:LONGEST_TITLE], 0.6 if heard.matter else 0.3, "地点加事项", spans)
+
+
+def make_content(call: DraftInput, values: Mapping[str, str | None]) -> Value[str]:
+    """Who, where, when, what, wish, in clean sentences."""
+    w = _w()
+    parts = {
+        name: form.format(with_figures(shown)) if (shown := values.get(name)) else ""
+        for name, form in w["content_parts"].items()
+        if name != "said"
+    }
+    phone = re.compile(rf"{DIGIT}{{7,}}")
+    said = [written(phone.sub("", text)) for _, text in call.citizen()]
+    story = "，".join(text for text in said if len(text) >= 6)[:LONGEST_CONTENT]
+    parts["said"] = w["content_parts"]["said"].format(story) if story else ""
+    text = w["content"].format(purpose=values.get("purpose") or "来电", **parts)
+    spans = tuple(Span(turn, 0, len(text_), text_) for turn, text_ in call.citizen() if len(text_) >= 6)
+    return Value(text, 0.6, "按通话整理", spans)
