@@ -48,7 +48,6 @@ class AgiSession:
         self._gone = False
         #: commands sent whose answers were not read (their caller was cancelled)
         self._unanswered = 0
-        self._timeouts: tuple[int, int] | None = None
         self._log = _log.bind(call=str(self._call))
 
     @property
@@ -110,8 +109,9 @@ class AgiSession:
         first_timeout_ms: int,
         between_timeout_ms: int,
     ) -> Keys:
-        if max_digits == 1 or terminator == "#":
-            return await self._get_data(prompts, max_digits, terminator, first_timeout_ms, between_timeout_ms)
+        """Keys are read one command each. Between two commands Asterisk throws keys away: that is a
+        millisecond, and two keys end at least 80 ms apart; GET DATA would know one timeout and ``#`` only.
+        """
         digits = await self.say(prompts, interrupt_keys=_ALL_KEYS) or ""
         while not digits.endswith(terminator or "\0") and len(digits) < max_digits:
             wait_ms = between_timeout_ms if digits else first_timeout_ms
@@ -138,31 +138,6 @@ class AgiSession:
         self._gone = True
 
     # -- how it is done -------------------------------------------------------------------
-
-    async def _get_data(
-        self, prompts: Sequence[str], most: int, terminator: str, first_ms: int, between_ms: int
-    ) -> Keys:
-        """GET DATA reads all keys within Asterisk: none is lost between two commands.
-
-        (While no command runs, Asterisk throws keys away.) It takes ``#`` for the end and leaves it
-        out; with one key wanted, an end without a key is therefore that key.
-        """
-        if self._timeouts != (first_ms, between_ms):
-            await self.command("SET VARIABLE", "TIMEOUT(response)", f"{first_ms / 1000:.3f}")
-            await self.command("SET VARIABLE", "TIMEOUT(digit)", f"{between_ms / 1000:.3f}")
-            self._timeouts = (first_ms, between_ms)
-        answer = await self.command("GET DATA", "&".join(prompts), "0", str(most), timeout_s=_PLAY_S)
-        if answer.result == "-1":
-            await self._prompt_failed("&".join(prompts))
-            return Keys("", timed_out=True)
-        if answer.note == "timeout":
-            return Keys(answer.result, timed_out=True)
-        digits = answer.result
-        if not digits and terminator != "#":
-            digits = "#"
-        if terminator and digits == terminator:
-            digits = ""
-        return Keys(digits, terminated=len(digits) < most)
 
     async def _prompt_failed(self, prompt: str) -> None:
         """-1 says "hung up" and "no such file" alike: the channel knows which.

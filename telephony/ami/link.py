@@ -159,9 +159,8 @@ class AmiLink:
 
     async def messages(self) -> AsyncIterator[AmiMessage]:
         """Every message in order; ends when the link is closed. For one consumer."""
-        while batch := await self.next_batch():
-            for message in batch:
-                yield message
+        while batch := await self.next_batch(1):
+            yield batch[0]
 
     async def next_batch(self, limit: int = 1000) -> list[AmiMessage]:
         """All that is queued, at least one and at most ``limit``; empty only after ``close``."""
@@ -205,7 +204,8 @@ class AmiLink:
         self._put(AmiMessage(headers, message.received_at))
 
     def _warn_no_time(self, headers: dict[str, str]) -> None:
-        if "ActionID" in headers or self._warned_no_time:
+        untimed = "ActionID" in headers or headers.get("Event") == "FullyBooted"
+        if untimed or self._warned_no_time:
             return
         self._warned_no_time = True
         self._log.error(
