@@ -88,11 +88,11 @@ class CallWords:
         if call.recording is None:
             await self._keep_record(call, Transcript((), "none: not recorded"), None)
             return
-        files = await wait_for_recording(self._settings.recordings, call.recording)
+        files = await asyncio.to_thread(wait_for_recording, self._settings.recordings, call.recording)
         began = call.notice_at or call.arrived_at
         transcript = await transcribe_legs(
             files.caller,
-            files.agent,
+            files.heard,
             model=self._settings.second_pass_model or self._settings.model,
             agent_intervals=[
                 (
@@ -103,7 +103,7 @@ class CallWords:
             ],
             offset_s=(began - call.arrived_at).total_seconds(),
         )
-        digest = await asyncio.to_thread(audio_digest, (files.caller, files.agent))
+        digest = await asyncio.to_thread(audio_digest, (files.caller, files.heard))
         await self._keep_record(call, transcript, digest)
 
     async def _keep_record(self, call: Call, transcript: Transcript, digest: str | None) -> None:
