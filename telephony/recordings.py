@@ -1,9 +1,8 @@
-"""Recordings as MixMonitor leaves them: three files a call, found by their base name, taken when they are whole."""
+"""Recordings as MixMonitor leaves them: three files a call, found by base name, taken when they are whole."""
 
 from __future__ import annotations
 
 import re
-import struct
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,10 +68,11 @@ def wav_seconds(path: Path) -> float | None:
         header = file.read(_HEADER_BYTES)
     if len(header) < _HEADER_BYTES or header[:4] != b"RIFF" or header[36:40] != b"data":
         return None
-    bytes_per_s, data = struct.unpack("<I", header[28:32])[0], struct.unpack("<I", header[40:44])[0]
+    bytes_per_s = int.from_bytes(header[28:32], "little")
+    data = int.from_bytes(header[40:44], "little")
     if data > size - _HEADER_BYTES or (data == 0 and size > _HEADER_BYTES) or bytes_per_s == 0:
         return None
-    return float(data) / bytes_per_s
+    return data / bytes_per_s
 
 
 def find_recording(folder: Path, base: str) -> Recording | None:
@@ -114,8 +114,9 @@ def wait_for_recording(folder: Path, base: str, timeout_s: float = 10.0) -> Reco
 def _why(folder: Path, base: str) -> HotlineError:
     there = [path for path in recording_paths(folder, base) if path.exists()]
     if len(there) == 3:
+        size = sum(path.stat().st_size for path in there)
         return RecordingIncomplete(
-            f"recording {base} was not finished ({sum(path.stat().st_size for path in there)} bytes in {folder})",
+            f"recording {base} was not finished ({size} bytes in {folder})",
             fix="see whether the disk is full (`hotline doctor`) or Asterisk was killed during the call",
         )
     return RecordingMissing(

@@ -26,12 +26,12 @@ from config.hotline import Hotline
 from config.secrets import Secrets
 from config.settings import Settings
 from facts.errors import HotlineError
+from telephony.pbx.compare import difference_text, differing, read_configuration
 from telephony.pbx.paths import PbxPaths
 from telephony.pbx.process import (
     AsteriskProcess,
     NeededPort,
     PbxNotRunning,
-    PbxPortTaken,
     PbxStartFailed,
     check_ports,
     taken_ports,
@@ -134,7 +134,7 @@ class LocalPbx:
         files = self.rendered()
         async with self._alone():
             before = read_configuration(self.paths.etc)
-            changed = tuple(name for name in sorted(files) if before.get(name) != files[name])
+            changed = differing(files, before)
             pid = self.process.pid()
             if pid is None:
                 await asyncio.to_thread(check_ports, self._ports())
@@ -191,14 +191,9 @@ class LocalPbx:
         """
         return await self.process.cli(command)
 
-    def differences(self) -> dict[str, tuple[str, str]]:
-        """Files that are not in place as rendered: name to (in place, rendered). For ``pbx diff``."""
-        before = read_configuration(self.paths.etc)
-        return {
-            name: (before.get(name, ""), text)
-            for name, text in sorted(self.rendered().items())
-            if before.get(name, "") != text
-        }
+    def differences(self) -> str:
+        """What ``start`` would change, as a diff without secrets; empty when nothing."""
+        return difference_text(self.rendered(), read_configuration(self.paths.etc))
 
     def _ports(self) -> tuple[NeededPort, ...]:
         host = self._settings.bind_host
@@ -258,11 +253,6 @@ class _folder_errors:
         raise PbxFolderUnusable(f"{error.filename or self._folder}: {error.strerror}", fix=fix) from None
 
 
-def read_configuration(folder: Path) -> dict[str, str]:
-    """The configuration files in place; empty when there is no such folder."""
-    return {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.conf"))}
-
-
 def needs_restart(before: dict[str, str], after: dict[str, str]) -> bool:
     """Whether a change is one that Asterisk takes only when it starts (paths, modules, SIP transport)."""
     if any(before.get(name) != after[name] for name in _AT_START & after.keys()):
@@ -287,17 +277,3 @@ def write_private(path: Path, text: str) -> None:
         out.flush()
         os.fsync(out.fileno())
     part.replace(path)
-
-
-__all__ = [
-    "LocalPbx",
-    "PbxFolderUnusable",
-    "PbxNotRunning",
-    "PbxPortTaken",
-    "PbxStart",
-    "PbxStartFailed",
-    "PbxStatus",
-    "needs_restart",
-    "read_configuration",
-    "write_private",
-]

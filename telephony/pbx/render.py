@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -163,7 +164,9 @@ class _Ours(str):
     __slots__ = ()
 
 
-def _environment() -> Environment:
+@cache
+def environment() -> Environment:
+    """Templates in which every substituted value is checked."""
     return Environment(
         loader=PackageLoader("telephony.pbx"),
         undefined=StrictUndefined,
@@ -185,9 +188,14 @@ def _check_names(hotline: Hotline) -> None:
         )
 
 
-def _values(
+def template_values(
     settings: Settings, hotline: Hotline, secrets: Secrets, sounds: PbxSounds | None, modules: Path | None
 ) -> dict[str, object]:
+    """What the templates may use, for the local PBX.
+
+    Raises:
+        PbxConfigInvalid: a name or an address is not fit.
+    """
     _check_names(hotline)
     loopback = settings.bind_host in ("127.0.0.1", "localhost")
     anywhere = settings.bind_host in ("0.0.0.0", "::")
@@ -200,7 +208,7 @@ def _values(
         "rtp_first": settings.rtp_first,
         "rtp_last": settings.rtp_last,
         "ami_port": settings.ami_port,
-        "agi_host": "127.0.0.1",
+        "hotline_host": "127.0.0.1",
         "agi_port": settings.agi_port,
         "media_address": "127.0.0.1" if loopback else "" if anywhere else settings.bind_host,
         "transport": "hotline-udp",
@@ -216,6 +224,8 @@ def _values(
         "required": REQUIRED_MODULES,
         "useful": USEFUL_MODULES,
         "noise": NOISE,
+        "cdr_file": PbxPaths.of(settings).cdr.name,
+        "cel_file": PbxPaths.of(settings).cel.name,
         "cdr_fields": _Ours(",".join(CDR_FIELDS)),
         "cel_fields": _Ours(",".join(CEL_FIELDS)),
         "cdr_mapping": _Ours(_mapping(_CDR, CDR_FIELDS, "CDR({name})")),
@@ -280,7 +290,7 @@ def render_pbx(
     Raises:
         PbxConfigInvalid: a value would mean something else in Asterisk's files.
     """
-    values = _values(settings, hotline, secrets, sounds, modules)
-    environment = _environment()
-    files = {name: environment.get_template(f"{name}.j2").render(values) for name in _LOCAL}
+    values = template_values(settings, hotline, secrets, sounds, modules)
+    templates = environment()
+    files = {name: templates.get_template(f"{name}.j2").render(values) for name in _LOCAL}
     return files | _PLAIN

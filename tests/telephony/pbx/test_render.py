@@ -1,0 +1,161 @@
+"""The rendered configuration: nothing of ours or of a city's file can mean more than it says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.hotline import Hotline, load_hotline
+from config.secrets import Secrets
+from config.settings import Settings
+from facts.prompts import prompt_name
+from telephony.pbx.compare import difference_text
+from telephony.pbx.include import render_include
+from telephony.pbx.local import needs_restart
+from telephony.pbx.render import render_pbx
+from telephony.pbx.values import PbxConfigInvalid
+
+SECRETS = Secrets()
+BUILT_IN = load_hotline()
+HOSTILE = st.text(st.sampled_from("a1.:-/\\;\"'$${}()[],|=>#\n\r\0\t 火 \u2028")) | st.sampled_from(
+    [
+        "x\nexten => _X.,1,Dial(PJSIP/${EXTEN})",
+        "x;y",
+        "#exec /bin/id",
+        "${SHELL(id)}",
+        "[general]",
+        "1.2.3.4\n",
+    ]
+)
+
+
+def settings(home: Path | str = "/srv/hotline") -> Settings:
+    return Settings(home=Path(home))
+
+
+def changed(**values: object) -> Hotline:
+    return BUILT_IN.model_copy(update=values)
+
+
+def render(hotline: Hotline = BUILT_IN, home: Path | str = "/srv/hotline") -> dict[str, str]:
+    return render_pbx(settings(home), hotline, SECRETS, modules=Path("/usr/lib/asterisk/modules"))
+
+
+@given(HOSTILE, HOSTILE, HOSTILE)
+def test_words_of_the_city_never_reach_the_configuration(name: str, greeting: str, person: str) -> None:
+    lines = tuple(it.model_copy(update={"name": name, "greeting": greeting}) for it in BUILT_IN.lines)
+    queues = tuple(it.model_copy(update={"name": name}) for it in BUILT_IN.queues)
+    agents = tuple(it.model_copy(update={"name": person}) for it in BUILT_IN.agents)
+    assert render(changed(city=name, name=name, lines=lines, queues=queues, agents=agents)) == render()
+
+
+@given(HOSTILE)
+def test_the_notice_is_named_by_its_digest(notice: str) -> None:
+    ours = prompt_name(BUILT_IN.notice)
+    assert (
+        render(changed(notice=notice))["extensions.conf"].replace(prompt_name(notice), ours)
+        == (render()["extensions.conf"])
+    )
+
+
+def rendered_or_refused(hotline: Hotline, home: str, setting: str) -> dict[str, str] | None:
+    """The files, or None after seeing that the error names what to change."""
+    try:
+        return render(hotline, home)
+    except PbxConfigInvalid as problem:
+        refused = str(problem)
+    assert setting in refused
+    return None
+
+
+@given(HOSTILE)
+def test_a_trunk_is_an_address_or_an_error(host: str) -> None:
+    files = rendered_or_refused(changed(trunk_hosts=(host,)), "/srv/hotline", "trunk_hosts")
+    if files is not None:
+        pjsip = files["pjsip.conf"]
+        assert re.findall(r"^match = (.*)$", pjsip, re.MULTILINE) == [host]
+        assert len(pjsip.splitlines()) == len(render()["pjsip.conf"].splitlines())
+
+
+@given(HOSTILE)
+def test_a_folder_is_plain_or_an_error(folder: str) -> None:
+    files = rendered_or_refused(BUILT_IN, f"/srv/{folder}", "HOTLINE_HOME")
+    if files is not None:
+        assert {name: len(text.splitlines()) for name, text in files.items()} == {
+            name: len(text.splitlines()) for name, text in render().items()
+        }
+
+
+@pytest.mark.parametrize("hotline", [BUILT_IN, load_hotline(Path(__file__).parent)], ids=["built in", "test"])
+def test_every_number_is_written_out_and_the_trunk_dials_nothing(hotline: Hotline) -> None:
+    dialplan = render(hotline)["extensions.conf"]
+    assert "${EXTEN}" not in dialplan
+    assert not re.search(r"^exten => _", dialplan, re.MULTILINE)
+    contexts = dict(re.findall(r"^\[([\w-]+)\]\n(.*?)(?=^\[|\Z)", dialplan, re.MULTILINE | re.DOTALL))
+    numbers = [number for line in hotline.lines for number in line.numbers]
+    assert re.findall(r"^exten => ([^,]+),", contexts["hotline-from-trunk"], re.MULTILINE) == numbers
+    dialling = [name for name, text in contexts.items() if re.search(r"\b(Dial|Originate|Transfer)\(", text)]
+    assert dialling == ["hotline-from-agents"]
+    assert re.findall(r"Dial\(([^,]+),", dialplan) == [f"PJSIP/{agent.id}" for agent in hotline.agents]
+
+
+def test_recording_is_named_by_the_pbx_and_comes_after_the_notice() -> None:
+    dialplan = render()["extensions.conf"]
+    assert re.findall(r"MixMonitor\((.*)\)$", dialplan, re.MULTILINE) == [
+        "${UNIQUEID}.wav,r(${UNIQUEID}-rx.wav)t(${UNIQUEID}-tx.wav)"
+    ]
+    assert "CALLERID" not in dialplan
+    assert dialplan.index(f"Playback({prompt_name(BUILT_IN.notice)}") < dialplan.index("MixMonitor(")
+
+
+def test_names_that_mean_something_to_asterisk_are_refused() -> None:
+    queues = (*BUILT_IN.queues, BUILT_IN.queues[0].model_copy(update={"id": "general"}))
+    agents = (BUILT_IN.agents[0].model_copy(update={"id": "global"}),)
+    with pytest.raises(PbxConfigInvalid, match="agent global, queue general"):
+        render(changed(queues=queues, agents=agents))
+
+
+def test_manager_users_have_the_least_rights() -> None:
+    manager = render()["manager.conf"]
+    assert re.findall(r"^write = (.*)$", manager, re.MULTILINE) == ["reporting", "originate"]
+    assert re.findall(r"^bindaddr = (.*)$", manager, re.MULTILINE) == ["127.0.0.1"]
+    assert not re.search(r"\b(all|command|config)\b", manager)
+
+
+def test_files_to_include_touch_nothing_of_an_existing_pbx() -> None:
+    files = render_include(settings(), BUILT_IN, SECRETS, hotline_host="10.1.2.3")
+    assert {"extensions_hotline.conf", "pjsip_hotline.conf", "README.md"} <= files.keys()
+    assert all(name.endswith("_hotline.conf") or name == "README.md" for name in files)
+    assert not [name for name, text in files.items() if name != "README.md" and "[general]" in text]
+    assert "type = transport" not in files["pjsip_hotline.conf"]
+    assert "agi://10.1.2.3:" in files["extensions_hotline.conf"]
+    assert not [
+        name
+        for name in files
+        if name != "README.md" and name[: -len("_hotline.conf")] not in files["README.md"]
+    ]
+    with pytest.raises(PbxConfigInvalid):
+        render_include(settings(), BUILT_IN, SECRETS, hotline_host="10.1.2.3/flow\n")
+
+
+def test_a_diff_shows_what_changes_and_no_secret() -> None:
+    other = Secrets()
+    text = difference_text(render_pbx(settings(), BUILT_IN, other), render())
+    assert "manager.conf" in text
+    assert not [
+        it for it in (SECRETS.ami_reader, other.ami_reader, SECRETS.sip_password("agent101")) if it in text
+    ]
+    assert difference_text(render(), render()) == ""
+    assert "-maxlen = 0" in difference_text({"queues.conf": "maxlen = 5"}, {"queues.conf": "maxlen = 0"})
+
+
+def test_only_paths_modules_and_transport_need_a_restart() -> None:
+    before = render()
+    assert not needs_restart(before, render(load_hotline(Path(__file__).parent)))
+    assert needs_restart(before, render(home="/srv/other"))
+    moved = render_pbx(Settings(home=Path("/srv/hotline"), sip_port=5099), BUILT_IN, SECRETS)
+    assert needs_restart(before, {**before, "pjsip.conf": moved["pjsip.conf"]})
