@@ -84,14 +84,16 @@ class CallPage:
         """The words that the draft's evidence points into; without a draft the best that there is."""
         ended = self.call.ended_at is not None
         from_record = self.draft.source == "record" if self.draft else ended
-        if from_record and self.record:
+        if from_record and self.record and self.record.turns:
             return record_view(self.record, evidence)
         if ended and self.live:
             return live_view(self.live.turns, evidence, live=False)
         return live_view(live_turns(self.stored, words), evidence, live=not ended)
 
     def _record_beside(self, basis: SaidView) -> SaidView | None:
-        return record_view(self.record) if self.record and basis.source != "record" else None
+        if self.record is None or not self.record.turns or basis.source == "record":
+            return None
+        return record_view(self.record)
 
     def _draft_view(self, basis: SaidView, evidence: tuple[Evidence, ...]) -> DraftView | None:
         return draft_view(self.draft, evidence, len(basis.turns)) if self.draft else None

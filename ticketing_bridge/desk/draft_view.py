@@ -1,7 +1,8 @@
 """A draft ticket as people see it: every value with its evidence, confidence and reason. Pure.
 
-Reads what ``Draft.plain()`` stores: values by name, and under ``evidence`` for each name
-(for ``places`` for each place) its confidence, reason, candidates and spans ``[turn, start, end]``.
+A stored draft has for each name a field (for ``places`` a list of them): ``value``, ``confidence``,
+``reason``, ``candidates``, ``spans`` (``turn``, ``start``, ``end``); and under ``suggestions`` the fields
+that the second hearing, of the recording, sees otherwise.
 """
 
 from __future__ import annotations
@@ -26,12 +27,11 @@ Content = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One value with what proves it; ``id`` names it in the page (``places-0``, ``places-1``, …)."""
+    """One field with a value or candidates; ``id`` names it in the page (``places-0``, ``places-1``, …)."""
 
     id: str
     name: str
-    value: Any
-    evidence: Content
+    field: Content
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ class FieldView:
     value: str
     reason: str
     candidates: str
+    suggested: str
     confidence: float | None
     confidence_text: str
     level: str
@@ -61,15 +62,15 @@ class DraftView:
 
 
 def found_values(content: Content) -> Iterator[Found]:
-    """The draft's values in the order of the page; those without value and candidates are left out."""
-    proofs = content.get("evidence", {})
+    """The draft's fields in the order of the page; those without value and candidates are left out."""
     for name in labels().draft_fields:
-        value, proof = content.get(name), proofs.get(name, {})
-        if isinstance(value, list):
-            for number, (one, its) in enumerate(zip(value, proof or [{}] * len(value), strict=False)):
-                yield Found(f"{name}-{number}", name, one, its)
-        elif _said(value) or proof.get("candidates"):
-            yield Found(name, name, value, proof)
+        stored = content.get(name)
+        if isinstance(stored, Mapping):
+            if _said(stored["value"]) or stored.get("candidates"):
+                yield Found(name, name, stored)
+        elif stored:
+            for number, field in enumerate(stored):
+                yield Found(f"{name}-{number}", name, field)
 
 
 def _said(value: Any) -> bool:
@@ -79,9 +80,9 @@ def _said(value: Any) -> bool:
 def evidence_of(content: Content) -> tuple[Evidence, ...]:
     """Where the values were read."""
     return tuple(
-        Evidence(found.id, turn, start, end)
+        Evidence(found.id, span["turn"], span["start"], span["end"])
         for found in found_values(content)
-        for turn, start, end in found.evidence.get("spans", ())
+        for span in found.field.get("spans", ())
     )
 
 
@@ -98,15 +99,21 @@ def value_text(value: Any) -> str:
     return mask_digits(str(value)) if _said(value) else phrases["undecided"]
 
 
+def _texts(stored: Any) -> str | None:
+    """A field's value, or all values of a list of fields, in words; None when there is none."""
+    fields = [stored] if isinstance(stored, Mapping) else stored or ()
+    said = [value_text(field["value"]) for field in fields if _said(field["value"])]
+    return labels().phrases["joint"].join(said) or None
+
+
 def draft_title(content: Content) -> str | None:
     """The draft's title."""
-    title = content.get("title")
-    return value_text(title) if title else None
+    return _texts(content.get("title"))
 
 
 def spoken_number(content: Content) -> str | None:
     """The number to call back that was said, in clear: only for who may see it."""
-    number = content.get("callback_phone")
+    number = (content.get("callback_phone") or {}).get("value")
     return str(number) if number else None
 
 
@@ -114,23 +121,34 @@ def draft_view(record: DraftRecord, evidence: Sequence[Evidence], turns: int) ->
     """The draft beside the words of ``turns`` turns that are on the page."""
     where = anchors(evidence, turns)
     return DraftView(
-        fields=tuple(_field_view(found, where.get(found.id)) for found in found_values(record.content)),
+        fields=tuple(
+            _field_view(found, where.get(found.id), _suggested(record.content, found))
+            for found in found_values(record.content)
+        ),
         made_at=record.created_at,
         rules=str(record.content.get("rules", "")),
         basis=labels().sources.get(record.source),
     )
 
 
-def _field_view(found: Found, anchor: str | None) -> FieldView:
-    phrases = labels().phrases
-    confidence = found.evidence.get("confidence") if _said(found.value) else None
-    candidates = found.evidence.get("candidates", ())
+def _suggested(content: Content, found: Found) -> str:
+    """What the recording says instead, shown once a name."""
+    first = found.id in {found.name, f"{found.name}-0"}
+    text = _texts((content.get("suggestions") or {}).get(found.name)) if first else None
+    return labels().phrases["suggested"] + text if text else ""
+
+
+def _field_view(found: Found, anchor: str | None, suggested: str) -> FieldView:
+    phrases, field = labels().phrases, found.field
+    confidence = field.get("confidence") if _said(field["value"]) else None
+    candidates = field.get("candidates", ())
     return FieldView(
         id=found.id,
         label=labels().draft_fields[found.name],
-        value=value_text(found.value),
-        reason=mask_digits(str(found.evidence.get("reason") or "")),
+        value=value_text(field["value"]),
+        reason=mask_digits(str(field.get("reason") or "")),
         candidates=mask_digits(phrases["perhaps"] + phrases["joint"].join(candidates)) if candidates else "",
+        suggested=suggested,
         confidence=confidence,
         confidence_text=f"{confidence:.0%}" if confidence is not None else "",
         level=_level(confidence),
@@ -166,8 +184,8 @@ def draft_row(record: DraftRecord, call: Call, hotline: Hotline) -> DraftRow:
         url=call_url(record.call) + "#draft",
         at=call.arrived_at,
         title=draft_title(content),
-        purpose=content.get("purpose"),
-        place=labels().phrases["joint"].join(map(value_text, content.get("places", ()))) or None,
+        purpose=_texts(content.get("purpose")),
+        place=_texts(content.get("places")),
         line=line_name(hotline, call.line),
         number=mask_number(call.caller_number),
         agent=agent_name(hotline, call.agent) if call.agent else None,

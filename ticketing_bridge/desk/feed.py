@@ -106,14 +106,19 @@ class LiveFeed:
         self.pages.poke(said.call, WORDS)
 
     async def _keep_reading(self) -> None:
+        told = False
         while True:
             try:
                 async with self._connection() as reader:
                     await self._read(reader)
             except OSError as problem:
-                log.debug("live feed away", socket=str(self._socket), problem=str(problem))
+                if not told:
+                    log.info("live feed away", socket=str(self._socket), problem=str(problem))
+                told = True
             except ValueError as problem:
                 log.warning("live feed broken: a line is too long", problem=str(problem))
+            else:
+                told = False
             self._lost()
             await asyncio.sleep(self._retry_s)
 

@@ -1,0 +1,192 @@
+"""A real browser at the page: a call comes, words arrive, the draft shows its evidence, a cut is seen."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page, async_playwright, expect
+
+from facts.transcript import Leg
+from tests.desk.conftest import serving
+from tests.desk.people import (
+    KEY,
+    LOGIN,
+    NUMBER,
+    PASSWORD,
+    RECORD,
+    House,
+    answered_call,
+    said,
+    seconds,
+    stored,
+    talking_call,
+    waiting_call,
+)
+from ticketing_bridge.desk.health import TELEPHONY_CHANNEL, TelephonyBeat
+from ticketing_bridge.live.broadcast import LiveBroadcast
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = os.environ.get("HOTLINE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest_asyncio.fixture
+async def page() -> AsyncIterator[Page]:
+    """A page of a fresh browser; what it complains of fails the test."""
+    assert CHROMIUM, "no chromium: apt-get install chromium, or set HOTLINE_CHROMIUM to a program"
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        opened = await browser.new_page(locale="zh-CN", viewport={"width": 1280, "height": 800})
+        opened.set_default_timeout(8000)
+        complaints: list[str] = []
+        opened.on("pageerror", lambda error: complaints.append(str(error)))
+        opened.on(
+            "console",
+            lambda said: complaints.append(said.text) if "Security Policy" in said.text else None,
+        )
+        yield opened
+        await browser.close()
+        assert not complaints
+
+
+@pytest_asyncio.fixture
+async def beating(house: House) -> AsyncIterator[asyncio.Task[None]]:
+    """The telephony role's beat; cancel it to fall silent."""
+
+    async def beat() -> None:
+        since = datetime.now(UTC)
+        while True:
+            async with house.database.unit_of_work() as uow:
+                await uow.notify(TELEPHONY_CHANNEL, TelephonyBeat("city", linked=True, since=since).payload())
+            await asyncio.sleep(0.3)
+
+    task = asyncio.create_task(beat())
+    yield task
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def sign_in(page: Page, address: str) -> None:
+    """With the keyboard alone."""
+    await page.goto(f"{address}/")
+    await page.keyboard.type(LOGIN)
+    await page.keyboard.press("Tab")
+    await page.keyboard.type(PASSWORD)
+    await page.keyboard.press("Enter")
+    await page.wait_for_selector("#rate")
+
+
+async def test_a_call_from_the_first_ring_to_its_draft(
+    house: House, served: str, page: Page, broadcast: LiveBroadcast, beating: asyncio.Task[None]
+) -> None:
+    await sign_in(page, served)
+    await expect(page.locator("#live")).to_contain_text("现在没有通话")
+    await expect(page.locator(".banner:visible")).to_have_count(0)
+
+    await stored(house.database, waiting_call())
+    row = page.locator(f'#live a[data-call="{KEY}"]')
+    await expect(row).to_contain_text("正在振铃")
+    await expect(row).to_contain_text("139****1234")
+    first = await row.locator("time").inner_text()
+    await page.wait_for_timeout(1200)
+    assert await row.locator("time").inner_text() != first, "the waiting time ticks"
+
+    await stored(house.database, talking_call())
+    await expect(row).to_contain_text("通话中")
+    await row.focus()
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/calls/**")
+
+    broadcast.send(said("您好请讲", Leg.AGENT, 0, at=8.5))
+    broadcast.send(said("昆仑路桥头", segment=0, final=False, at=10))
+    await expect(page.locator("#said .bubble.agent")).to_contain_text("您好请讲")
+    await expect(page.locator("#saying .bubble.caller.partial")).to_contain_text("昆仑路桥头")
+    broadcast.send(said("昆仑路桥头路灯不亮", segment=0, at=10))
+    await expect(page.locator("#said .bubble.caller")).to_contain_text("昆仑路桥头路灯不亮")
+    await expect(page.locator("#saying .bubble")).to_have_count(0)
+    await expect(page.locator("#draft")).to_contain_text("通话结束后自动生成")
+
+    await stored(house.database, answered_call(), with_words=True)
+    async with house.database.unit_of_work() as uow:
+        await uow.transcripts.put(KEY, "record", RECORD)
+        await uow.notify("hotline_call", str(KEY))
+    await expect(page.locator("#draft")).to_contain_text("草稿，待话务员确认")
+    place = page.locator('.field[data-field="places-0"] a.value')
+    mark = page.locator('#said mark[data-fields~="places-0"]')
+    await expect(mark).to_have_text(["昆仑", "路桥头"])  # the second word is uncertain
+    active = page.locator("#said mark.active")
+    await expect(active).to_have_count(0)
+    await place.focus()
+    await expect(active).to_have_text(["昆仑", "路桥头"])
+    await page.keyboard.press("Escape")
+    await expect(active).to_have_count(0)
+    await page.locator('.field[data-field="places-0"]').hover()
+    await expect(active).to_have_text(["昆仑", "路桥头"])
+
+    await page.get_by_text("录音转写稿", exact=True).click()
+    await expect(page.locator("#record .unsure").last).to_be_visible()
+    await expect(page.locator("#said")).to_be_hidden()
+
+
+async def test_a_number_is_shown_once_with_a_reason(
+    house: House, served: str, page: Page, beating: asyncio.Task[None]
+) -> None:
+    await stored(house.database, answered_call())
+    await sign_in(page, served)
+    await page.goto(f"{served}/calls/{KEY}")
+    assert NUMBER not in await page.content()
+    await page.locator(".reveal summary").focus()
+    await page.keyboard.press("Enter")
+    await page.locator(".reveal input[name=reason]").fill("回拨市民核实地址")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#reveal")).to_contain_text(NUMBER)
+    await page.reload()
+    assert NUMBER not in await page.content()
+    async with house.database.unit_of_work() as uow:
+        assert [it.reason for it in await uow.audit.list(subject=str(KEY))] == ["回拨市民核实地址"]
+
+
+async def test_the_page_says_when_it_can_no_longer_be_believed(
+    house: House, page: Page, broadcast: LiveBroadcast, beating: asyncio.Task[None]
+) -> None:
+    await stored(house.database, replace(waiting_call(), arrived_at=datetime.now(UTC) - seconds(3)))
+    async with serving(house.app, house.settings) as address:
+        await sign_in(page, address)
+        await expect(page.locator(".age")).to_contain_text("数据截至")
+        await expect(page.locator(".banner:visible")).to_have_count(0)
+        beating.cancel()
+        await expect(page.locator(".banner:visible")).to_contain_text("通话数据已过时", timeout=10_000)
+        await expect(page.locator("#stream-lost")).to_be_hidden()
+    await expect(page.locator("#stream-lost")).to_be_visible()
+    await expect(page.locator("#stream-lost")).to_contain_text("页面已停止更新")
+
+
+async def test_the_page_works_without_scripts(house: House, served: str, page: Page) -> None:
+    """Server-rendered: a login, the board, a call, a number, with scripts off."""
+    await stored(house.database, answered_call(), with_words=True)
+    browser = page.context.browser
+    assert browser
+    context = await browser.new_context(java_script_enabled=False)
+    plain = await context.new_page()
+    await plain.goto(f"{served}/")
+    await plain.fill("[name=login]", LOGIN)
+    await plain.fill("[name=password]", PASSWORD)
+    await plain.keyboard.press("Enter")
+    await plain.locator("#ended a").first.click()
+    await expect(plain.locator("#draft")).to_contain_text("草稿，待话务员确认")
+    await plain.locator(".reveal summary").click()
+    await plain.fill("[name=reason]", "回拨市民")
+    await plain.get_by_text("显示一次").click()
+    await expect(plain.locator("#reveal")).to_contain_text(NUMBER)
+    await context.close()

@@ -1,0 +1,210 @@
+"""Words, drafts and pictures as people see them: pure."""
+
+from __future__ import annotations
+
+import doctest
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.hotline import load_hotline
+from facts.call import CallFlag, CallState, Outcome
+from facts.identity import CallKey
+from facts.transcript import Leg, Turn, Word
+from tests.desk.people import (
+    DRAFT,
+    NUMBER,
+    RECORD,
+    SPOKEN,
+    TURNS,
+    answered_call,
+    missed_call,
+    seconds,
+    talking_call,
+    waiting_call,
+)
+from ticketing_bridge.desk import views, words_view
+from ticketing_bridge.desk.draft_view import draft_view, evidence_of, found_values, spoken_number
+from ticketing_bridge.desk.health import STALE_AFTER_S, Health, TelephonyBeat
+from ticketing_bridge.desk.labels import Labels
+from ticketing_bridge.desk.picture import HourCount, hour_chart, rate_view
+from ticketing_bridge.desk.views import board_view, call_view, start_of_day, timeline
+from ticketing_bridge.desk.words_view import Evidence, mask_spoken, record_view, turn_view
+from ticketing_bridge.store.records import DraftRecord
+
+NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
+HOTLINE = load_hotline()
+CHINESE = st.text(alphabet="昆仑路桥头路灯不亮一二三零九幺6号", max_size=40)
+
+
+@pytest.mark.parametrize("module", [views, words_view])
+def test_examples_in_the_documentation_hold(module: object) -> None:
+    assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]
+
+
+@given(CHINESE, st.lists(st.tuples(st.integers(-2, 45), st.integers(-2, 45)), max_size=5), st.data())
+def test_pieces_are_the_turn_cut_at_borders(
+    text: str, spans: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    """Whatever the spans: nothing is lost or doubled, and evidence covers exactly its characters."""
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(text)), max_size=6)) | {0, len(text)})
+    words = tuple(Word(text[a:b], 0, 1, data.draw(st.floats(0, 1))) for a, b in pairwise(cuts) if a < b)
+    evidence = [Evidence(f"f{number}", 3, a, b) for number, (a, b) in enumerate(spans)]
+    view = turn_view(3, Turn(Leg.CALLER, text, 0, 1, words), evidence)
+    assert "".join(piece.text for piece in view.pieces) == mask_spoken(text)
+    for it in evidence:
+        marked = sum(len(piece.text) for piece in view.pieces if it.field in piece.fields)
+        assert marked == (it.end - it.start if 0 <= it.start < it.end <= len(text) else 0)
+
+
+@given(CHINESE)
+def test_long_numbers_that_were_said_are_masked_in_place(text: str) -> None:
+    shown = mask_spoken(text)
+    assert len(shown) == len(text)
+    assert all(a in (b, "*") for a, b in zip(shown, text, strict=True))
+    assert SPOKEN not in mask_spoken(text + SPOKEN)
+
+
+def test_words_the_recogniser_doubts_and_stretches_it_missed_are_marked() -> None:
+    view = record_view(RECORD)
+    assert [piece.text for turn in view.turns for piece in turn.pieces if piece.unsure] == ["路桥头"]
+    assert [turn.gap for turn in view.turns] == [None, None, "lost"]
+    assert view.source == "record"
+
+
+def test_a_draft_shows_only_what_it_has_with_its_proof() -> None:
+    record = DraftRecord("city:1", 1, "live", DRAFT, NOW)
+    evidence = evidence_of(DRAFT)
+    view = draft_view(record, evidence, len(TURNS))
+    by_id = {field.id: field for field in view.fields}
+    assert list(by_id) == ["title", "purpose", "places-0", "when", "unit", "callback_phone", "emergency"]
+    assert by_id["places-0"].anchor == "said-1-0"
+    assert by_id["places-0"].level == "ok"
+    assert by_id["when"].value == "昨晚（2026-11-20）"
+    assert by_id["unit"].confidence is None
+    assert NUMBER not in repr(view)
+    assert spoken_number(DRAFT) == NUMBER
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["title", "places", "unit", "callback_phone"]), st.none() | st.just([]), max_size=4
+    )
+)
+def test_a_draft_with_holes_is_shown_all_the_same(content: dict[str, object]) -> None:
+    assert list(found_values(content)) == []
+    assert spoken_number(content) is None
+
+
+def test_a_call_tells_its_story_in_order() -> None:
+    call = answered_call(at=NOW)
+    steps = timeline(call, HOTLINE)
+    assert [round(step.offset_s) for step in steps] == [0, 0, 3, 5, 5, 6, 8, 73]
+    assert steps[-1].tone == "ok"
+    assert "一号话务员" in steps[-2].detail
+
+
+def test_what_ticks_is_the_time_in_the_present_state() -> None:
+    waiting, talking = waiting_call(at=NOW), talking_call(at=NOW)
+    later = NOW + seconds(30)
+    assert call_view(waiting, HOTLINE, later).since_s == 30
+    assert call_view(talking, HOTLINE, later).since_s == 22
+    assert call_view(answered_call(at=NOW), HOTLINE, later).since_s is None
+
+
+def test_those_who_wait_come_first_and_longest_first() -> None:
+    keys = [CallKey("city", f"city-{n}.1") for n in range(3)]
+    calls = [
+        talking_call(keys[0], NOW),
+        waiting_call(keys[1], NOW + seconds(5)),
+        waiting_call(keys[2], NOW + seconds(1)),
+    ]
+    view = board_view(calls, [], {}, HOTLINE, NOW + seconds(60))
+    assert [call.key for call in view.live] == [str(keys[2]), str(keys[1]), str(keys[0])]
+    assert (view.live_talking, view.live_waiting) == (1, 2)
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_every_outcome_has_a_word_and_a_tone(outcome: Outcome) -> None:
+    call = replace(missed_call(CallKey("city", "x"), outcome), flags=frozenset(CallFlag))
+    view = call_view(call, HOTLINE, NOW)
+    assert view.outcome
+    assert view.tone in {"ok", "miss", "mute"}
+    assert len(view.flags) == len(CallFlag)
+
+
+@pytest.mark.parametrize("state", list(CallState))
+def test_every_state_has_a_word(state: CallState) -> None:
+    assert call_view(replace(waiting_call(), state=state, rings=()), HOTLINE, NOW).state
+
+
+def test_a_missing_label_is_found_at_start(tmp_path: object) -> None:
+    from pathlib import Path
+
+    path = Path(str(tmp_path)) / "labels.yaml"
+    text = (Path(views.__file__).parent / "labels.yaml").read_text(encoding="utf-8")
+    path.write_text(text.replace("  timeout:", "  other_name:", 1), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"other_name|timeout"):
+        Labels(path)
+
+
+def test_the_day_begins_at_midnight_in_beijing() -> None:
+    assert (
+        start_of_day(datetime(2026, 11, 20, 16, 0, 1, tzinfo=UTC)).isoformat() == "2026-11-21T00:00:00+08:00"
+    )
+    assert start_of_day(datetime(2026, 11, 20, 15, 59, tzinfo=UTC)).isoformat() == "2026-11-20T00:00:00+08:00"
+
+
+@given(
+    st.dictionaries(
+        st.integers(0, 23), st.builds(HourCount, st.integers(0, 9000), st.integers(0, 9000)), max_size=24
+    ),
+    st.integers(0, 23),
+)
+def test_the_picture_stays_in_its_frame(counts: dict[int, HourCount], now_hour: int) -> None:
+    chart = hour_chart(counts, now_hour)
+    assert len(chart.bars) == 24
+    for bar in chart.bars:
+        assert 0 <= bar.missed_y <= bar.answered_y <= chart.floor
+        assert bar.x + chart.bar <= chart.width
+        if bar.answered:
+            assert bar.answered_h > 0
+    assert all(0 <= line.y <= chart.floor for line in chart.grid)
+
+
+@given(st.integers(0, 500), st.integers(0, 500))
+def test_the_rate_never_shows_more_than_it_knows(reached: int, missed: int) -> None:
+    view = rate_view(
+        "person", reached=reached, base=reached + missed, unresolved=1, percent_text="", target=98.0
+    )
+    assert view.missed == missed
+    assert 0 <= view.gauge_x <= 300
+    if reached + missed == 0:
+        assert view.percent is None
+        assert view.tone == "mute"
+    else:
+        assert (view.tone == "ok") == (100 * reached / (reached + missed) >= 98)
+
+
+def test_silence_and_a_broken_link_are_told_apart() -> None:
+    health = Health()
+    assert health.view(NOW, live_connected=True).telephony_stale, "nobody has said anything yet"
+    health.take(TelephonyBeat("city", linked=True, since=NOW), NOW)
+    assert not health.view(NOW + seconds(1), live_connected=True).telephony_stale
+    assert health.view(NOW + seconds(STALE_AFTER_S + 0.1), live_connected=True).telephony_stale
+    health.take(TelephonyBeat("other", linked=False, since=NOW), NOW + seconds(5))
+    health.take(TelephonyBeat("city", linked=True, since=NOW), NOW + seconds(5))
+    view = health.view(NOW + seconds(5), live_connected=True)
+    assert (view.telephony_stale, view.pbx_linked, view.link_since) == (False, False, NOW)
+
+
+def test_a_beat_travels_as_it_is() -> None:
+    beat = TelephonyBeat("city", linked=False, since=NOW)
+    assert TelephonyBeat.parse(beat.payload()) == beat
+    for broken in ("", "[]", "{}", '{"pbx_id":"a","linked":true,"since":"2026-01-01T00:00:00"}'):
+        with pytest.raises((ValueError, KeyError, TypeError)):
+            TelephonyBeat.parse(broken)
