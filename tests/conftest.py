@@ -1,0 +1,13 @@
+"""Fixtures that all tests share: one PostgreSQL, one Asterisk, a browser, a foreign telephone."""
+
+from __future__ import annotations
+
+import os
+
+from tests.provision import browser, sipp
+
+pytest_plugins = ["tests.pbx", "tests.database"]
+
+for _variable, _found in (("HOTLINE_CHROMIUM", browser()), ("HOTLINE_SIPP", sipp())):
+    if _found is not None:
+        os.environ.setdefault(_variable, str(_found))
