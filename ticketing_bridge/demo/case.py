@@ -1,4 +1,4 @@
-"""The whole comparison: every row with its witnesses, and what no row explains. Reads, decides, changes nothing."""
+"""The whole comparison: every row with its witnesses, and what no row explains. Reads and decides."""
 
 from __future__ import annotations
 
