@@ -56,7 +56,7 @@ def fetch(name: str, packages: list[str], program: str) -> Path:
     fonts = TOOLS / name / "fonts.conf"
     fonts.write_text(FONTS_CONF.format(fonts=root / "usr/share/fonts", cache=TOOLS / name / "fontcache"))
     launcher = TOOLS / name / "launch"
-    folders = [*library_folders(root), root / "usr/lib/chromium"]
+    folders = [*library_folders(root), *sorted(root.glob("lib/*-linux-gnu*")), root / "usr/lib/chromium"]
     launcher.write_text(
         LAUNCHER.format(libraries=":".join(map(str, folders)), fonts=fonts, program=found), encoding="utf-8"
     )
