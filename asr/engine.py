@@ -19,7 +19,7 @@ from types import TracebackType
 
 import structlog
 
-from asr.models import ModelFacts, ModelInvalid, broken_model, model_facts
+from asr.models import ModelFacts, ModelInvalid, broken_model, model_facts, model_too_slow
 from asr.wire import HEADER, Kind, Message, WireBroken, parse_header
 
 log = structlog.get_logger(__name__)
@@ -27,7 +27,6 @@ log = structlog.get_logger(__name__)
 #: a lane that has work and shows no progress for this long is frozen
 FROZEN_AFTER_S = 5.0
 PING_EVERY_S = 1.0
-START_TIMEOUT_S = 120.0
 #: pauses before a new child: doubling from the first to the longest, forgotten after a healthy minute
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 15.0
@@ -66,7 +65,7 @@ class RecogniserProcess:
             stderr=asyncio.subprocess.PIPE,
         )
         try:
-            async with asyncio.timeout(START_TIMEOUT_S):
+            async with asyncio.timeout(self._facts.load_timeout_s):
                 first = await self._read()
                 if first is not None and first.kind is Kind.READY:
                     self.ready = True
@@ -75,10 +74,7 @@ class RecogniserProcess:
                 code = await self._process.wait()
         except TimeoutError:
             await self.stop()
-            raise ModelInvalid(
-                f"the model {self._facts.path} was not loaded within {START_TIMEOUT_S:.0f} s",
-                fix="use a smaller model, or a machine with more memory",
-            ) from None
+            raise model_too_slow(self._facts, self._facts.load_timeout_s) from None
         except asyncio.CancelledError:
             await self.stop()
             raise

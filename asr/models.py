@@ -31,7 +31,9 @@ NEEDED = (
 WHOLE_HASH_BYTES = 8 << 20
 #: models up to this are small ones: about ten streams a core, and a copy for every process is affordable
 SMALL_MODEL_BYTES = 200 << 20
-CHECK_TIMEOUT_S = 180.0
+#: loading takes well under a second for a small model, about a minute for 10 GB from a slow disk
+LOAD_TIMEOUT_S = 20.0
+LOAD_TIMEOUT_S_PER_GB = 20.0
 
 
 class ModelInvalid(HotlineError):
@@ -56,6 +58,11 @@ class ModelFacts:
     def id(self) -> str:
         """How transcripts name the model that heard them."""
         return f"{self.name}@{self.version}"
+
+    @property
+    def load_timeout_s(self) -> float:
+        """After this long something is wrong: broken graphs can keep Vosk busy for ever."""
+        return LOAD_TIMEOUT_S + LOAD_TIMEOUT_S_PER_GB * self.size_bytes / 1e9
 
     @property
     def is_small(self) -> bool:
@@ -94,24 +101,30 @@ def model_facts(path: Path) -> ModelFacts:
     )
 
 
-def check_model(path: Path, *, timeout_s: float = CHECK_TIMEOUT_S) -> ModelFacts:
+def check_model(path: Path, *, timeout_s: float | None = None) -> ModelFacts:
     """Load the model in a process of its own and let it hear a second of noise. Blocks; use a thread.
 
     Raises:
         ModelInvalid: with what is wrong and what mends it.
     """
     facts = model_facts(path)
+    limit_s = timeout_s or facts.load_timeout_s
     command = [sys.executable, "-m", "asr.child", "--check", str(facts.path)]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=timeout_s, check=False)
+        done = subprocess.run(command, capture_output=True, timeout=limit_s, check=False)
     except subprocess.TimeoutExpired:
-        raise ModelInvalid(
-            f"the model {facts.path} did not answer within {timeout_s:.0f} s",
-            fix="use a smaller model, or a machine with more memory",
-        ) from None
+        raise model_too_slow(facts, limit_s) from None
     if done.returncode != 0:
         raise broken_model(facts.path, done.returncode, done.stderr.decode(errors="replace"))
     return facts
+
+
+def model_too_slow(facts: ModelFacts, waited_s: float) -> ModelInvalid:
+    """The error for a model that does not come up."""
+    return ModelInvalid(
+        f"the model {facts.path} did not come up within {waited_s:.0f} s",
+        fix="unpack it again; if it is whole, use a smaller model or a machine with more memory",
+    )
 
 
 def broken_model(path: Path, exit_code: int, said: str) -> ModelInvalid:

@@ -109,10 +109,10 @@ class LiveStream:
         """Called now and then: a leg that fell silent without a word has its open segment ended."""
         if self._flushed or now_s - self._fed_at_s < IDLE_S or self.process is None:
             return
-        self._flushed = True
         self._keep(self.timeline.finish(), all_of_it=True)
         self.pump()
-        self.process.send(Message(Kind.FLUSH, self.number))
+        if not self._pieces:  # else the end would come before what is still to be sent
+            self._flushed = self.process.send(Message(Kind.FLUSH, self.number))
 
     def _keep(self, data: bytes, *, all_of_it: bool = False) -> None:
         self._tail += data
