@@ -15,7 +15,6 @@ from pathlib import Path
 from config.settings import load_settings
 from facts.errors import HotlineError
 from telephony.pbx.apt import fetch_packages
-from telephony.pbx.find import library_folders
 from telephony.pbx.install import ensure_asterisk
 
 TOOLS = Path(__file__).resolve().parent.parent / ".tools"
@@ -56,7 +55,7 @@ def fetch(name: str, packages: list[str], program: str) -> Path:
     fonts = TOOLS / name / "fonts.conf"
     fonts.write_text(FONTS_CONF.format(fonts=root / "usr/share/fonts", cache=TOOLS / name / "fontcache"))
     launcher = TOOLS / name / "launch"
-    folders = [*library_folders(root), *sorted(root.glob("lib/*-linux-gnu*")), root / "usr/lib/chromium"]
+    folders = sorted({library.parent for library in root.rglob("lib*.so*")})
     launcher.write_text(
         LAUNCHER.format(libraries=":".join(map(str, folders)), fonts=fonts, program=found), encoding="utf-8"
     )
