@@ -1,0 +1,150 @@
+"""The telephony role: follows the PBX, keeps the ledger, leads callers, has agents' calls heard."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+import structlog
+
+from facts.call import Call
+from facts.errors import HotlineError
+from ivr_flows import FlowStore, line_context, run_flow
+from ivr_flows.prompts import prompt_name, prompt_path, render_prompts
+from telephony.agi.server import AgiServer
+from telephony.agi.session import AgiSession
+from telephony.ami.link import AmiAddress, AmiLink
+from telephony.call_fold import CallTracker, FoldRules
+from telephony.live_audio.tap_control import TapControl
+from telephony.live_audio.taps import ChanSpyTap
+from ticketing_bridge.call_ledger.service import LedgerWriter
+from ticketing_bridge.call_ledger.spool import EventSpool
+from ticketing_bridge.house import House
+from ticketing_bridge.live.taps import TapKeeper
+from ticketing_bridge.store.database import Database
+
+log = structlog.get_logger(__name__)
+
+
+class LineUnknown(HotlineError):
+    """The dialplan named a line that the configuration does not have."""
+
+    error_id = "line-unknown"
+
+
+class Prompts:
+    """Sounds of texts; a text that a changed flow brings is rendered before it is played."""
+
+    def __init__(self, house: House) -> None:
+        self._folder = house.settings.sounds
+        self._alone = asyncio.Lock()
+
+    async def ensure(self, text: str) -> str:
+        """Sound name of a text."""
+        if not prompt_path(text, self._folder).is_file():
+            async with self._alone:
+                await asyncio.to_thread(render_prompts, [text], self._folder)
+        return prompt_name(text)
+
+
+class NoTicketsYet:
+    """``HotlineServices`` of a house that keeps drafts only: no ticket's progress could be told."""
+
+    async def ticket_progress(self, number: str, last_digits: str) -> str | None:
+        """Nothing is known."""
+        del number, last_digits
+        return None
+
+
+class Greeter:
+    """Leads every caller through the flow of the line that was dialled."""
+
+    def __init__(self, house: House) -> None:
+        self._hotline = house.hotline
+        self._flows = FlowStore(
+            house.settings.flow_folder, queues={queue.id for queue in house.hotline.queues}
+        )
+        self._prompts = Prompts(house)
+
+    async def lead(self, session: AgiSession) -> None:
+        """One caller. Whatever fails here, the dialplan goes on to the line's queue."""
+        line_id = session.arguments[0] if session.arguments else ""
+        line = self._hotline.line(line_id)
+        if line is None:
+            raise LineUnknown(f"there is no line {line_id!r}", fix="render the PBX's configuration again")
+        flow = self._flows.get(session.path.rpartition("/")[2])
+        end = await run_flow(
+            flow, session, NoTicketsYet(), line_context(self._hotline, line), prompts=self._prompts
+        )
+        log.info("flow ended", call=str(session.call), flow=flow.flow, ending=end.ending.value)
+
+
+def fold_rules(house: House) -> FoldRules:
+    """What the fold must know of this hotline."""
+    return FoldRules(
+        frozenset(agent.id for agent in house.hotline.agents), t_short_s=house.settings.t_short_s
+    )
+
+
+def _address(house: House, user: str, secret: str) -> AmiAddress:
+    settings = house.settings
+    return AmiAddress(settings.ami_host, settings.ami_port, user, secret, settings.pbx_id)
+
+
+async def run_telephony(house: House) -> None:
+    """Serve until cancelled, or until another process leads this PBX."""
+    settings = house.settings
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(Database(house.database_url, connections=4))
+        leadership = await stack.enter_async_context(database.leadership(f"telephony:{settings.pbx_id}"))
+        # Callers first: the dialplan waits for nobody, and a flow needs neither AMI nor database.
+        await stack.enter_async_context(
+            AgiServer(settings.bind_host, settings.agi_port, Greeter(house).lead, pbx_id=settings.pbx_id)
+        )
+        originator = await stack.enter_async_context(
+            AmiLink(_address(house, "hotline-originator", house.secrets.ami_originator), follow=False)
+        )
+        reader = AmiLink(_address(house, "hotline-reader", house.secrets.ami_reader))
+        keeper: TapKeeper | None = None
+
+        def on_calls(calls: Sequence[Call]) -> None:
+            if keeper is not None:
+                for call in calls:
+                    keeper.on_call(call)
+
+        writer = await stack.enter_async_context(
+            LedgerWriter(
+                database,
+                CallTracker(settings.pbx_id, fold_rules(house)),
+                EventSpool(settings.spool, settings.pbx_id),
+                on_calls=on_calls,
+            )
+        )
+        control = TapControl(settings.tap_socket, lambda: keeper.listen_again() if keeper else None)
+        tap = ChanSpyTap(originator, settings.bind_host, settings.audiosocket_port, control.release)
+        keeper = await stack.enter_async_context(
+            TapKeeper(tap, control, lambda: reader.clock.pbx_datetime(time.time()))
+        )
+        await stack.enter_async_context(control)
+        await stack.enter_async_context(reader)
+        log.info("telephony serves", pbx=settings.pbx_id)
+        follow = asyncio.create_task(_follow(reader, writer), name="follow")
+        lost = asyncio.create_task(leadership.lost(), name="leadership")
+        try:
+            done, _ = await asyncio.wait((follow, lost), return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            follow.cancel()
+            lost.cancel()
+            await asyncio.gather(follow, lost, return_exceptions=True)
+
+
+async def _follow(reader: AmiLink, writer: LedgerWriter) -> None:
+    """Everything that the PBX says, into the ledger, without ever blocking the loop for long."""
+    while batch := await reader.next_batch(200):
+        for message in batch:
+            writer.take(message)
+        await asyncio.sleep(0)
