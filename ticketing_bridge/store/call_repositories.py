@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Text, bindparam, cast, func, select, text
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy import func, select, text
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from facts.call import Call, CallState, Outcome
@@ -74,22 +74,17 @@ class EventRepository:
             query = query.where(table.c.pbx_id == pbx_id)
         return [_event(row) for row in (await self._connection.execute(query)).mappings()]
 
+    async def pbx_ids(self) -> list[str]:
+        """Every PBX that said something."""
+        query = select(tables.call_event.c.pbx_id).distinct().order_by(tables.call_event.c.pbx_id)
+        return [*(await self._connection.execute(query)).scalars()]
+
     async def last_at(self, pbx_id: str) -> datetime | None:
         """PBX time of the newest event of this PBX."""
         table = tables.call_event
         query = select(func.max(table.c.at)).where(table.c.pbx_id == pbx_id)
         found: datetime | None = (await self._connection.execute(query)).scalar()
         return found
-
-    async def keys_since(self, pbx_id: str, moment: datetime) -> list[tuple[bytes, int]]:
-        """Digests with their highest ordinal, of events stored since a moment of the PBX's clock."""
-        table = tables.call_event
-        query = (
-            select(table.c.digest, func.max(table.c.ordinal))
-            .where(table.c.pbx_id == pbx_id, table.c.at >= moment)
-            .group_by(table.c.digest)
-        )
-        return [(bytes(digest), ordinal) for digest, ordinal in await self._connection.execute(query)]
 
 
 def _event(row: Mapping[Any, Any]) -> EventRecord:
@@ -159,13 +154,6 @@ class CallRepository:
         if pbx_id is not None:
             query = query.where(column.pbx_id == pbx_id)
         return [call_from_row(row) for row in (await self._connection.execute(query)).mappings()]
-
-    async def remove(self, keys: Sequence[CallKey]) -> None:
-        """Take rows out that no event supports (rebuild only)."""
-        wanted = bindparam("keys", [str(key) for key in keys], type_=ARRAY(Text))
-        await self._connection.execute(
-            tables.call.delete().where(tables.call.c.key == func.any(cast(wanted, ARRAY(Text))))
-        )
 
     async def changed_at(self) -> datetime | None:
         """When a row was last written (the database's clock): the ledger's freshness."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -27,6 +28,31 @@ _WAITING = text("""
 SELECT queue_name, count(*) AS waiting FROM procrastinate_jobs
 WHERE status IN ('todo', 'doing') GROUP BY queue_name
 """)
+
+#: jobs whose worker showed no life for a while, or is not registered any more, each once
+_STALLED = text("""
+SELECT job.id, job.task_name, job.queue_name, job.attempts
+FROM procrastinate_jobs job LEFT JOIN procrastinate_workers worker ON worker.id = job.worker_id
+WHERE job.status = 'doing'
+  AND (worker.id IS NULL OR worker.last_heartbeat < now() - make_interval(secs => :stalled_s))
+FOR UPDATE OF job SKIP LOCKED
+""")
+_AGAIN = text("SELECT procrastinate_retry_job_v2(:job, now(), NULL, NULL, NULL)")
+_FAILED = text("SELECT procrastinate_finish_job_v1(:job, 'failed', false)")
+#: procrastinate tells workers of new jobs only; the same words for one that is given again
+_TELL = text("""
+SELECT pg_notify('procrastinate_queue_v1#' || :queue,
+                 json_build_object('type', 'job_inserted', 'job_id', CAST(:job AS bigint))::text)
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Rescued:
+    """A job of a dead worker; ``given_again`` False: it had died too often and stays failed."""
+
+    id: int
+    task: str
+    given_again: bool
 
 
 class JobRepository:
@@ -74,6 +100,16 @@ class JobRepository:
         job = await self.defer(task, args, queue=queue, lock=lock, scheduled_in=scheduled_in)
         await self._connection.execute(_NAME, {"subject": subject, "task": task, "job": job})
         return job
+
+    async def rescue(self, stalled_s: float, most_attempts: int) -> list[Rescued]:
+        """Give jobs of workers without a sign of life out again; safe from any number of places at once."""
+        rows = (await self._connection.execute(_STALLED, {"stalled_s": stalled_s})).all()
+        found = [Rescued(row.id, row.task_name, row.attempts + 1 < most_attempts) for row in rows]
+        for job, row in zip(found, rows, strict=True):
+            await self._connection.execute(_AGAIN if job.given_again else _FAILED, {"job": job.id})
+            if job.given_again:
+                await self._connection.execute(_TELL, {"queue": row.queue_name, "job": job.id})
+        return found
 
     async def unfinished(self) -> dict[str, int]:
         """Jobs that wait or run, by queue."""

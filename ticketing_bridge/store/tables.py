@@ -84,6 +84,7 @@ call = Table(
     Column("fold_version", Integer, nullable=False),
     _at("updated_at", now=True),
     Index("call_arrived", "arrived_at"),
+    Index("call_updated", "updated_at"),
     Index("call_line_arrived", "line", "arrived_at"),
     Index("call_open", "pbx_id", postgresql_where=text("outcome IS NULL")),
 )

@@ -1,0 +1,263 @@
+"""The ledger's writer: PBX events in, one transaction a batch out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from types import TracebackType
+from typing import Final, Self
+
+import structlog
+
+from facts.call import Call, CallState, Outcome
+from facts.identity import CallKey
+from telephony.ami.codec import AmiMessage
+from telephony.ami.events import (
+    MalformedMessage,
+    MemberStatus,
+    PbxEvent,
+    SnapshotQueueMember,
+    event_from_json,
+    event_to_json,
+    read_event,
+)
+from telephony.ami.identity import EventKeys
+from telephony.call_fold import FOLD_VERSION, CallTracker
+from ticketing_bridge.call_ledger.spool import EventSpool, SpoolUnwritable
+from ticketing_bridge.store.database import Database, UnitOfWork
+from ticketing_bridge.store.errors import DatabaseAway
+from ticketing_bridge.store.records import EventRecord
+
+log = structlog.get_logger(__name__)
+
+#: NOTIFY channel that carries keys of calls whose row changed
+CALL_CHANNEL: Final = "hotline_call"
+#: what is handed out once when a call that an agent had is over: task → queue
+AFTER_CALL: Final = {"draft_call": "draft", "transcribe_call": "speech"}
+
+#: a batch waits this long for more (seconds), and holds no more events than this
+BATCH_S = 0.05
+BATCH_EVENTS = 500
+#: a database that does not answer a batch within this time is away (seconds)
+WRITE_TIMEOUT_S = 5.0
+#: pauses between attempts to reach it again (seconds)
+RETRY_S = (0.2, 0.5, 1.0, 2.0)
+#: before a call's arrival its channel was made (seconds)
+BEFORE_ARRIVAL = timedelta(seconds=5)
+#: states, not happenings: a snapshot gives them again, they are not kept
+_NOT_KEPT = (MemberStatus, SnapshotQueueMember)
+
+
+class LedgerWriter:
+    """Keeps one PBX's events and calls. ``async with``; then ``take`` every message, which never blocks.
+
+    In one transaction a batch: events, the rows of calls they changed, jobs of calls that ended,
+    NOTIFY. While the database is away events go to the spool and folding goes on in memory;
+    when it is back everything is written in order. Calls that were open when the last process
+    died are loaded from their stored events before anything is folded.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        tracker: CallTracker,
+        spool: EventSpool,
+        *,
+        on_calls: Callable[[Sequence[Call]], None] | None = None,
+    ) -> None:
+        self.tracker = tracker
+        self.spool = spool
+        #: messages that ought to matter and could not be read
+        self.malformed = 0
+        self._database = database
+        self._on_calls = on_calls
+        self._keys = EventKeys()
+        self._waiting: list[EventRecord] = []
+        self._changed: dict[CallKey, Call] = {}
+        self._arrived = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._settled.set()
+        #: one writes to the database and the spool at a time
+        self._alone = asyncio.Lock()
+        self._recovered = False
+        self._away = False
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        self._away = not await self._tried(self._recover)
+        self._tasks = [
+            asyncio.create_task(self._write_for_ever(), name="ledger-writer"),
+            asyncio.create_task(self._return_for_ever(), name="ledger-return"),
+        ]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while self._waiting:
+            await self._write_batch()
+
+    @property
+    def away(self) -> bool:
+        """Whether events go to the spool now."""
+        return self._away
+
+    def take(self, message: AmiMessage) -> PbxEvent | None:
+        """Keep one message of the PBX's stream; returns its event, None when it does not matter."""
+        event = read_event(message.headers, self.tracker.pbx_id)
+        if isinstance(event, MalformedMessage):
+            self.malformed += 1
+            log.warning("ami_malformed", ami_event=event.event, why=event.why, count=self.malformed)
+            return None
+        if event is None or isinstance(event, _NOT_KEPT):
+            return event
+        key = self._keys.key(message.headers)
+        record = EventRecord(
+            pbx_id=self.tracker.pbx_id,
+            digest=bytes.fromhex(key.digest),
+            ordinal=key.ordinal,
+            at=event.at,
+            received_at=message.received_at,
+            kind=type(event).__name__,
+            uniqueid=event.uniqueid,
+            linkedid=event.linkedid,
+            payload=event_to_json(event),
+        )
+        self._waiting.append(self._tracked(record, event) if self._recovered else record)
+        self._arrived.set()
+        self._settled.clear()
+        return event
+
+    async def settled(self) -> None:
+        """Return when everything taken so far is in the database."""
+        await self._settled.wait()
+
+    def _tracked(self, record: EventRecord, event: PbxEvent) -> EventRecord:
+        owner = self.tracker.take(event)
+        return replace(record, call=str(owner)) if owner else record
+
+    # -- writing
+
+    async def _write_for_ever(self) -> None:
+        while True:
+            await self._arrived.wait()
+            if len(self._waiting) < BATCH_EVENTS:
+                await asyncio.sleep(BATCH_S)
+            self._arrived.clear()
+            while self._waiting:
+                await self._write_batch()
+
+    async def _write_batch(self) -> None:
+        """One batch into the database, or onto the disk."""
+        async with self._alone:
+            batch, self._waiting = self._waiting[:BATCH_EVENTS], self._waiting[BATCH_EVENTS:]
+            self._note_changes()
+            self._away = self._away or not await self._tried(lambda: self._store(batch))
+            if self._away:
+                await self._spool(batch)
+            elif not self._waiting:
+                self._settled.set()
+
+    async def _spool(self, batch: Sequence[EventRecord]) -> None:
+        try:
+            await asyncio.to_thread(self.spool.append, batch)
+        except SpoolUnwritable as problem:
+            log.error("spool_unwritable", error=str(problem), lost=self.spool.state.lost)
+
+    def _note_changes(self) -> None:
+        calls = self.tracker.changed_calls()
+        self._changed.update((call.key, call) for call in calls)
+        if calls and self._on_calls:
+            self._on_calls(calls)
+
+    async def _store(self, batch: Sequence[EventRecord]) -> None:
+        """Events and every row that changed, in one transaction."""
+        calls = [*self._changed.values()]
+        async with asyncio.timeout(WRITE_TIMEOUT_S), self._database.unit_of_work() as uow:
+            await uow.events.add_batch(batch)
+            await write_calls(uow, calls)
+        for call in calls:
+            if self._changed.get(call.key) is call:
+                del self._changed[call.key]
+
+    async def _tried(self, step: Callable[[], Awaitable[None]]) -> bool:
+        """Do it; False when the database is away."""
+        try:
+            await step()
+        except (DatabaseAway, TimeoutError) as problem:
+            if not self._away:
+                log.error("database_away", error=str(problem) or "no answer in time")
+            return False
+        return True
+
+    # -- coming back
+
+    async def _return_for_ever(self) -> None:
+        """Whenever the database is away: try again, and write what waits on the disk first."""
+        attempt = 0
+        while True:
+            await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
+            attempt = attempt + 1 if self._away else 0
+            if self._away and await self._tried(self._database.ping):
+                async with self._alone:
+                    back = await self._tried(self._drain if self._recovered else self._recover)
+                if back:
+                    log.info("database_back", lost=self.spool.state.lost)
+
+    async def _drain(self) -> None:
+        """The spool, in order, then the calls; then writing goes on as usual."""
+        await self._add(await asyncio.to_thread(lambda: [*self.spool.waiting()]))
+
+    async def _recover(self) -> None:
+        """Open calls from their stored events, then what is on the disk, of the last process or ours."""
+        known = await asyncio.to_thread(lambda: [*self.spool.waiting()])
+        stored = await self._open_calls_events()
+        for event in stored:
+            self.tracker.take(event)
+        self.tracker.changed_calls()
+        known = [self._tracked(record, event_from_json(record.payload)) for record in known]
+        self._waiting = [self._tracked(it, event_from_json(it.payload)) for it in self._waiting]
+        self._recovered = True
+        await self._add(known)
+
+    async def _add(self, records: Sequence[EventRecord]) -> None:
+        for start in range(0, len(records), BATCH_EVENTS):
+            async with asyncio.timeout(WRITE_TIMEOUT_S), self._database.unit_of_work() as uow:
+                await uow.events.add_batch(records[start : start + BATCH_EVENTS])
+        self._note_changes()
+        await self._store([])
+        if not self.spool.empty:
+            await asyncio.to_thread(self.spool.clear)
+        self._away = False
+        self._arrived.set()
+        if not self._waiting:
+            self._settled.set()
+
+    async def _open_calls_events(self) -> list[PbxEvent]:
+        """Everything that was said since the oldest open call arrived, but of calls that are over."""
+        async with asyncio.timeout(WRITE_TIMEOUT_S), self._database.unit_of_work() as uow:
+            open_calls = await uow.calls.open_calls(self.tracker.pbx_id)
+            if not open_calls:
+                return []
+            since = min(call.arrived_at for call in open_calls) - BEFORE_ARRIVAL
+            stored = await uow.events.since(since, pbx_id=self.tracker.pbx_id)
+        keys = {str(call.key) for call in open_calls}
+        log.info("open_calls_taken_up", calls=len(keys))
+        return [event_from_json(it.payload) for it in stored if it.call is None or it.call in keys]
+
+
+async def write_calls(uow: UnitOfWork, calls: Sequence[Call]) -> None:
+    """Rows of calls, what is to be done after their end, and the news of it."""
+    await uow.calls.upsert(calls, FOLD_VERSION)
+    for call in calls:
+        if call.state is CallState.ENDED and (call.outcome is Outcome.ANSWERED or call.agent_legs):
+            for task, queue in AFTER_CALL.items():
+                await uow.jobs.defer_once(
+                    task, str(call.key), {"call": str(call.key)}, queue=queue, lock=f"call {call.key}"
+                )
+        await uow.notify(CALL_CHANNEL, str(call.key))

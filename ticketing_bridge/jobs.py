@@ -1,0 +1,155 @@
+"""Background work: which jobs there are, and the worker that does them (procrastinate on PostgreSQL).
+
+Jobs are handed out by the store in the transaction of the rows they are about. Every job may
+run twice: a worker that dies is noticed by its heartbeat and its jobs are given out again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+import procrastinate
+import psycopg
+import structlog
+from procrastinate.exceptions import ConnectorException
+
+from facts.identity import CallKey
+from ticketing_bridge.call_ledger.service import AFTER_CALL
+from ticketing_bridge.store.database import Database
+from ticketing_bridge.store.errors import DatabaseAway
+
+log = structlog.get_logger(__name__)
+
+#: does one job of one call; must be safe to run twice
+CallJob = Callable[[CallKey], Awaitable[None]]
+
+#: a worker shows that it lives this often (seconds); one that did not for ``STALLED_S`` is dead
+HEARTBEAT_S: Final = 2.0
+STALLED_S: Final = 6.0
+#: how often jobs of dead workers are looked for, and waiting jobs that no NOTIFY told of (seconds)
+LOOK_S: Final = 1.0
+#: a job that failed, or whose worker died, so often stays failed
+MOST_ATTEMPTS: Final = 6
+#: how long running jobs may go on after a stop was asked for (seconds); then they are given back
+GRACE_S: Final = 5.0
+#: finished jobs are forgotten after this time (hours)
+KEEP_HOURS: Final = 72
+#: pauses before the worker is started again when the database was away (seconds)
+RETRY_S: Final = (0.5, 1.0, 2.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Concurrency:
+    """How many jobs of each queue one worker process does at the same time."""
+
+    draft: int = 2
+    speech: int = 1
+
+    def queues(self) -> Mapping[str, int]:
+        return {"draft": self.draft, "speech": self.speech}
+
+
+def job_app(database_url: str, jobs: Mapping[str, CallJob]) -> procrastinate.App:
+    """The procrastinate app with our tasks: ``draft_call`` and ``transcribe_call``, one argument ``call``."""
+    connector = procrastinate.PsycopgConnector(conninfo=database_url, min_size=1, max_size=6)
+    app = procrastinate.App(connector=connector)
+    retry = procrastinate.RetryStrategy(max_attempts=MOST_ATTEMPTS, exponential_wait=2)
+    for name in AFTER_CALL:
+        app.task(name=name, queue=AFTER_CALL[name], retry=retry)(_task(jobs[name]))
+    return app
+
+
+def _task(job: CallJob) -> Callable[[str], Awaitable[None]]:
+    async def run(call: str) -> None:
+        with structlog.contextvars.bound_contextvars(call=call):
+            await job(CallKey.parse(call))
+
+    return run
+
+
+async def run_worker(
+    database: Database,
+    *,
+    draft_call: CallJob,
+    transcribe_call: CallJob,
+    concurrency: Concurrency = Concurrency(),
+    name: str = "worker",
+    on_alive: Callable[[], None] | None = None,
+) -> None:
+    """Do jobs until cancelled; waits for the database when it is away.
+
+    Cancelled, it takes no more jobs, lets those that run end within ``GRACE_S`` and gives the
+    others back. ``on_alive`` is called about once a second while the worker does its duty.
+    """
+    jobs = {"draft_call": draft_call, "transcribe_call": transcribe_call}
+    attempt = 0
+    while True:
+        began = asyncio.get_running_loop().time()
+        try:
+            async with job_app(database.url, jobs).open_async() as app:
+                await _work(app, database, concurrency, name, on_alive)
+        except (ConnectorException, psycopg.Error, DatabaseAway) as problem:
+            log.error("worker_database_away", error=type(problem).__name__)
+        if asyncio.get_running_loop().time() - began > 10:
+            attempt = 0
+        await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
+        attempt += 1
+
+
+async def _work(
+    app: procrastinate.App,
+    database: Database,
+    concurrency: Concurrency,
+    name: str,
+    on_alive: Callable[[], None] | None,
+) -> None:
+    """One worker a queue, so that long jobs never keep others waiting. Ends when one of them ends."""
+    workers = [
+        asyncio.create_task(
+            app.run_worker_async(
+                queues=[queue],
+                name=f"{name}-{queue}",
+                concurrency=count,
+                fetch_job_polling_interval=LOOK_S,
+                update_heartbeat_interval=HEARTBEAT_S,
+                # rows of dead workers are kept until their jobs have been given out again
+                stalled_worker_timeout=600.0,
+                shutdown_graceful_timeout=GRACE_S,
+                install_signal_handlers=False,
+            ),
+            name=f"{name}-{queue}",
+        )
+        for queue, count in concurrency.queues().items()
+    ]
+    rescue = asyncio.create_task(_rescue_for_ever(app, database, on_alive), name=f"{name}-rescue")
+    tasks = [*workers, rescue]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        with suppress(asyncio.CancelledError):
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _rescue_for_ever(
+    app: procrastinate.App, database: Database, on_alive: Callable[[], None] | None
+) -> None:
+    """Give jobs of dead workers out again; forget old ones."""
+    looks = 0
+    while True:
+        async with database.unit_of_work() as uow:
+            for job in await uow.jobs.rescue(STALLED_S, MOST_ATTEMPTS):
+                log.warning("job_of_dead_worker", job=job.id, task=job.task, given_again=job.given_again)
+        if looks % 3600 == 0:
+            await app.job_manager.delete_old_jobs(nb_hours=KEEP_HOURS)
+        looks += 1
+        if on_alive:
+            on_alive()
+        await asyncio.sleep(LOOK_S)
