@@ -17,7 +17,12 @@ def name_start(text: str, end: int, floor: int, longest: int) -> tuple[int, bool
     at = end
     stops = word_list("places", "stop_words")
     hard, weak = word_list("places", "hard"), word_list("places", "weak")
+    inside = word_list("places", "inside")
     while at > floor:
+        held = next((it for it in inside if text.endswith(it, floor, at)), "")
+        if held and end - at + len(held) <= longest:
+            at -= len(held)
+            continue
         if any(text.endswith(stop, floor, at) for stop in stops) or text[at - 1] in hard:
             return at, True
         if text[at - 1] in weak and end - at >= 2:

@@ -56,13 +56,17 @@ def draft_call(words: DraftInput, data: CityData) -> Draft:
     party = find_party(words, spans)
     if purpose.value in _NO_PARTY:
         party = Value(None, party.confidence, "此类来电一般没有被反映人", (), party.candidates)
+    appeal = choose_appeal(heard, answered_question=purpose.value == "咨询" and answered.value)
+    unit = choose_unit(heard)
+    if purpose.value == "其他" and not withdrawn:
+        appeal, unit = (Value(it, 0.6, "没有诉求", purpose.spans) for it in ("其他", "其他单位"))
     wish = wording.find_wish(words, purpose.value, heard)
     main_place = places[0].value if places else None
     return Draft(
         id=words.id,
         rules=rules_version(),
         purpose=purpose,
-        appeal=choose_appeal(heard, answered_question=purpose.value == "咨询" and answered.value),
+        appeal=appeal,
         dedicated_line=choose_line(words),
         places=places,
         when=when,
@@ -72,9 +76,9 @@ def draft_call(words: DraftInput, data: CityData) -> Draft:
         confidential=is_confidential(words),
         emergency=is_emergency(words),
         repeat=is_repeat(words),
-        unit=choose_unit(heard),
+        unit=unit,
         answered_online=answered,
-        title=wording.make_title(purpose.value, main_place, heard, withdrawn=withdrawn, empty=empty),
+        title=wording.make_title(words, purpose.value, main_place, heard, withdrawn=withdrawn, empty=empty),
         content=wording.make_content(
             words,
             {

@@ -8,12 +8,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
+from pypinyin import lazy_pinyin
+
 from config.catalogue import CityData, Matter
 from ticketing_bridge.drafting.lexicon import any_of, pattern
 from ticketing_bridge.drafting.model import DraftInput, Span, Value
 
 #: what the agent says counts less than what the caller says, except where the matter is sent
-_AGENT_WEIGHT = 0.4
+_AGENT_WEIGHT = 0.25
 _DISPATCHED = 4.0
 _KEYWORD = 0.5
 _OTHER_UNIT = "其他单位"
@@ -41,6 +43,23 @@ def _needed(words: tuple[str, ...]) -> re.Pattern[str]:
 def _weight(word: str) -> float:
     """Longer words say more; two words that must meet say about as much as one long one."""
     return 1.4 if "+" in word else 0.7 + 0.35 * len(word)
+
+
+@cache
+def sound(text: str) -> tuple[str, ...]:
+    """One syllable a character, without tones."""
+    return tuple(lazy_pinyin(it)[0] for it in text)
+
+
+def _by_sound(text_by_turn: Iterable[tuple[int, str]], word: str) -> Span | None:
+    """A word of three characters or more that the recogniser printed as others of the same sound."""
+    wanted = sound(word)
+    for turn, text in text_by_turn:
+        heard = sound(text)
+        for at in range(len(heard) - len(wanted) + 1):
+            if heard[at] == wanted[0] and heard[at : at + len(wanted)] == wanted:
+                return Span(turn, at, at + len(wanted), text[at : at + len(wanted)])
+    return None
 
 
 def _first(text_by_turn: Iterable[tuple[int, str]], word: str) -> Span | None:
@@ -76,6 +95,11 @@ def _score_matter(
                 score += weight * _weight(word)
                 heard.spans[matter.title] += [it for it in spans if it]
                 break
+        else:
+            meant = _by_sound(citizen, word) if len(parts) == 1 and len(word) >= 3 else None
+            if meant:
+                score += 0.8 * _weight(word)
+                heard.spans[matter.title].append(meant)
     return score
 
 
@@ -99,12 +123,16 @@ def _score_units(
 
 def _sent_to(data: CityData, agent: list[tuple[int, str]]) -> Iterable[tuple[str, Span]]:
     """Units that the agent names where the matter is sent on; the longest name counts."""
-    aliases = {alias: unit.name for unit in data.units for alias in (unit.name, *unit.aliases)}
+    aliases = defaultdict(list)
+    for unit in data.units:
+        for alias in (unit.name, *unit.aliases):
+            aliases[alias].append(unit.name)
     for turn, text in agent:
         if not pattern("flags", "dispatch").search(text):
             continue
         for found in _needed(tuple(aliases)).finditer(text):
-            yield aliases[found[0]], Span(turn, found.start(), found.end(), found[0])
+            for unit_name in aliases[found[0]]:
+                yield unit_name, Span(turn, found.start(), found.end(), found[0])
 
 
 def choose_appeal(heard: Heard, *, answered_question: bool) -> Value[str | None]:
@@ -113,7 +141,7 @@ def choose_appeal(heard: Heard, *, answered_question: bool) -> Value[str | None]
     for score, matter in heard.matters[:6]:
         scores[matter.appeal] = max(scores[matter.appeal], score) + 0.25 * min(scores[matter.appeal], score)
     if answered_question:
-        scores["政务咨询"] += 3.0
+        scores["政务咨询"] += 3.0 + 0.5 * max(scores.values(), default=0.0)
     spans = tuple(heard.spans[heard.matter.title][:3]) if heard.matter else ()
     return _best(scores, "按事项目录的用词", spans, least=0.8)
 

@@ -42,7 +42,12 @@ def _named(text: str, taken: list[tuple[int, int]]) -> Iterator[tuple[int, int, 
     for start, end, sure in sorted(found):
         floor = max((b for _, b in taken if b <= start), default=0)
         begin, bounded = name_start(text, start, floor, _LONGEST)
-        while begin < start and text[begin] in word_list("places", "leading"):
+        inside = word_list("places", "inside")
+        while (
+            begin < start
+            and text[begin] in word_list("places", "leading")
+            and not text.startswith(inside, begin)
+        ):
             begin += 1
         stem, ending = text[begin:start], text[start:end]
         if (
@@ -82,6 +87,9 @@ def find_party(call: DraftInput, places: Sequence[Span]) -> Value[str | None]:
             if any(a < end and start < b for a, b in taken) and not asked:
                 continue
             found.append((sure + (0.6 if asked else 0), Span(turn, start, end, text[start:end])))
+        if asked and not any(it[1].turn == turn for it in found):
+            found += [(0.6, span) for span in _bare_answer(turn, text)]
+    found = found or [(0.55, it) for it in places if it.text.endswith(_w("place_party"))]
     if not found:
         return Value(None, reason="没有听到被反映的单位")
     score, span = max(found, key=lambda it: (it[0], -it[1].turn, -it[1].start))
@@ -89,6 +97,20 @@ def find_party(call: DraftInput, places: Sequence[Span]) -> Value[str | None]:
     if score < 0.55:
         return Value(None, score, "名称不确定", (), (span.text, *others))
     return Value(span.text, min(0.95, score), "名称加行业词", (span,), others)
+
+
+_LEAD_IN = re.compile("(?:就是|是|叫|叫做|就叫|嗯|那个|呃|好像是|好像叫)+")
+_NAME_ENDS = re.compile("我|的|他|你|啊|吧|嘛|呀|就|在|是|没|不|也|都|跟|这|那|说|呢|嗯|了|对")
+
+
+def _bare_answer(turn: int, text: str) -> Iterator[Span]:
+    """The first words of the answer to 哪个厂 when no ending is known."""
+    lead = _LEAD_IN.match(text)
+    start = lead.end() if lead else 0
+    stop = _NAME_ENDS.search(text, start)
+    end = stop.start() if stop else len(text)
+    if 3 <= end - start <= 8 and not any(it in text[start:end] for it in ("知道", "记得", "清楚", "忘")):
+        yield Span(turn, start, end, text[start:end])
 
 
 def _asked(call: DraftInput, turn: int) -> bool:

@@ -58,7 +58,7 @@ def _w(name: str) -> tuple[str, ...]:
 
 @cache
 def _endings() -> tuple[tuple[re.Pattern[str], str], ...]:
-    return tuple((re.compile(any_of(_w(kind))), kind) for kind in ("facility", "estate", "village", "road"))
+    return tuple((re.compile(any_of(_w(kind))), kind) for kind in ("road", "village", "estate", "facility"))
 
 
 @cache
@@ -75,6 +75,7 @@ def _chain_numbers() -> re.Pattern[str]:
 
 _ROOM = re.compile(rf"{DIGIT}{{3,4}}(?!{NUMERAL}|[个块元人年月天点])(?:室|号)?")
 _STOREY = re.compile(rf"{NUMERAL}{{1,3}}(?:楼|层)")
+_NUMERALS = "一二三四五六七八九十两几零"
 _BOUNDARY_BEFORE = re.compile(NUMERAL)
 
 
@@ -168,9 +169,15 @@ class _Reader:
         while start < found.start() - (1 if bounded else 2) and self.text[start] in _w("leading"):
             start += 1
         stem = self.text[start : found.start()]
+        if stem in _w("leading") or (kind == "facility" and stem[-1:] in _w("leading")):
+            start, stem = found.start(), ""
+        if not stem and floor and floor == found.start() and len(ending) >= 2:
+            return _Part(start, found.end(), kind, 0.85)
         if kind == "facility" and not stem:
             if self._locates(found.end()) or (self.answers and len(ending) >= 2):
                 return _Part(found.start(), found.end(), kind, 0.5)
+            return None
+        if kind == "road" and all(it in _NUMERALS for it in stem):
             return None
         if len(stem) < _SHORTEST[kind] or stem in _w("generic") or (len(ending) == 1 and len(stem) < 2):
             return None
@@ -186,6 +193,11 @@ class _Reader:
         banned = {"路": "not_road_after", "街": "not_street_after", "村": "not_village_after"}
         banned |= {"镇": "not_town_after", "河": "not_river_after"}
         if ending in banned and after in words("places")[banned[ending]]:
+            return True
+        longer = any(
+            self.text.startswith(it, found.end()) for it in (*_w("road"), *_w("estate"), *_w("village"))
+        )
+        if kind == "facility" and len(ending) == 1 and longer:
             return True
         return kind == "facility" and ending in {"路口", "十字", "十字路口"}
 
@@ -345,8 +357,11 @@ def _uncorrected(text: str, spans: list[tuple[int, int, float]]) -> list[tuple[i
         if following:
             between = text[span[1] : following[0]]
             before = text[max(0, span[0] - 2) : span[0]]
-            same = text[span[1] - 1] == text[following[1] - 1] or between in _w("correction")
+            same = text[span[1] - 2 : span[1]] in text[following[0] : following[1]]
             if same and any(it in between for it in _w("correction")) and len(between) <= 14:
+                named = _numbers().search(text, span[0], span[1])
+                if named and named.start() - span[0] >= 3:
+                    kept.append((span[0], named.start(), span[2]))
                 continue
             if before == "不是" and between in {"是", "而是"}:
                 continue

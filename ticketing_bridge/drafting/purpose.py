@@ -42,6 +42,12 @@ def choose_purpose(call: DraftInput, heard: Heard) -> Value[str | None]:
                 spans[purpose] += [_span(turn, it) for turn, it in found]
     if heard.matter and heard.matter.lean:
         scores[heard.matter.lean] += 0.9
+    if is_confidential(call).value:
+        scores["举报"] += 1.5
+    if is_emergency(call).value:
+        scores["求助"] += 3.0
+    if choose_line(call).value in {"安全生产", "环境保护"}:
+        scores["举报"] += 0.7
     best, top = max(scores.items(), key=lambda it: it[1])
     rest = sorted((it for it in scores.items() if it[0] != best and it[1] > 0), key=lambda it: -it[1])
     second = rest[0][1] if rest else 0.0

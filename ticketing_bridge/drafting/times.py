@@ -38,7 +38,7 @@ def _grammar() -> re.Pattern[str]:
     dated = f"{year}?的?(?:{month}(?P<third>初|底|中旬|上旬|下旬|末)?(?P<dom>{_N}(?:号|日))?)"
     week = "(?P<shift>上上|上|这|本|下)?(?:一)?个?(?:周|星期|礼拜)(?P<weekday>[一二三四五六日天末])(?![个年天级层])"
     ago = f"(?P<ago>{_N}|半|几)(?P<many>来|多)?个?(?P<unit>小时|钟头|分钟|天|月|年|周|星期|礼拜)(?P<half>半)?(?:以|之)?前"
-    clock = rf"(?P<hour>{_N})点(?:钟)?(?P<minute>半|一刻|三刻|{NUMERAL}{{1,3}}(?:来)?分?)?(?P<rough>多|来分|左右|来钟)?"
+    clock = rf"(?P<hour>{_N})点(?:钟)?(?P<minute>半|一刻|三刻|{NUMERAL}{{2,3}}(?:来)?分?|{NUMERAL}来?分)?(?P<rough>多|来分|左右|来钟)?"
     dayword = f"(?P<day>{day})"
     return re.compile(
         f"(?P<now>刚才|刚刚)?(?:{ago}|{dated}|{week}|{dayword}|(?P<holiday>{holiday})(?P<on>那天|当天)?"
@@ -223,9 +223,9 @@ def _holiday(name: str, today: datetime) -> datetime | None:
     if name in w["holidays"]:
         month, day = w["holidays"][name]
         near = today.replace(month=month, day=day)
-        return near if near - today <= timedelta(days=60) else near.replace(year=near.year - 1)
+        return near if near <= today else near.replace(year=near.year - 1)
     days = [datetime.combine(it, datetime.min.time()) for it in w["lunar"][name].values()]
-    past = [it for it in days if it - today <= timedelta(days=30)]
+    past = [it for it in days if it <= today]
     return max(past) if past else None
 
 
@@ -283,6 +283,8 @@ def find_when(call: DraftInput, masked: Sequence[Span], *, future: bool) -> Valu
         asked = _asks(call, index, "asks_time")
         for moment, _ in _ranges(text, list(_moments(text, call.call_start, blocked))):
             span = Span(index, moment.start, moment.end, text[moment.start : moment.end])
+            if re.match("(?:嗯|呃|哦|啊)?(?:不对|不是|错了|说错了)", text[moment.end :]):
+                continue
             score, habitual = _score(text, span, moment, asked, call, future)
             if score > 0:
                 found.append((score, span, moment, habitual))
@@ -321,6 +323,8 @@ def _score(
     score = {3: 1.5, 2: 1.2, 1: 0.3, 0: 0.2}[moment.exact]
     score += 3 if asked else 0
     score -= 2 if _asks(call, span.turn, "asks_wish") else 0
+    if asked:
+        return score, habitual
     score += 0.6 if re.match(any_of(words("times")["event_after"]), after) else 0
     score += 0.4 if re.search(any_of(words("times")["event_before"]) + "$", before) else 0
     score += 0.3 if moment.clock else 0

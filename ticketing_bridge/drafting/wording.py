@@ -75,11 +75,15 @@ def _wish_by_clause(call: DraftInput) -> Value[str | None] | None:
 def _wish_by_matter(purpose: str | None, heard: Heard) -> Value[str | None]:
     if purpose is None:
         return Value(None, reason="没有听到诉求")
-    matter = heard.matter.title if heard.matter else _w()["no_matter"][purpose]
+    if heard.matter is None:
+        return Value(None, 0.2, "没有听到诉求")
+    matter = heard.matter.title.removesuffix("问题")
     return Value(_w()["demand_default"][purpose].format(matter=matter), 0.4, "按目的与事项概括")
 
 
-_ROAD_FIRST = re.compile(r"^.{1,8}?(?:路|街|大道|巷)(?:\d+号(?!院|楼|库))?(?=.{4,})")
+_ROAD_FIRST = re.compile(
+    r"^.{1,8}?(?:路|街|大道|巷)(?:\d+号(?!院|楼|库))?(?=.{4,})(?!小学|中学|学校|菜市场|市场|公园|广场|医院|社区|街道)"
+)
 
 
 def short_place(place: str) -> str:
@@ -92,7 +96,13 @@ def short_place(place: str) -> str:
 
 
 def make_title(
-    purpose: str | None, place: str | None, heard: Heard, *, withdrawn: bool, empty: bool
+    call: DraftInput,
+    purpose: str | None,
+    place: str | None,
+    heard: Heard,
+    *,
+    withdrawn: bool,
+    empty: bool,
 ) -> Value[str | None]:
     """At most 25 characters: place and matter."""
     w = _w()
@@ -100,15 +110,23 @@ def make_title(
         return Value(w["empty"], 0.6, "通话没有内容")
     if purpose is None:
         return Value(None, reason="来意不明")
-    matter = heard.matter.title if heard.matter else w["no_matter"][purpose]
+    matter = heard.matter.title if heard.matter else ""
     if withdrawn:
         return Value(w["withdrawn"], 0.7, "来电人撤单")
     where = short_place(place) if place else ""
+    if not matter:
+        return Value((_gist(call) or w["no_matter"][purpose])[:LONGEST_TITLE], 0.3, "按原话概括")
     title = w["title_patterns"][purpose].format(place=where, matter=matter)
     if len(title) > LONGEST_TITLE:
         title = w["title_patterns"][purpose].format(place=where[: LONGEST_TITLE - len(title)], matter=matter)
     spans = tuple(heard.spans[heard.matter.title][:2]) if heard.matter else ()
     return Value(title[:LONGEST_TITLE], 0.6 if heard.matter else 0.3, "地点加事项", spans)
+
+
+def _gist(call: DraftInput) -> str:
+    """The first thing of substance that the caller says."""
+    said = (written(text) for _, text in call.citizen())
+    return next((text for text in said if len(text) >= 8), "")
 
 
 def make_content(call: DraftInput, values: Mapping[str, str | None]) -> Value[str]:

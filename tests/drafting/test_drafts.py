@@ -1,0 +1,191 @@
+"""Drafts of calls that no word list was made from: places, purposes and wording are this file's own."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from config.catalogue import CityData, load_catalogue
+from facts.transcript import Leg, Transcript, Turn
+from ticketing_bridge.drafting import Draft, DraftInput, Said, draft_call
+from ticketing_bridge.drafting.numbers import number, with_figures
+
+HERE = Path(__file__).parent
+CALLS = yaml.safe_load((HERE / "own_calls.yaml").read_text(encoding="utf-8"))
+SENTENCES = yaml.safe_load((HERE / "sentences.yaml").read_text(encoding="utf-8"))
+Drafter = Callable[..., Draft]
+
+
+def iso(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%dT%H:%M")
+    return value.isoformat() if isinstance(value, date) else value
+
+
+@pytest.mark.parametrize("call", CALLS, ids=[call["id"] for call in CALLS])
+def test_a_call_becomes_a_draft(draft: Drafter, call: dict[str, Any]) -> None:
+    given = draft(call["turns"], call["start"], call.get("caller")).plain()
+    for name, wanted in call["want"].items():
+        if name == "when":
+            assert list(given["when"].values()) == [iso(it) for it in wanted]
+        else:
+            assert given[name] == wanted, (name, given["evidence"][name])
+    assert 4 <= len(given["title"]) <= 25
+
+
+@pytest.mark.parametrize("sentence", SENTENCES["emergency"])
+def test_danger_to_life_is_heard(draft: Drafter, sentence: str) -> None:
+    assert draft(["a 您好请讲", f"c {sentence}"]).emergency.value
+
+
+@pytest.mark.parametrize("sentence", SENTENCES["near"])
+def test_what_only_sounds_like_danger_is_none(draft: Drafter, sentence: str) -> None:
+    assert not draft(["a 您好请讲", f"c {sentence}"]).emergency.value
+
+
+@pytest.mark.parametrize("sentence", SENTENCES["confidential"])
+def test_a_wish_for_secrecy_is_heard(draft: Drafter, sentence: str) -> None:
+    assert draft(["a 您好请讲", f"c {sentence}"]).confidential.value
+
+
+@pytest.mark.parametrize("sentence", SENTENCES["not_confidential"])
+def test_other_words_about_names_are_no_wish_for_secrecy(draft: Drafter, sentence: str) -> None:
+    assert not draft(["a 您好请讲", f"c {sentence}"]).confidential.value
+
+
+@pytest.mark.parametrize(
+    ("said", "places"),
+    [
+        ("我住在富源南路阳光花园十二号楼三单元四零二室", ["富源南路阳光花园十二号楼三单元四零二室"]),
+        ("翠湖名苑七栋旁边有人烧垃圾", ["翠湖名苑七栋旁边"]),
+        ("就是那个福来小区南门", ["福来小区南门"]),
+        ("从松柏路到银杏路这一段没路灯", ["松柏路", "银杏路"]),
+        ("昆仑路和富强街那个十字的红绿灯坏了", ["昆仑路和富强街那个十字"]),
+        ("我们这条路没有路灯天天晚上走路害怕", []),
+        ("不是三号楼是五号楼", ["五号楼"]),
+        ("我是湟中人来这边打工我不是投诉我们小区物业", []),
+        ("十八号那天在迎宾大道二十六号买的", ["迎宾大道二十六号"]),
+        ("坐五路车到北门村下车", ["北门村"]),
+        ("香樟园小区十二号楼香樟园小区", ["香樟园小区十二号楼"]),
+    ],
+)
+def test_places_without_punctuation(draft: Drafter, said: str, places: list[str]) -> None:
+    assert [it.value for it in draft(["a 您好请讲", f"c {said}"]).places] == places
+
+
+@pytest.mark.parametrize(
+    ("said", "text", "start", "end"),
+    [
+        ("昨天晚上十点多有人砸车", "昨天晚上十点多", "2026-06-09T22:00", None),
+        ("上周三开始停水的", "上周三", "2026-06-03", None),
+        ("上上个礼拜天就坏了", "上上个礼拜天", "2026-05-31", None),
+        ("半个月前就坏了", "半个月前", "2026-05-26", None),
+        ("三天前开始的", "三天前", "2026-06-07", None),
+        ("去年十一月二十号交的钱", "去年十一月二十号", "2025-11-20", None),
+        ("五月二十八号下午三点一刻撞的", "五月二十八号下午三点一刻", "2026-05-28T15:15", None),
+        ("今天凌晨一点到三点一直在响", "今天凌晨一点到三点", "2026-06-10T01:00", "2026-06-10T03:00"),
+        ("端午节那天在景区买的票", "端午节那天", "2025-05-31", None),
+        ("从三月干到五月没给钱", "从三月干到五月", "2026-03-01", "2026-05-31"),
+        ("两个小时前停的电", "两个小时前", "2026-06-10T07:20", None),
+        ("上个月三十一号买的", "上个月三十一号", "2026-05-31", None),
+        ("我有一点意见", None, None, None),
+        ("孩子是去年三月份生的", None, None, None),
+        ("明天之前给我答复", None, None, None),
+        ("上周五打过你们电话", None, None, None),
+    ],
+)
+def test_times_relative_to_the_call(
+    draft: Drafter, said: str, text: str | None, start: str | None, end: str | None
+) -> None:
+    given = draft(["a 什么时候的事", f"c {said}"]).plain()["when"]
+    assert given == {"text": text, "start": start, "end": end}
+
+
+@pytest.mark.parametrize(
+    ("turns", "phone"),
+    [
+        (["c 打我老婆的幺三七零幺二三八八九九"], "13701238899"),
+        (["c 打这个幺三七零幺二三八八九九哦不对后面是八八九六"], "13701238896"),
+        (["c 幺三七零幺二三", "a 嗯", "c 八八九九"], "13701238899"),
+        (["c 零九七九八四一二三四五打这个座机"], "09798412345"),
+        (["a 您记一下幺三七零幺二三八八九九", "c 幺三七零幺二三八八九九对吧"], None),
+        (["c 就打我这个手机幺三九零零零零幺幺幺幺"], None),
+        (["c 我家十一号楼三单元五零一"], None),
+        (["c 打幺三七零幺二三八八九九", "a 幺三七零幺二三八八九九对吗", "c 错了末尾是二二"], "13701238822"),
+    ],
+)
+def test_the_number_to_call_back(draft: Drafter, turns: list[str], phone: str | None) -> None:
+    assert draft(["a 您好", *turns], caller="13900001111").callback_phone.value == phone
+
+
+def test_the_dialled_number_says_the_line(city: CityData) -> None:
+    call = DraftInput("x", datetime.fromisoformat("2026-06-10T09:20:00+08:00"), None, (), "环境保护")
+    assert draft_call(call, city).dedicated_line.value == "环境保护"
+
+
+def test_numbers_and_figures() -> None:
+    assert [number(it) for it in ("二十三", "一百零五", "八百五", "两千零六", "五零一")] == [
+        23,
+        105,
+        850,
+        2006,
+        501,
+    ]
+    assert with_figures("一直在十一号院") == "一直在11号院"
+
+
+def test_a_transcript_becomes_a_draft(city: CityData) -> None:
+    words = Transcript(
+        (Turn(Leg.AGENT, "您好请讲", 1, 2), Turn(Leg.CALLER, "柳荫路三号路灯坏了", 3, 5)), "model"
+    )
+    call = DraftInput.from_transcript("x", datetime.fromisoformat("2026-06-10T09:20:00+08:00"), None, words)
+    assert draft_call(call, city).places[0].value == "柳荫路三号"
+
+
+WORDS = st.sampled_from(
+    "我 在 那个 昨天 十一 号楼 小区 路 和 十字 幺三九 不对 是 上周 四 三点 半 到 公司 物业 着火了 保密 村 单元 的 门口 福 源 投诉 转 局 a 青h".split()
+)
+TEXTS = st.one_of(st.text(max_size=40), st.lists(WORDS, max_size=25).map("".join))
+TURNS = st.lists(st.tuples(st.sampled_from(["agent", "citizen"]), TEXTS), max_size=8)
+CITY = load_catalogue()
+
+
+@settings(max_examples=250, deadline=None)
+@given(TURNS, st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2090, 1, 1)))
+def test_any_words_give_a_sound_draft(turns: list[tuple[str, str]], start: datetime) -> None:
+    said = tuple(Said(who, text, float(n), n + 1.0) for n, (who, text) in enumerate(turns))
+    call = DraftInput("x", start.astimezone(), "13900001111", said)
+    made = draft_call(call, CITY)
+    assert made == draft_call(call, CITY)
+    json.dumps(made.plain(), ensure_ascii=False)
+    values = [
+        getattr(made, name) for name in ("purpose", "appeal", "when", "party", "callback_phone", "unit")
+    ]
+    for value in [*values, made.emergency, made.confidential, made.repeat, made.title, *made.places]:
+        assert 0 <= value.confidence <= 1.0
+        for span in value.spans:
+            assert said[span.turn].text[span.start : span.end] == span.text
+    places = [it.value for it in made.places]
+    assert not [(a, b) for a in places for b in places if a is not b and a in b]
+    assert made.title.value is None or len(made.title.value) <= 25
+    assert made.callback_phone.value is None or made.callback_phone.value.isdigit()
+
+
+def test_a_long_call_is_drafted_at_once(city: CityData) -> None:
+    sentences = [turn[2:] for call in CALLS for turn in call["turns"] if turn.startswith("c ")]
+    turns = tuple(Said("citizen", it, n, n + 1) for n, it in enumerate(sentences))
+    call = DraftInput("x", datetime.fromisoformat("2026-06-10T09:20:00+08:00"), None, turns[:12])
+    draft_call(call, city)
+    began = time.process_time()
+    for _ in range(5):
+        draft_call(call, city)
+    assert (time.process_time() - began) / 5 < 0.1
