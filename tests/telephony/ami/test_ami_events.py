@@ -16,6 +16,7 @@ from telephony.ami import events as ev
 from telephony.ami.codec import MessageFramer, parse_message
 
 RECORDED = Path(__file__).with_name("abandoned_call.ami").read_bytes()
+ANSWERED = Path(__file__).with_name("answered_call.ami").read_bytes()
 
 
 def raw_ami(text: str) -> list[dict[str, str]]:
@@ -31,8 +32,8 @@ def one(text: str) -> ev.PbxEvent:
     return event
 
 
-def recorded() -> list[dict[str, str]]:
-    messages = [parse_message(block) for block in MessageFramer().feed(RECORDED)]
+def recorded(wire: bytes = RECORDED) -> list[dict[str, str]]:
+    messages = [parse_message(block) for block in MessageFramer().feed(wire)]
     # items of lists carry no time of their own; the link gives them the PBX's
     return [{"Timestamp": "1795224811.0", **message} for message in messages if message]
 
@@ -76,8 +77,45 @@ def test_a_recorded_call_that_waited_and_went() -> None:
     )
 
 
+def test_a_recorded_call_that_an_agent_took() -> None:
+    events = [event for headers in recorded(ANSWERED) if (event := ev.read_event(headers, "city"))]
+    assert not [event for event in events if isinstance(event, ev.MalformedMessage)]
+    talk = [event for event in events if not isinstance(event, ev.MemberStatus | ev.Stage)]
+    assert [type(event).__name__ for event in talk] == [
+        "ChannelNew",
+        "ChannelUp",
+        "QueueJoined",
+        "ChannelNew",
+        "AgentCalled",
+        "ChannelUp",
+        "QueueLeft",
+        "AgentConnected",
+        "BridgeEntered",
+        "BridgeEntered",
+        "HangupRequested",
+        "AgentCompleted",
+        "BridgeLeft",
+        "BridgeLeft",
+        "HangupRequested",
+        "ChannelHangup",
+        "ChannelHangup",
+    ]
+    caller, agent = talk[0].uniqueid, talk[3].uniqueid
+    connected, entered, asked, completed = talk[7], talk[8:10], talk[10], talk[11]
+    assert isinstance(connected, ev.AgentConnected)
+    assert (connected.uniqueid, connected.agent_uniqueid) == (caller, agent)
+    assert {event.uniqueid for event in entered} == {caller, agent}
+    assert len({event.bridge_id for event in entered if isinstance(event, ev.BridgeEntered)}) == 1
+    assert isinstance(asked, ev.HangupRequested)
+    assert (asked.by_peer, asked.uniqueid) == (True, caller), "the caller's own side hung up"
+    assert isinstance(completed, ev.AgentCompleted)
+    assert completed.reason == "caller"
+    assert isinstance(talk[-1], ev.ChannelHangup)
+    assert talk[-1].cause == 16
+
+
 def test_stored_and_read_again_is_the_same() -> None:
-    for headers in recorded():
+    for headers in recorded() + recorded(ANSWERED):
         event = ev.parse_event(headers, "city")
         if event is not None:
             stored = json.loads(json.dumps(ev.event_to_json(event)))
