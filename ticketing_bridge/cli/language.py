@@ -25,8 +25,7 @@ from ivr_flows.draw import draw_mermaid, draw_text
 from ivr_flows.player import play_flow
 from ticketing_bridge.cli.output import Json, console, errors, print_json
 from ticketing_bridge.desk.labels import labels
-from ticketing_bridge.drafting.evaluate import evaluate_file, render_scores
-from ticketing_bridge.drafting.lines import draft_lines
+from ticketing_bridge.drafting import draft_lines, evaluate, table
 
 _flows = typer.Typer(no_args_is_help=True, help="Flow files: check, try, draw.")
 _models = typer.Typer(no_args_is_help=True, help="Speech models: list, check, build the demo model.")
@@ -226,14 +225,14 @@ def _lines(files: list[Path]) -> Iterator[str]:
             yield from lines
 
 
-@_drafting.command()
-def evaluate(
+@_drafting.command("evaluate")
+def evaluate_(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Labelled calls, JSON Lines.")],
     json_: Json = False,
 ) -> None:
     """Precision and recall of every field against labelled calls."""
-    scores = evaluate_file(file, load_catalogue())
+    found = evaluate(_lines([file]), load_catalogue())
     if json_:
-        print_json(scores)
+        print_json(asdict(found))
     else:
-        console.print(render_scores(scores))
+        console.print(table(found), highlight=False)

@@ -1,0 +1,16 @@
+"""The worker role: drafts and transcripts of calls that have ended."""
+
+from __future__ import annotations
+
+from config.catalogue import load_catalogue
+from ticketing_bridge.house import House
+from ticketing_bridge.jobs import run_worker
+from ticketing_bridge.store.database import Database
+from ticketing_bridge.words import CallWords
+
+
+async def run_worker_role(house: House) -> None:
+    """Do jobs until cancelled."""
+    async with Database(house.database_url, connections=6) as database:
+        words = CallWords(house.settings, house.hotline, load_catalogue(), database)
+        await run_worker(database, draft_call=words.draft, transcribe_call=words.transcribe)
