@@ -10,7 +10,7 @@ from config.hotline import Hotline
 from config.settings import Settings
 from facts.call import Call, Outcome
 from facts.masking import mask_number
-from telephony.call_fold.rules import FoldRules
+from telephony.call_fold import FoldRules
 from telephony.simulation.play import PlayedCall
 from telephony.simulation.speech import Dialogue
 from ticketing_bridge.demo.cdr import compare_cdr
@@ -22,7 +22,7 @@ from ticketing_bridge.demo.live import latencies_s
 from ticketing_bridge.demo.people import compare_people, match_rows
 from ticketing_bridge.demo.queue_log import compare_queue_log
 from ticketing_bridge.demo.recordings import compare_recordings, compare_sound
-from ticketing_bridge.demo.refold import compare_events
+from ticketing_bridge.demo.refold import compare_events, fold_again
 from ticketing_bridge.demo.result import CallFinding
 
 
@@ -42,10 +42,12 @@ class Case:
     ) -> tuple[tuple[CallFinding, ...], tuple[Disagreement, ...]]:
         """What was found call by call, and beside the calls. Reads the recordings: blocks."""
         rows, strangers = match_rows(played, self.ledger.rows)
-        findings = [self._call(call, rows.get(call.plan.id)) for call in played]
+        rules = FoldRules(frozenset(agent.id for agent in self.hotline.agents), self.settings.t_short_s)
+        again = fold_again(self.ledger.events, self.settings.pbx_id, rules)
+        findings = [self._call(call, rows.get(call.plan.id), again) for call in played]
         return tuple(findings), tuple(_extra_rows(strangers) + self._extra_evidence())
 
-    def _call(self, played: PlayedCall, row: Call | None) -> CallFinding:
+    def _call(self, played: PlayedCall, row: Call | None, again: Mapping[str, Call]) -> CallFinding:
         if row is None:
             found = Comparison(played.plan.id)
             number = mask_number(played.plan.number)
@@ -53,7 +55,7 @@ class Case:
             return CallFinding(played, None, found)
         found = Comparison(str(row.key))
         found.check(Witness.PEOPLE, "existence", True, row.key, played.plan.id)
-        compare_events(row, self.ledger.events.get(str(row.key), []), self._rules(), found)
+        compare_events(row, again.get(str(row.key)), found)
         if row.outcome is Outcome.UNRESOLVED:
             found.same(Witness.PEOPLE, "caller_number", row.caller_number, played.plan.number)
             return CallFinding(played, row, found)
@@ -78,9 +80,6 @@ class Case:
             draft_s=derived.draft_s,
             model=derived.model,
         )
-
-    def _rules(self) -> FoldRules:
-        return FoldRules(frozenset(agent.id for agent in self.hotline.agents), self.settings.t_short_s)
 
     def _extra_evidence(self) -> list[Disagreement]:
         """Lines about calls that have no row, and lines that changed after they were written."""

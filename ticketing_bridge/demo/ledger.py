@@ -17,7 +17,8 @@ class Ledger:
     rows: tuple[Call, ...]
     drafts: dict[str, list[DraftRecord]]
     transcripts: dict[str, StoredTranscript]
-    events: dict[str, list[EventRecord]]
+    #: the stored events since the demo began, in the order in which they were stored
+    events: tuple[EventRecord, ...] = ()
 
     def complete(self, calls: int) -> bool:
         """Every call is over, every answered one has its draft and its transcript of record."""
@@ -42,11 +43,12 @@ async def read_ledger(
     database: Database, since: datetime, pbx_id: str, *, with_events: bool = False
 ) -> Ledger:
     """The ledger's view of calls that arrived since then."""
+    begin = since - timedelta(seconds=1)
     async with database.unit_of_work() as uow:
-        rows = await uow.calls.list(from_=since - timedelta(seconds=1), pbx_id=pbx_id)
+        rows = await uow.calls.list(from_=begin, pbx_id=pbx_id)
         drafts: dict[str, list[DraftRecord]] = {}
         transcripts: dict[str, StoredTranscript] = {}
-        events = {str(row.key): await uow.events.of_call(row.key) for row in rows if with_events}
+        events = tuple(await uow.events.since(begin, pbx_id=pbx_id)) if with_events else ()
         for row in rows:
             versions = await uow.drafts.list(call=row.key)
             if versions:

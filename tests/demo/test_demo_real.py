@@ -1,0 +1,177 @@
+"""Simulated people on two real Asterisks: they talk over SIP and RTP, and every witness tells the same."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from config.hotline import load_hotline
+from telephony.ami.codec import AmiMessage
+from telephony.ami.connection import AmiAddress, AmiConnection, WireCounts
+from telephony.ami.events import event_to_json, parse_event
+from telephony.call_fold import FoldRules
+from telephony.pbx.program import AsteriskProgram
+from telephony.simulation.diary import Diary
+from telephony.simulation.outside import outside_world
+from telephony.simulation.outside_config import OutsidePaths
+from telephony.simulation.play import PlayedCall, Player
+from telephony.simulation.scenario_file import parse_scenario, plan
+from telephony.simulation.speech import Dialogue, speak_all
+from tests.pbx import RunningPbx, free_port, free_rtp_range, pbx_up
+from ticketing_bridge.demo.case import Case
+from ticketing_bridge.demo.evidence import Evidence
+from ticketing_bridge.demo.findings import Disagreement, Witness
+from ticketing_bridge.demo.ledger import Ledger
+from ticketing_bridge.demo.refold import fold_again
+from ticketing_bridge.demo.result import DemoResult
+from ticketing_bridge.demo.run import prompt_times
+from ticketing_bridge.store.records import EventRecord
+
+pytestmark = [pytest.mark.pbx, pytest.mark.timeout(150)]
+
+SCENARIO = """
+- {says: 八一路的路灯坏了。, at_s: 0, number: "13997361508", agents: {answer_after_s: 1}}
+- {says: 河西停水了。, at_s: 0, number: null, line: environment, hangs_up: agent,
+   agents: {first_ignores: 1, ignore_how: decline, answer_after_s: 0.6}}
+- {says: "", at_s: 0, number: 0979 8412345, hangs_up: notice}
+- {says: "", at_s: 1, hangs_up: {when: queue, after_s: 2}, line: "8412303", agents: none}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """One scenario played on two real Asterisks, and a case made of what the hotline's AMI told."""
+
+    pbx: RunningPbx
+    calls: list[PlayedCall]
+    case: Case
+
+    def wrong(self, case: Case | None = None) -> list[Disagreement]:
+        """Disagreements; nothing was drafted or transcribed here, so those are left out."""
+        findings, others = (case or self.case).compare(self.calls)
+        result = DemoResult(None, findings, others, 0.0)
+        return [it for it in result.disagreements if it.witness is not Witness.DERIVED]
+
+
+async def play(pbx: RunningPbx) -> Played:
+    """Everything of ``hotline demo`` that needs no database and no speech recognition."""
+    settings, hotline = pbx.settings, pbx.hotline
+    told: list[AmiMessage] = []
+    address = AmiAddress("127.0.0.1", settings.ami_port, "hotline-reader", pbx.secrets.ami_reader, "city")
+    connection = AmiConnection(address, told.append, WireCounts())
+    assert await connection.open(5)
+    calls = plan(parse_scenario(SCENARIO), hotline)
+    paths = OutsidePaths.of(settings)
+    dialogues: dict[str, Dialogue] = await asyncio.to_thread(speak_all, calls, paths.speech)
+    since = datetime.now(UTC)
+    async with (
+        outside_world(settings, hotline, pbx.secrets, pbx.program) as phones,
+        Evidence(settings) as evidence,
+    ):
+        with Diary(paths.diary) as diary:
+            player = Player(phones, diary, dialogues, prompt_times(settings, hotline), run_id="test")
+            played = await player.play(calls)
+        await asyncio.sleep(1.0)
+        await evidence.finish()
+    connection.close()
+    records = _records(told)
+    rows = fold_again(records, "city", _rules(pbx))
+    ledger = Ledger(tuple(rows.values()), {}, {}, records)
+    return Played(pbx, played, Case(settings, hotline, evidence, ledger, dialogues, since))
+
+
+def _rules(pbx: RunningPbx) -> FoldRules:
+    return FoldRules(frozenset(agent.id for agent in pbx.hotline.agents), pbx.settings.t_short_s)
+
+
+def _records(told: list[AmiMessage]) -> tuple[EventRecord, ...]:
+    events = [event for message in told if (event := parse_event(message.headers, "city"))]
+    return tuple(
+        EventRecord(
+            "city", b"", 0, it.at, it.at, type(it).__name__, it.uniqueid, it.linkedid, event_to_json(it)
+        )
+        for it in events
+    )
+
+
+@pytest.fixture(scope="module")
+def played(asterisk_program: AsteriskProgram) -> Iterator[Played]:
+    first, last = free_rtp_range()
+    outside = {
+        "outside_sip_port": free_port(socket.SOCK_DGRAM),
+        "outside_ami_port": free_port(),
+        "outside_rtp_first": first,
+        "outside_rtp_last": last,
+    }
+    with pbx_up(asterisk_program, load_hotline(), **outside) as pbx:
+        yield asyncio.run(play(pbx))
+
+
+def test_the_people_did_what_their_script_says(played: Played) -> None:
+    talk, ignored, in_notice, gave_up = played.calls
+    assert talk.answered_by is not None
+    assert talk.citizen.hung_up
+    assert [turn.text for turn in talk.said][1] == "八一路的路灯坏了。"
+    assert [ring.answered_at is not None for ring in ignored.rings] == [False, True]
+    assert ignored.answered_by is not None
+    assert ignored.answered_by.hung_up
+    assert not ignored.citizen.hung_up
+    assert not in_notice.rings
+    assert in_notice.citizen.hung_up
+    assert gave_up.rings
+    assert gave_up.answered_by is None
+
+
+def test_every_witness_agrees_with_the_rows_folded_from_the_pbx(played: Played) -> None:
+    assert played.wrong() == []
+    outcomes = [row.outcome for row in sorted(played.case.ledger.rows, key=lambda row: row.arrived_at)]
+    assert sorted(map(str, outcomes)) == ["abandoned_ivr", "abandoned_queue", "answered", "answered"]
+
+
+def test_both_sides_are_in_the_recording(played: Played) -> None:
+    findings, _ = played.case.compare(played.calls)
+    assert {"citizen_sound", "agent_sound"} <= set(findings[0].comparison.fields[Witness.RECORDING])
+
+
+def test_a_ledger_row_changed_behind_our_back_is_found(played: Played) -> None:
+    first, *others = played.case.ledger.rows
+    ledger = replace(played.case.ledger, rows=(replace(first, line="stuck"), *others))
+    wrong = played.wrong(replace(played.case, ledger=ledger))
+    assert {Witness.PEOPLE, Witness.EVENTS, Witness.QUEUE_LOG} <= {it.witness for it in wrong}
+    missing = played.wrong(replace(played.case, ledger=replace(ledger, rows=tuple(others))))
+    assert {"existence"} <= {it.field for it in missing}
+    assert {Witness.QUEUE_LOG, Witness.CDR, Witness.PEOPLE} <= {it.witness for it in missing}
+
+
+def test_a_recording_changed_behind_our_back_is_found(played: Played) -> None:
+    row = next(row for row in played.case.ledger.rows if row.recording and row.answered_at)
+    path: Path = played.pbx.settings.recordings / f"{row.recording}-rx.wav"
+    shutil.copy(path, kept := path.with_suffix(".kept"))
+    try:
+        data = bytearray(path.read_bytes())
+        data[-200] ^= 0xFF
+        path.write_bytes(data)
+        assert [it.field for it in played.wrong()] == ["rx_digest"]
+    finally:
+        kept.replace(path)
+    assert played.wrong() == []
+
+
+def test_a_queue_log_line_changed_behind_our_back_is_found(played: Played) -> None:
+    evidence = played.case.evidence
+    path = evidence.queue_log.path
+    text = path.read_text()
+    path.write_text(text.replace("|ABANDON|", "|CONNECT|", 1))
+    try:
+        evidence.look()
+        assert {it.witness for it in played.wrong()} == {Witness.QUEUE_LOG}
+        assert {"unchanged", "lines", "outcome"} <= {it.field for it in played.wrong()}
+    finally:
+        path.write_text(text)
