@@ -124,7 +124,7 @@ def _calls(told: list[AmiMessage], pbx: RunningPbx) -> list[Call]:
 
 
 async def _phone(sipp: str, pbx: RunningPbx, folder: Path) -> tuple[list[Call], list[PhoneSide], str]:
-    """One SIPp call while an agent of the outside world is on duty (and one of our own citizens calls too)."""
+    """One SIPp call while agents of the outside world are on duty; one of our own citizens calls too."""
     settings = pbx.settings
     (folder / "citizen.xml").write_text(SIPP_SCENARIO)
     media, _ = free_rtp_range(20)
