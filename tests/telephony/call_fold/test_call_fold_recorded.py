@@ -1,0 +1,410 @@
+"""What happened on a real PBX gives the outcome that a person who watched would give it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from recorded import RULES, WHOLE, calls_of, only_call, raw_ami
+
+from facts.call import Call, CallFlag, CallState, EndedBy, Outcome
+from facts.identity import CallKey
+from telephony.ami.events import (
+    AgentCalled,
+    AgentCompleted,
+    AgentConnected,
+    BridgeEntered,
+    ChannelHangup,
+    ChannelNew,
+    ChannelRenamed,
+    HangupRequested,
+    LinkLost,
+    LinkUp,
+    QueueJoined,
+    SnapshotBegin,
+    SnapshotChannel,
+    SnapshotEnd,
+    Stage,
+    StageName,
+)
+from telephony.call_fold import CallTracker, FoldRules, fold_call
+from telephony.call_fold.states import TRANSITIONS, Signal, check
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome", "ended_by", "queue_ending", "rings"),
+    [
+        ("answered_caller_hangs_up", "answered", "caller", "answered", ["answered"]),
+        ("answered_agent_hangs_up", "answered", "agent", "answered", ["answered"]),
+        ("second_agent_answers", "answered", "caller", "answered", ["no_answer", "answered"]),
+        ("first_agent_declines", "answered", "agent", "answered", ["no_answer", "answered"]),
+        ("hangs_up_at_once", "abandoned_ivr", "caller", None, []),
+        ("hangs_up_in_notice", "abandoned_ivr", "caller", None, []),
+        ("hangs_up_in_flow", "abandoned_ivr", "caller", None, []),
+        ("hangs_up_in_queue", "abandoned_queue", "caller", "abandoned", ["cancelled"]),
+        ("queue_timeout", "timeout", "system", "timeout", ["no_answer"]),
+        ("join_empty", "join_empty", "system", "joinempty", []),
+        ("leave_empty", "leave_empty", "system", "leaveempty", ["no_answer"]),
+        ("withheld_number", "abandoned_ivr", "caller", None, []),
+    ],
+)
+def test_outcome(name: str, outcome: str, ended_by: str, queue_ending: str | None, rings: list[str]) -> None:
+    call = only_call(raw_ami(name))
+    assert (call.outcome, call.ended_by, call.state) == (outcome, ended_by, CallState.ENDED)
+    assert [leg.ending for leg in call.queue_legs] == ([queue_ending] if queue_ending else [])
+    assert [ring.result for ring in call.rings] == rings
+    assert (call.hangup_cause, call.cause) == (16, None)
+    assert call.ended_at
+    assert call.arrived_at < call.ended_at
+
+
+def test_everything_that_is_known_of_an_answered_call() -> None:
+    call = only_call(raw_ami("answered_caller_hangs_up"))
+    assert call.key == CallKey("city", "city-1795224538.0")
+    assert (call.caller_number, call.did, call.line) == ("13997361508", "12345", "main")
+    assert (call.channel, call.linkedid) == ("PJSIP/hotline-trunk-00000000", "city-1795224538.0")
+    assert call.recording == "city-1795224538.0"
+    (leg,) = call.agent_legs
+    assert (leg.agent, leg.channel, leg.uniqueid) == (
+        "agent101", "PJSIP/agent101-00000001", "city-1795224544.1",
+    )  # fmt: skip
+    assert call.answered_at == leg.bridged_at
+    assert leg.left_at
+    assert (leg.left_at - leg.bridged_at).total_seconds() == pytest.approx(2.009, abs=0.001)
+    assert call.wait_s == pytest.approx(5.555, abs=0.01)
+    (queue,) = call.queue_legs
+    assert (queue.queue, queue.position) == ("main", 1)
+    moments = [call.arrived_at, call.notice_at, call.flow_entered_at, call.flow_left_at, queue.joined_at]
+    assert moments == sorted(moments)
+    assert call.flags == frozenset()
+    assert call.agent == "agent101"
+
+
+def test_flags_of_short_calls() -> None:
+    assert only_call(raw_ami("hangs_up_in_notice")).flags == {CallFlag.SHORT}
+    assert only_call(raw_ami("hangs_up_in_queue")).flags == set()
+    assert only_call(raw_ami("answered_agent_hangs_up")).flags == {CallFlag.ANSWERED_SHORT}
+    rules = replace(RULES, t_short_s=0.0, answered_short_s=0.0)
+    for name in ("hangs_up_in_notice", "answered_agent_hangs_up"):
+        assert only_call_by(rules, name).flags == set()
+
+
+def only_call_by(rules: FoldRules, name: str) -> Call:
+    (call,) = calls_of(raw_ami(name), CallTracker("city", rules))
+    return call
+
+
+def test_a_full_queue_is_a_leg_that_never_waited() -> None:
+    waited, refused = calls_of(raw_ami("queue_full"))
+    assert (waited.outcome, refused.outcome) == (Outcome.ABANDONED_QUEUE, Outcome.FULL)
+    (leg,) = refused.queue_legs
+    assert (leg.ending, leg.position, leg.left_at) == ("full", None, leg.joined_at)
+
+
+def test_two_calls_at_once_keep_their_agents_apart() -> None:
+    first, second = calls_of(raw_ami("two_at_once"))
+    assert (first.agent, first.ended_by) == ("agent101", EndedBy.CALLER)
+    assert (second.agent, second.ended_by) == ("agent102", EndedBy.AGENT)
+
+
+def test_states_while_it_goes_on() -> None:
+    tracker = CallTracker("city", RULES)
+    states: list[CallState] = []
+    for event in raw_ami("answered_caller_hangs_up"):
+        tracker.take(event)
+        for call in tracker.changed_calls():
+            if not states or states[-1] is not call.state:
+                states.append(call.state)
+            assert (call.outcome is None) == (call.state is not CallState.ENDED)
+            assert (call.key in tracker.open_keys()) == (call.outcome is None)
+    assert states == [*CallState]
+
+
+def test_silent_notice_is_marked_not_recorded() -> None:
+    events = [
+        replace(event, status="failed")
+        if isinstance(event, Stage) and event.name is StageName.NOTICE
+        else event
+        for event in raw_ami("hangs_up_in_flow")
+        if not (isinstance(event, Stage) and event.name is StageName.RECORDING)
+    ]
+    call = only_call(events)
+    assert CallFlag.NOT_RECORDED in call.flags
+    assert (call.recording, call.notice_at) == (None, None)
+
+
+def test_hung_up_by_the_pbx_is_a_system_error_with_its_cause() -> None:
+    events = [it for it in raw_ami("hangs_up_in_flow") if not isinstance(it, HangupRequested)]
+    call = only_call(events)
+    assert (call.outcome, call.ended_by) == (Outcome.SYSTEM_ERROR, EndedBy.SYSTEM)
+    assert call.cause == "hung up by the PBX in stage flow, cause 16"
+
+
+def test_without_the_dialplans_report_nothing_is_guessed() -> None:
+    events = [
+        it
+        for it in raw_ami("hangs_up_in_queue")
+        if not (isinstance(it, Stage) and it.name is StageName.ENDED)
+    ]
+    assert only_call(events).outcome is Outcome.SYSTEM_ERROR
+    assert "report" in str(only_call(events).cause)
+
+
+def test_agent_connected_alone_is_an_answer() -> None:
+    events = [it for it in raw_ami("answered_caller_hangs_up") if not isinstance(it, BridgeEntered)]
+    call = only_call(events)
+    (connected,) = [it for it in events if isinstance(it, AgentConnected)]
+    assert (call.outcome, call.answered_at, call.agent_legs) == (Outcome.ANSWERED, connected.at, ())
+
+
+def test_waiting_music_is_no_agent() -> None:
+    held = [
+        replace(it, technology="holding_bridge") if isinstance(it, BridgeEntered) else it
+        for it in raw_ami("answered_caller_hangs_up")
+        if not isinstance(it, AgentConnected)
+    ]
+    assert only_call(held).agent_legs == ()
+
+
+def test_agent_is_known_by_the_endpoint_when_the_queue_said_nothing() -> None:
+    mute = [
+        it
+        for it in raw_ami("answered_caller_hangs_up")
+        if not isinstance(it, AgentConnected | AgentCalled | AgentCompleted)
+    ]
+    call = only_call(mute)
+    assert (call.outcome, call.agent, call.ended_by) == (Outcome.ANSWERED, "agent101", EndedBy.CALLER)
+    assert only_call_of_strangers(mute).agent_legs == ()
+
+
+def only_call_of_strangers(events: list) -> Call:  # type: ignore[type-arg]
+    (call,) = calls_of(events, CallTracker("city", FoldRules()))
+    return call
+
+
+def test_an_agent_of_another_linkedid_belongs_to_whom_it_meets() -> None:
+    """An attended transfer brings a channel whose Linkedid is another call's."""
+    events = raw_ami("answered_caller_hangs_up")
+    place = next(i for i, it in enumerate(events) if isinstance(it, HangupRequested))
+    enter = next(it for it in events if isinstance(it, BridgeEntered))
+    second = replace(
+        enter,
+        at=events[place].at - timedelta(milliseconds=500),
+        uniqueid="city-9.9",
+        linkedid="city-9.9",
+        channel="PJSIP/agent102-00000077",
+    )
+    after = only_call([*events[:place], second, *events[place:]])
+    assert [leg.agent for leg in after.agent_legs] == ["agent101", "agent102"]
+    before = only_call([*events[: events.index(enter)], second, *events[events.index(enter) :]])
+    assert [leg.agent for leg in before.agent_legs] == ["agent101", "agent102"]
+
+
+def test_a_second_queue_is_a_second_leg() -> None:
+    events = raw_ami("hangs_up_in_queue")
+    joined = next(it for it in events if isinstance(it, QueueJoined))
+    place = events.index(joined) + 1
+    later = replace(joined, queue="safety", at=joined.at + timedelta(milliseconds=1), position=3)
+    call = only_call([*events[:place], later, *events[place:]])
+    assert [(leg.queue, leg.ending) for leg in call.queue_legs] == [
+        ("main", "exit_key"),
+        ("safety", "abandoned"),
+    ]
+
+
+def test_renamed_channel() -> None:
+    events = raw_ami("hangs_up_in_flow")
+    new = next(it for it in events if isinstance(it, ChannelNew))
+    renamed = ChannelRenamed(
+        at=new.at + timedelta(seconds=1),
+        pbx_id="city",
+        uniqueid=new.uniqueid,
+        linkedid=new.linkedid,
+        channel=new.channel,
+        new_name="PJSIP/other-1",
+    )
+    assert only_call([*events, renamed]).channel == "PJSIP/other-1"
+
+
+@pytest.mark.parametrize("channel", ["AudioSocket/127.0.0.1:9092-1a2b", "Local/12345@hotline-from-trunk-1;2"])
+def test_taps_and_local_channels_are_never_calls(channel: str) -> None:
+    events = raw_ami("answered_caller_hangs_up")
+    foreign = [replace(it, channel=channel, uniqueid="city-7.7") for it in events]
+    assert calls_of(foreign) == []
+    assert calls_of([*events, *foreign]) == calls_of(events)
+
+
+def test_a_channel_that_never_reached_the_dialplan_is_no_call() -> None:
+    events = raw_ami("hangs_up_in_notice")
+    tracker = CallTracker("city", RULES)
+    assert calls_of([it for it in events if not isinstance(it, Stage)], tracker) == []
+    assert tracker.open_calls() == []
+    assert fold_call(CallKey("city", "x"), [], RULES) is None
+    assert tracker.call(CallKey("city", "x")) is None
+
+
+def test_late_events_are_taken_and_old_calls_let_go() -> None:
+    events = raw_ami("hangs_up_in_queue")
+    (last,) = [it for it in events if isinstance(it, Stage) and it.name is StageName.ENDED]
+    rest = [it for it in events if it is not last]
+    tracker = CallTracker("city", RULES)
+    assert only_call_in(tracker, rest).outcome is Outcome.SYSTEM_ERROR
+    assert only_call_in(tracker, [last]).outcome is Outcome.ABANDONED_QUEUE
+    tracker.take(last)
+    tracker.take(LinkUp(at=last.at + timedelta(minutes=3), pbx_id="city"))
+    assert tracker.call(CallKey("city", last.uniqueid)) is None
+    assert [call.outcome for call in tracker.changed_calls()] == [Outcome.ABANDONED_QUEUE]
+
+
+def only_call_in(tracker: CallTracker, events: list) -> Call:  # type: ignore[type-arg]
+    (call,) = calls_of(events, tracker)
+    return call
+
+
+# -- gaps: what was missed is not guessed; what is certain is said
+
+
+def gap(name: str, after: type, *, until: type | None = None) -> list:  # type: ignore[type-arg]
+    """A recording in which we heard nothing from the first ``after`` to the first ``until`` (or the end)."""
+    events = raw_ami(name)
+    first = next(i for i, it in enumerate(events) if isinstance(it, after)) + 1
+    last = len(events) if until is None else next(i for i, it in enumerate(events) if isinstance(it, until))
+    return [*events[:first], LinkUp(at=events[last - 1].at, pbx_id="city"), *events[last:]]
+
+
+def swept(at: timedelta = timedelta(0), name: str = "answered_caller_hangs_up") -> list:  # type: ignore[type-arg]
+    moment = raw_ami(name)[-1].at + timedelta(seconds=1) + at
+    return [
+        SnapshotBegin(at=moment, pbx_id="city", number=2),
+        SnapshotEnd(at=moment, pbx_id="city", number=2, complete=True),
+    ]
+
+
+@pytest.mark.parametrize("after", [ChannelNew, QueueJoined, AgentConnected])
+def test_what_ended_unheard_is_unresolved(after: type) -> None:
+    events = gap("answered_caller_hangs_up", after)
+    if after is ChannelNew:
+        events[1:1] = raw_ami("answered_caller_hangs_up")[1:2]
+    call = only_call([*events, *swept()])
+    assert (call.outcome, call.state, call.ended_at, call.ended_by) == (
+        Outcome.UNRESOLVED, CallState.ENDED, None, None,
+    )  # fmt: skip
+    assert CallFlag.GAP in call.flags
+    assert ("answered before" in str(call.cause)) == (after is AgentConnected)
+
+
+def test_what_went_on_through_the_gap_keeps_its_certain_outcome() -> None:
+    call = only_call(gap("answered_caller_hangs_up", BridgeEntered, until=HangupRequested))
+    assert (call.outcome, call.flags) == (Outcome.ANSWERED, {CallFlag.GAP})
+    waited = only_call(gap("hangs_up_in_queue", QueueJoined, until=HangupRequested))
+    assert (waited.outcome, waited.flags) == (Outcome.ABANDONED_QUEUE, {CallFlag.GAP})
+
+
+def test_answered_in_the_gap_is_known_from_the_queue_but_not_when() -> None:
+    """QUEUESTATUS is CONTINUE only when an agent had the caller."""
+    call = only_call(gap("answered_caller_hangs_up", QueueJoined, until=AgentCompleted))
+    assert (call.outcome, call.answered_at, call.wait_s) == (Outcome.ANSWERED, None, None)
+    assert [leg.ending for leg in call.queue_legs] == ["answered"]
+
+
+def test_report_without_hangup_is_final_when_the_channel_is_gone() -> None:
+    events = [it for it in raw_ami("hangs_up_in_queue") if not isinstance(it, ChannelHangup)]
+    assert only_call(events).outcome is None
+    call = only_call([*events, *swept(name="hangs_up_in_queue")])
+    assert (call.outcome, call.ended_by) == (Outcome.ABANDONED_QUEUE, EndedBy.CALLER)
+    report = next(it for it in events if isinstance(it, Stage) and it.name is StageName.ENDED)
+    assert call.ended_at == report.at
+
+
+def test_uncertain_ending_in_a_gap_is_unresolved() -> None:
+    events = [it for it in raw_ami("hangs_up_in_flow") if not isinstance(it, HangupRequested)]
+    lost = LinkLost(at=events[3].at, pbx_id="city")
+    call = only_call([*events[:4], lost, *events[4:]])
+    assert (call.outcome, call.ended_by) == (Outcome.UNRESOLVED, None)
+    assert only_call([*events[:4], lost, events[-1]]).outcome is Outcome.UNRESOLVED
+
+
+def test_an_incomplete_snapshot_sweeps_nothing() -> None:
+    begin, end = swept()
+    call = only_call([*gap("answered_caller_hangs_up", QueueJoined), begin, replace(end, complete=False)])
+    assert (call.outcome, call.state) == (None, CallState.QUEUED)
+
+
+def test_calls_that_arrive_during_the_snapshot_are_not_swept() -> None:
+    begin, end = swept(at=timedelta(days=-3))
+    events = raw_ami("hangs_up_in_queue")
+    call = only_call([begin, *events[:4], end])
+    assert call.outcome is None
+
+
+def test_taken_up_from_a_snapshot_with_known_facts_only() -> None:
+    talking, waiting = calls_of(raw_ami("snapshot_of_two_calls"))
+    assert (talking.state, talking.agent, talking.answered_at) == (CallState.TALKING, "agent101", None)
+    assert (waiting.state, [leg.queue for leg in waiting.queue_legs]) == (CallState.QUEUED, ["main"])
+    assert waiting.queue_legs[0].position == 1
+    for call in (talking, waiting):
+        assert (call.line, call.did, call.outcome, call.flags) == ("", "", None, {CallFlag.GAP})
+        assert call.caller_number
+
+
+def test_calls_first_seen_in_a_snapshot_end_with_what_is_certain() -> None:
+    """The real stream before the snapshot is lost; what follows it is real too."""
+    snapshot = raw_ami("snapshot_of_two_calls")
+    later = [it for it in raw_ami("two_calls_across_a_snapshot") if it.at > snapshot[-1].at]
+    talked, waited = calls_of([*snapshot, *later])
+    assert (talked.outcome, talked.ended_by, talked.line, talked.did) == (
+        Outcome.ANSWERED, EndedBy.CALLER, "main", "12345",
+    )  # fmt: skip
+    assert (waited.outcome, waited.queue_legs[0].ending) == (Outcome.ABANDONED_QUEUE, "abandoned")
+    whole = {call.key: call for call in calls_of(raw_ami("two_calls_across_a_snapshot"))}
+    for call in (talked, waited):
+        assert call.flags == {CallFlag.GAP}
+        assert call.outcome is whole[call.key].outcome
+        assert abs((call.arrived_at - whole[call.key].arrived_at).total_seconds()) < 1.1
+
+
+def test_a_snapshot_changes_nothing_of_calls_that_were_heard_throughout() -> None:
+    snapshot = raw_ami("snapshot_of_two_calls")
+    events = raw_ami("two_calls_across_a_snapshot")
+    before = [it for it in events if it.at <= snapshot[0].at]
+    later = [it for it in events if it.at > snapshot[0].at]
+    for kept, whole in zip(calls_of([*before, *snapshot, *later]), calls_of(events), strict=True):
+        assert replace(kept, flags=kept.flags - {CallFlag.GAP}) == whole
+    tracker = CallTracker("city", RULES)
+    calls_of([*before, *snapshot], tracker)
+    assert [call.state for call in tracker.open_calls()] == [CallState.TALKING, CallState.QUEUED]
+
+
+def test_a_call_that_a_snapshot_shows_again_was_not_over() -> None:
+    snapshot = raw_ami("snapshot_of_two_calls")
+    before = [it for it in raw_ami("two_calls_across_a_snapshot") if it.at <= snapshot[0].at]
+    begin, end = snapshot[1], snapshot[-1]
+    assert isinstance(begin, SnapshotBegin)
+    assert isinstance(end, SnapshotEnd)
+    empty = [replace(begin, at=snapshot[0].at), replace(end, at=snapshot[0].at, complete=True)]
+    tracker = CallTracker("city", RULES)
+    assert {call.outcome for call in calls_of([*before, *empty], tracker)} == {Outcome.UNRESOLVED}
+    assert {call.outcome for call in calls_of(snapshot, tracker)} == {None}
+    gone = [it for it in snapshot if not isinstance(it, SnapshotChannel)]
+    assert {call.outcome for call in calls_of(gone, tracker)} == {Outcome.UNRESOLVED}
+
+
+# -- the table
+
+
+def test_the_table_is_checked() -> None:
+    check(TRANSITIONS)
+    broken = {state: dict(row) for state, row in TRANSITIONS.items()}
+    del broken[CallState.FLOW][Signal.QUEUE]
+    broken[CallState.QUEUED][Signal.END] = CallState.QUEUED
+    for row in broken.values():
+        row.pop(Signal.AGENT)
+    with pytest.raises(ValueError, match=r"flow/queue.*way to talking.*end of queued"):
+        check(broken)
+
+
+def test_every_recording_is_whole() -> None:
+    assert len(WHOLE) == 15
+    for name in WHOLE:
+        assert all(call.outcome for call in calls_of(raw_ami(name)))
