@@ -53,7 +53,8 @@ def draft_call(words: DraftInput, data: CityData) -> Draft:
     if withdrawn:
         when = Value(None, reason="撤单不填事发时间")
     answered = is_answered(words, purpose.value)
-    party = find_party(words, spans)
+    line = choose_line(words)
+    party = find_party(words, spans, stuck=line.value == "办不成事")
     if purpose.value in _NO_PARTY:
         party = Value(None, party.confidence, "此类来电一般没有被反映人", (), party.candidates)
     appeal = choose_appeal(heard, answered_question=purpose.value == "咨询" and answered.value)
@@ -67,7 +68,7 @@ def draft_call(words: DraftInput, data: CityData) -> Draft:
         rules=rules_version(),
         purpose=purpose,
         appeal=appeal,
-        dedicated_line=choose_line(words),
+        dedicated_line=line,
         places=places,
         when=when,
         party=party,

@@ -128,9 +128,9 @@ def _sent_to(data: CityData, agent: list[tuple[int, str]]) -> Iterable[tuple[str
         for alias in (unit.name, *unit.aliases):
             aliases[alias].append(unit.name)
     for turn, text in agent:
-        if not pattern("flags", "dispatch").search(text):
-            continue
         for found in _needed(tuple(aliases)).finditer(text):
+            if not pattern("flags", "sends").search(text[max(0, found.start() - 14) : found.start()]):
+                continue
             for unit_name in aliases[found[0]]:
                 yield unit_name, Span(turn, found.start(), found.end(), found[0])
 

@@ -75,7 +75,7 @@ def _by_sound(text: str) -> Iterator[tuple[int, int]]:
             yield at, at + 2
 
 
-def find_party(call: DraftInput, places: Sequence[Span]) -> Value[str | None]:
+def find_party(call: DraftInput, places: Sequence[Span], *, stuck: bool = False) -> Value[str | None]:
     """The party, empty when none is named."""
     found: list[tuple[float, Span]] = []
     for turn, text in call.citizen():
@@ -87,9 +87,13 @@ def find_party(call: DraftInput, places: Sequence[Span]) -> Value[str | None]:
             if any(a < end and start < b for a, b in taken) and not asked:
                 continue
             found.append((sure + (0.6 if asked else 0), Span(turn, start, end, text[start:end])))
+        for cue in re.finditer(any_of(_w("names_party")), text):
+            if not any(it[1].turn == turn and it[1].start == cue.end() for it in found):
+                found += [(0.7, span) for span in _bare_answer(turn, text, cue.end())]
         if asked and not any(it[1].turn == turn for it in found):
             found += [(0.6, span) for span in _bare_answer(turn, text)]
-    found = found or [(0.55, it) for it in places if it.text.endswith(_w("place_party"))]
+    at_place = _w("place_party") + (_w("stuck_party") if stuck else ())
+    found = found or [(0.55, it) for it in places if it.text.endswith(at_place)]
     if not found:
         return Value(None, reason="没有听到被反映的单位")
     score, span = max(found, key=lambda it: (it[0], -it[1].turn, -it[1].start))
@@ -100,13 +104,15 @@ def find_party(call: DraftInput, places: Sequence[Span]) -> Value[str | None]:
 
 
 _LEAD_IN = re.compile("(?:就是|是|叫|叫做|就叫|嗯|那个|呃|好像是|好像叫)+")
-_NAME_ENDS = re.compile("我|的|他|你|啊|吧|嘛|呀|就|在|是|没|不|也|都|跟|这|那|说|呢|嗯|了|对")
+_NAME_ENDS = re.compile(
+    "我|它|她|们|企|国企|的|他|你|啊|吧|嘛|呀|就|在|是|没|不|也|都|跟|这|那|说|呢|嗯|了|对"
+)
 
 
-def _bare_answer(turn: int, text: str) -> Iterator[Span]:
+def _bare_answer(turn: int, text: str, at: int = 0) -> Iterator[Span]:
     """The first words of the answer to 哪个厂 when no ending is known."""
-    lead = _LEAD_IN.match(text)
-    start = lead.end() if lead else 0
+    lead = _LEAD_IN.match(text, at)
+    start = lead.end() if lead else at
     stop = _NAME_ENDS.search(text, start)
     end = stop.start() if stop else len(text)
     if 3 <= end - start <= 8 and not any(it in text[start:end] for it in ("知道", "记得", "清楚", "忘")):

@@ -14,8 +14,8 @@ from ticketing_bridge.drafting.model import AGENT, CITIZEN, DraftInput, Span, Va
 from ticketing_bridge.drafting.numbers import DIGIT, NUMERAL
 
 #: longest name before an ending, in characters
-_LONGEST = {"road": 5, "estate": 6, "village": 4, "facility": 6}
-_SHORTEST = {"road": 1, "estate": 2, "village": 1, "facility": 1}
+_LONGEST = {"mall": 4, "road": 5, "estate": 6, "village": 4, "facility": 6}
+_SHORTEST = {"mall": 2, "road": 1, "estate": 2, "village": 1, "facility": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,9 @@ def _w(name: str) -> tuple[str, ...]:
 
 @cache
 def _endings() -> tuple[tuple[re.Pattern[str], str], ...]:
-    return tuple((re.compile(any_of(_w(kind))), kind) for kind in ("road", "village", "estate", "facility"))
+    kinds = [(re.compile(any_of(_w(kind))), kind) for kind in ("road", "village", "estate", "facility")]
+    mall = re.compile(f"{any_of(_w('mall'))}(?={any_of(_w('inside_after'))})")
+    return (*kinds, (mall, "mall"))
 
 
 @cache
@@ -70,7 +72,7 @@ def _numbers() -> re.Pattern[str]:
 @cache
 def _chain_numbers() -> re.Pattern[str]:
     units = any_of((*_w("unit_strong"), *_w("unit_chain")))
-    return re.compile(rf"[东西南北]?{NUMERAL}{{1,6}}{units}|{any_of(_w('side'))}|[a-z]座|[a-z]区")
+    return re.compile(rf"[东西南北]?{NUMERAL}{{1,8}}{units}|{any_of(_w('side'))}|[a-z]座|[a-z]区")
 
 
 _ROOM = re.compile(rf"{DIGIT}{{3,4}}(?!{NUMERAL}|[个块元人年月天点])(?:室|号)?")
@@ -134,6 +136,8 @@ class _Reader:
                     yield part
                     taken.append((part.start, part.end))
         for found in _numbers().finditer(self.text):
+            if self.text.startswith("楼", found.end()) and found[0][-1] in "栋幢元":
+                continue
             start = self._name_before(found.start(), taken)
             yield _Part(start, found.end(), "number", 0.8)
         for found in _chain_numbers().finditer(self.text):
@@ -141,7 +145,7 @@ class _Reader:
                 yield _Part(start, found.end(), "number", 0.7)
             elif found[0][-1] in "楼层" and self.text[found.end() : found.end() + 2] in _w("side"):
                 yield _Part(found.start(), found.end(), "number", 0.7)
-            elif self.answers and found[0][-1] in "楼层室号":
+            elif self.answers and (found[0][-1] in "楼层室号" or _kilometre(found[0])):
                 yield _Part(found.start(), found.end(), "answer", 0.6)
 
     def _known_here(self, found: re.Match[str]) -> bool:
@@ -183,6 +187,10 @@ class _Reader:
             return None
         if ending in {"村", "镇", "乡"} and not start and len(stem) > 3:
             return None
+        if kind == "mall" and not (bounded and start):
+            return None
+        if floor and start - floor == 1 and self.text[floor] in _w("joining"):
+            start = floor
         if not bounded and kind == "road":
             start = max(start, found.start() - (3 if stem[-1] in "东西南北中" else 2))
         return _Part(start, self._extended(found.end()), kind, 0.85 if bounded else 0.6)
@@ -191,7 +199,7 @@ class _Reader:
         after = self.text[found.end() : found.end() + 1]
         ending = found[0]
         banned = {"路": "not_road_after", "街": "not_street_after", "村": "not_village_after"}
-        banned |= {"镇": "not_town_after", "河": "not_river_after"}
+        banned |= {"镇": "not_town_after", "河": "not_river_after", "站": "not_station_after"}
         if ending in banned and after in words("places")[banned[ending]]:
             return True
         longer = any(
@@ -303,6 +311,11 @@ class _Reader:
         return len(text) >= 2 and not any(it in after[:8] for it in _w("cancel_after"))
 
 
+def _kilometre(number: str) -> bool:
+    """A kilometre stone, not a distance: 二千八百七十二公里."""
+    return number.endswith("公里") and len(number) >= 5
+
+
 def _strong(number: str) -> bool:
     return any(number.endswith(unit) for unit in (*_w("unit_strong"), "期", "区")) and not number.endswith(
         "号线"
@@ -320,8 +333,9 @@ def find_places(words_of_call: DraftInput, data: CityData) -> tuple[Value[str], 
         for start, end, sure in spans:
             found.append((Span(number, start, end, text[start:end]), min(1.0, sure + 0.05 * answers)))
     for number, text in words_of_call.agent():
-        if _confirmed(words_of_call, number):
-            for start, end, sure in _Reader(text, names, answers=False).spans():
+        confirmed = _confirmed(words_of_call, number)
+        for start, end, sure in _Reader(text, names, answers=False).spans():
+            if confirmed or (sure >= 0.9 and _where(text)):
                 found.append((Span(number, start, end, text[start:end]), sure * 0.8))
     return tuple(
         Value(span.text, sure, "地名表或地名词尾" if sure >= 0.9 else "按词尾和上下文推断", (span,))
@@ -338,6 +352,11 @@ def _asked(call: DraftInput, number: int) -> bool:
     return any(it in question for it in _w("asks_place")) and not any(
         it in question for it in _w("asks_other")
     )
+
+
+def _where(question: str) -> bool:
+    """Whether the agent asks where on a named place: 您在幺零九国道哪个位置."""
+    return bool(re.search(f"{any_of(_w('where_on'))}", question))
 
 
 def _confirmed(call: DraftInput, number: int) -> bool:

@@ -46,8 +46,8 @@ def choose_purpose(call: DraftInput, heard: Heard) -> Value[str | None]:
         scores["举报"] += 1.5
     if is_emergency(call).value:
         scores["求助"] += 3.0
-    if choose_line(call).value in {"安全生产", "环境保护"}:
-        scores["举报"] += 0.7
+    for purpose, weight in words("line_leans").get(choose_line(call).value, {}).items():
+        scores[purpose] += weight
     best, top = max(scores.items(), key=lambda it: it[1])
     rest = sorted((it for it in scores.items() if it[0] != best and it[1] > 0), key=lambda it: -it[1])
     second = rest[0][1] if rest else 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cache
 
@@ -95,7 +95,7 @@ def _resolve(found: re.Match[str], call: datetime) -> _Moment | None:
         return None
     if base is None:
         if get["now"]:
-            return _Moment(found.start(), found.end(), local.replace(second=0), False, exact=1)
+            return _Moment(found.start(), found.end(), local.replace(second=0), True, exact=2)
         return None
     return _Moment(found.start(), found.end(), base, False, exact=exact)
 
@@ -295,10 +295,24 @@ def find_when(call: DraftInput, masked: Sequence[Span], *, future: bool) -> Valu
     others = tuple(it[1].text for it in found if it is not best)
     if score < 1.4:
         return Value(None, score / 4, "时间不确定", (), (span.text, *others))
+    moment = _whole_month(call.turns[span.turn].text, moment)
     start = None if habitual else _text_of(moment.at, moment.clock)
     end = None if habitual else _text_of(moment.last, moment.clock)
     reason = "经常发生，不落到某一天" if habitual else "相对来电时刻推算"
     return Value(When(span.text, start, end), min(0.95, 0.4 + score / 8), reason, (span,), others)
+
+
+def _whole_month(text: str, moment: _Moment) -> _Moment:
+    """A month in which something happened once is a stretch; 从六月份 is when it began."""
+    said = text[moment.start : moment.end]
+    begins = text[: moment.start].endswith(("从", "自", "打"))
+    lasting = re.match("开始|起|就|到现在|以来|天", text[moment.end :])
+    if moment.exact != 2 or moment.clock or moment.last or moment.at is None or begins or lasting:
+        return moment
+    if not said.endswith(("月", "月份")):
+        return moment
+    last = moment.at.replace(day=_last_day(moment.at.year, moment.at.month))
+    return replace(moment, last=last)
 
 
 def _asks(call: DraftInput, index: int, what: str) -> bool:
@@ -323,6 +337,8 @@ def _score(
     score = {3: 1.5, 2: 1.2, 1: 0.3, 0: 0.2}[moment.exact]
     score += 3 if asked else 0
     score -= 2 if _asks(call, span.turn, "asks_wish") else 0
+    if any(span.text in text for _, text in call.agent()):
+        score += 1
     if asked:
         return score, habitual
     score += 0.6 if re.match(any_of(words("times")["event_after"]), after) else 0
