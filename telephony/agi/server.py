@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
-import socket
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Self
@@ -21,6 +20,7 @@ from facts.caller_session import CallerGone
 from facts.errors import HotlineError
 from telephony.agi.protocol import AgiProtocolError, parse_handshake
 from telephony.agi.session import AgiSession
+from telephony.keepalive import keep_alive
 
 __all__ = ["AgiServer", "AgiSession"]
 
@@ -127,8 +127,7 @@ class AgiServer:
                 await writer.wait_closed()
 
     async def _handshake(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> AgiSession:
-        sock = writer.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        keep_alive(writer.get_extra_info("socket"))
         async with asyncio.timeout(self._handshake_s):
             block = await reader.readuntil(b"\n\n")
         return AgiSession(parse_handshake(block[:-2]), reader, writer, self._pbx_id)

@@ -114,6 +114,7 @@ class AmiLink:
         self._snapshots = itertools.count(1)
         self._log = _log.bind(pbx=address.pbx_id, ami=str(address))
         self._warned_no_time = False
+        self._clock_off = False
         self._marked_up = False
 
     # -- life ---------------------------------------------------------------------------
@@ -304,6 +305,11 @@ class AmiLink:
         result = await connection.action(Action("Ping"), self._times.ping_s)
         with contextlib.suppress(ValueError):
             self.clock.answered(sent, time.time(), float(result.headers.get("Timestamp", "")))
+        clock_off = abs(self.clock.offset_s) > 1.0
+        if clock_off and not self._clock_off:
+            offset_s = round(self.clock.offset_s, 3)
+            self._log.error("ami.clock_off", offset_s=offset_s, fix="have both machines keep time by NTP")
+        self._clock_off = clock_off
 
     async def _watch(self, connection: AmiConnection) -> None:
         """Ping now and then; raise when nothing at all has come back for too long.

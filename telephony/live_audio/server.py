@@ -19,6 +19,7 @@ from typing import Self, cast
 import structlog
 
 from facts.errors import HotlineError
+from telephony.keepalive import keep_alive
 from telephony.live_audio.framing import FRAME_BYTES, AudioSocketError, Frame, FrameReader, Kind, stream_id
 
 _log = structlog.get_logger(__name__)
@@ -27,6 +28,8 @@ _HANGUP = Frame(Kind.HANGUP).encode()
 _FRAME_S = 0.02
 #: with nothing heard for so long, silence is sent by the clock
 _QUIET_S = 0.06
+#: how long listeners may take over the last words when the server ends
+_FLUSH_S = 2.0
 #: Asterisk does not read: more silence would only pile up
 _MAX_UNSENT_BYTES = 32_768
 
@@ -94,6 +97,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        keep_alive(transport.get_extra_info("socket"))
         if not self._server.admit(self):
             self._refuse("too many connections")
             return
@@ -220,10 +224,12 @@ class AudioSocketServer:
             self._server.close()
         for connection in list(self._connections):
             connection.close()
-        for task in (self._pacer, *self._tasks):
-            if task is not None:
-                task.cancel()
-        await asyncio.gather(*(task for task in (self._pacer, *self._tasks) if task), return_exceptions=True)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_FLUSH_S)
+        tasks = [task for task in (self._pacer, *self._tasks) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def close_stream(self, stream: str) -> None:
         """End one stream; one that is not open is no error."""

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from panoramisk.fast_agi import Request
 
@@ -230,6 +230,7 @@ async def test_an_answer_that_is_none_ends_the_session(run: Any) -> None:
         await outcome
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_answers_are_read_or_refused(text: str) -> None:
     try:
@@ -238,6 +239,7 @@ def test_answers_are_read_or_refused(text: str) -> None:
         assert not text.startswith("200 result=1")
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n\0"), max_size=60))
 def test_asterisk_reads_back_what_was_quoted(value: str) -> None:
     """Asterisk's own rules: a backslash takes the next character, a quote toggles."""

@@ -15,9 +15,9 @@ from telephony.ami.testing import FakeAmi
 
 #: seconds, shrunk so that a fault shows in a blink
 QUICK = LinkTimes(
-    login_s=0.5,
-    ping_s=0.1,
-    silence_s=0.3,
+    login_s=1.0,
+    ping_s=0.2,
+    silence_s=0.6,
     snapshot_s=1.0,
     boot_s=0.3,
     backoff_first_s=0.02,
@@ -81,7 +81,7 @@ async def bare(pbx: FakeAmi) -> AsyncIterator[Callable[..., Any]]:
 def eventually() -> Callable[..., Any]:
     """Wait until something holds."""
 
-    async def wait(holds: Callable[[], object], timeout_s: float = 3.0) -> None:
+    async def wait(holds: Callable[[], object], timeout_s: float = 8.0) -> None:
         async with asyncio.timeout(timeout_s):
             while not holds():
                 await asyncio.sleep(0.005)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facts.errors import HotlineError
@@ -31,6 +31,7 @@ def read(chunks: list[bytes], **options: int) -> list[bytes]:
     return [message for chunk in chunks for message in framer.feed(chunk)]
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400) | st.text("格尔木\r\n: EventAé", max_size=200).map(str.encode), pieces)
 def test_any_bytes_cut_anyhow_give_the_same_messages(data: bytes, sizes: list[int]) -> None:
     data += b"\r\n\r\nEvent: End\r\n\r\n"
@@ -92,6 +93,7 @@ def test_keys_remember_no_more_than_they_may() -> None:
 hostile = st.text(st.characters(codec="utf-8") | st.sampled_from("\r\n\0:,\\\"'()[]"), max_size=40)
 
 
+@settings(deadline=None)
 @given(hostile, hostile)
 def test_no_value_can_add_a_header_or_an_action(name: str, value: str) -> None:
     """The injection property: what is sent has exactly the lines that were meant, or is refused."""
@@ -108,6 +110,7 @@ def test_no_value_can_add_a_header_or_an_action(name: str, value: str) -> None:
     assert all("\r" not in text and "\n" not in text for text in map(str, [*headers, *headers.values()]))
 
 
+@settings(deadline=None)
 @given(hostile)
 def test_no_argument_can_add_an_agi_command(value: str) -> None:
     try:

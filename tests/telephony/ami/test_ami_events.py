@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telephony.ami import events as ev
@@ -189,6 +189,7 @@ NAMES = [
 ]
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(sorted(set(KNOWN))),
     st.dictionaries(

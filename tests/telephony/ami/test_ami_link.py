@@ -33,7 +33,7 @@ async def test_every_connect_gives_a_bracketed_snapshot_and_every_loss_a_mark(
 ) -> None:
     pbx.channels = [CHANNEL]
     link = await make_link()
-    await link.wait_up(3)
+    await link.wait_up(8)
     first = await taken(link)
     assert [type(event) for event in first] == [LinkUp, SnapshotBegin, SnapshotChannel, SnapshotEnd]
     assert first[-1].complete
@@ -41,7 +41,7 @@ async def test_every_connect_gives_a_bracketed_snapshot_and_every_loss_a_mark(
     assert first[2].duration_s == 3723
     pbx.drop()
     await eventually(lambda: link.status.state is LinkState.LOST)
-    await link.wait_up(3)
+    await link.wait_up(8)
     again = await taken(link)
     assert [type(event) for event in again] == [LinkLost, LinkUp, SnapshotBegin, SnapshotChannel, SnapshotEnd]
     assert again[2].number == first[1].number + 1
@@ -52,7 +52,7 @@ async def test_a_snapshot_that_is_refused_is_incomplete_and_the_link_stays(
 ) -> None:
     pbx.answers["queuestatus"] = lambda _: [{"Response": "Error", "Message": "Permission denied"}]
     link = await make_link()
-    await link.wait_up(3)
+    await link.wait_up(8)
     assert not (await taken(link))[-1].complete
 
 
@@ -65,7 +65,7 @@ async def test_the_pbx_is_down_at_the_start(pbx: FakeAmi, make_link: Any) -> Non
     with pytest.raises(AmiUnreachable):
         await link.action(Action("Ping"))
     await pbx.start()
-    await link.wait_up(3)
+    await link.wait_up(8)
     assert [status.state for status in states] == [LinkState.UNREACHABLE, LinkState.UP]
 
 
@@ -78,7 +78,7 @@ async def test_a_pbx_that_drops_everybody_is_not_stormed(pbx: FakeAmi, make_link
 
 async def test_a_slow_answer_is_given_up_and_forgotten(pbx: FakeAmi, make_link: Any) -> None:
     link = await make_link()
-    await link.wait_up(3)
+    await link.wait_up(8)
     pbx.faults.slow_s = 0.2
     with pytest.raises(AmiNoAnswer):
         await link.action(Action("GetVar"), timeout_s=0.05)
@@ -91,7 +91,7 @@ async def test_a_slow_answer_is_given_up_and_forgotten(pbx: FakeAmi, make_link: 
 async def test_a_refused_action_says_why(pbx: FakeAmi, make_link: Any) -> None:
     pbx.answers["hangup"] = lambda _: [{"Response": "Error", "Message": "No such channel"}]
     link = await make_link()
-    await link.wait_up(3)
+    await link.wait_up(8)
     with pytest.raises(AmiActionRefused, match="No such channel"):
         await link.action(Action("Hangup", {"Channel": "x"}))
 
@@ -100,7 +100,7 @@ async def test_the_pbx_clock_is_measured_and_marks_are_on_it(quick: LinkTimes) -
     async with FakeAmi(clock_offset_s=-3600) as pbx:
         address = AmiAddress("127.0.0.1", pbx.port, "u", "s", "city")
         async with AmiLink(address, times=quick) as link:
-            await link.wait_up(3)
+            await link.wait_up(8)
             assert abs(link.clock.offset_s + 3600) < 0.2
             await pbx.event("Newchannel", Uniqueid="a")
             await asyncio.sleep(0.05)
@@ -111,7 +111,7 @@ async def test_the_pbx_clock_is_measured_and_marks_are_on_it(quick: LinkTimes) -
 
 async def test_events_that_come_late_show(pbx: FakeAmi, make_link: Any) -> None:
     link = await make_link()
-    await link.wait_up(3)
+    await link.wait_up(8)
     await pbx.raw(encode({"Event": "Newchannel", "Timestamp": f"{time.time() - 42:.6f}", "Uniqueid": "a"}))
     await asyncio.sleep(0.05)
     assert 41 < link.clock.lag_s < 44
@@ -119,7 +119,7 @@ async def test_events_that_come_late_show(pbx: FakeAmi, make_link: Any) -> None:
 
 async def test_events_without_time_get_one(pbx: FakeAmi, make_link: Any) -> None:
     link = await make_link()
-    await link.wait_up(3)
+    await link.wait_up(8)
     await taken(link)
     await pbx.raw(encode({"Event": "Newchannel", "Uniqueid": "a"}))
     (event,) = await taken(link)
@@ -130,7 +130,7 @@ async def test_a_consumer_that_sleeps_costs_the_link_not_the_memory(
     pbx: FakeAmi, make_link: Any, eventually: Any
 ) -> None:
     link = await make_link(max_queued=50)
-    await link.wait_up(3)
+    await link.wait_up(8)
     await pbx.raw(encode({"Event": "Newchannel", "Timestamp": pbx.now(), "Uniqueid": "a"}) * 200)
     await eventually(lambda: link.status.state is LinkState.LOST)
     await asyncio.sleep(0.3)
@@ -138,12 +138,12 @@ async def test_a_consumer_that_sleeps_costs_the_link_not_the_memory(
     assert link.status.state is LinkState.LOST, "not before there is room"
     events = await taken(link)
     assert isinstance(events[-1], LinkLost), "the gap is marked where it begins"
-    await link.wait_up(3)
+    await link.wait_up(8)
 
 
 async def test_closing_ends_the_stream_after_what_is_queued(pbx: FakeAmi, make_link: Any) -> None:
     link = await make_link()
-    await link.wait_up(3)
+    await link.wait_up(8)
     await link.close()
     events = [parse_event(message.headers, "city") async for message in link.messages()]
     assert isinstance(events[-1], LinkLost)
@@ -152,7 +152,7 @@ async def test_closing_ends_the_stream_after_what_is_queued(pbx: FakeAmi, make_l
 
 async def test_an_originator_neither_queues_nor_snapshots(pbx: FakeAmi, make_link: Any) -> None:
     link = await make_link(follow=False)
-    await link.wait_up(3)
+    await link.wait_up(8)
     await pbx.event("Newchannel", Uniqueid="a")
     await link.action(Action("Ping"))
     assert link.queued == 0
@@ -164,4 +164,4 @@ async def test_whoever_watches_the_state_cannot_break_the_link(pbx: FakeAmi, mak
         raise RuntimeError("a health page's bug")
 
     link = await make_link(on_state=broken)
-    await link.wait_up(3)
+    await link.wait_up(8)

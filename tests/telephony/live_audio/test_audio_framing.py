@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telephony.live_audio.framing import AudioSocketError, Frame, FrameReader, Kind, stream_id
@@ -15,6 +15,7 @@ frames = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(frames, st.lists(st.integers(1, 50), min_size=1, max_size=20))
 def test_any_cut_gives_the_same_frames(sent: list[Frame], sizes: list[int]) -> None:
     wire = b"".join(frame.encode() for frame in sent)
@@ -26,6 +27,7 @@ def test_any_cut_gives_the_same_frames(sent: list[Frame], sizes: list[int]) -> N
     assert got == sent
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=3000))
 def test_any_bytes_are_frames_or_refused(data: bytes) -> None:
     try:

@@ -96,7 +96,7 @@ async def test_silence_comes_back_at_once_and_for_ever(connect: Any) -> None:
         first = await peer.heard(0.05)
         assert first[:1] == [Frame(Kind.AUDIO, bytes(320))], "before a frame was sent"
         quiet = await peer.heard(0.5)
-        assert len(quiet) >= 10, "by the clock while nothing comes"
+        assert len(quiet) >= 5, "by the clock while nothing comes"
         for _ in range(50):
             peer.send(Kind.AUDIO, SPEECH)
         assert len(await peer.heard(0.1)) >= 50, "and one for each that comes"
