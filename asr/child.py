@@ -65,15 +65,20 @@ class Lane(threading.Thread):
             self._legs[stream] = LegRecogniser(
                 self._model, wish["rate_hz"], start=wish["start"], grammar=wish.get("grammar")
             )
-        elif message.kind is Kind.AUDIO:
-            leg = self._legs[stream]
+        elif stream in self._legs:  # a stream that was closed may have had something on its way
+            self._handle_open(message, self._legs[stream])
+
+    def _handle_open(self, message: Message, leg: LegRecogniser) -> None:
+        stream = message.stream
+        if message.kind is Kind.AUDIO:
             (position,) = POSITION.unpack_from(message.payload)
             self._tell(stream, leg.accept(message.payload[POSITION.size :], position))
             self._outbox.send(Message(Kind.PROGRESS, stream, PROGRESS.pack(leg.taken, leg.settled)))
         elif message.kind is Kind.FLUSH:
-            self._tell(stream, self._legs[stream].flush())
+            self._tell(stream, leg.flush())
         elif message.kind is Kind.CLOSE:
-            self._tell(stream, self._legs.pop(stream).flush())
+            del self._legs[stream]
+            self._tell(stream, leg.flush())
             self._outbox.send(Message(Kind.CLOSED, stream))
 
     def _tell(self, stream: int, heard: Iterable[PartialText | Segment]) -> None:

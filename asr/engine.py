@@ -134,9 +134,13 @@ class RecogniserProcess:
 
     async def _watch(self) -> None:
         """Ask every lane for a sign of life; end the process when one owes an answer for too long."""
+        now = time.monotonic()
         while True:
+            before = now
             await asyncio.sleep(PING_EVERY_S)
             now = time.monotonic()
+            if now - before > 2 * PING_EVERY_S:  # we were the one that slept
+                self._progress_s = [now] * self._lanes
             for lane in range(self._lanes):
                 if not self._pinged[lane]:
                     self._pinged[lane] = self.send(Message(Kind.PING, lane))

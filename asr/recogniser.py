@@ -24,7 +24,7 @@ RATES_HZ = range(8000, 48001)
 PIECE_S = 0.1
 #: how often the open segment's text is looked at; the model itself goes on every 0.24 s
 PARTIAL_EVERY_S = 0.12
-#: a recogniser's search graph grows with what it hears; it is made anew in a pause after this much speech
+#: a recogniser's search graph grows with what it hears; it is made anew after this much speech
 RENEW_AFTER_S = 120.0
 #: what Vosk calls sounds that are no words
 NOT_WORDS = frozenset({"[unk]", "<unk>", "<UNK>", "[noise]", "<eps>", "[laughter]", "[spk]", "[SPK]", ""})
@@ -155,9 +155,7 @@ class LegRecogniser:
 
     def _begin_passage(self, start_s: float) -> None:
         self._in_passage = True
-        if self._given_s > RENEW_AFTER_S:
-            self._recogniser = self._model.recogniser(self._grammar)
-            self._given_s = 0.0
+        self._renew_when_old()
         self._ahead_s = start_s - self._given_s
         self._segment_start_s = start_s
         self._since_partial_s = 0.0
@@ -165,6 +163,13 @@ class LegRecogniser:
             self._resampler = soxr.ResampleStream(
                 self._rate_hz, self._model.rate_hz, 1, dtype="int16", quality="HQ"
             )
+
+    def _renew_when_old(self) -> None:
+        """Only between two segments."""
+        if self._given_s > RENEW_AFTER_S:
+            self._recogniser = self._model.recogniser(self._grammar)
+            self._ahead_s += self._given_s
+            self._given_s = 0.0
 
     def _end_passage(self) -> Iterator[PartialText | Segment]:
         if self._resampler is not None:
@@ -188,6 +193,7 @@ class LegRecogniser:
         self._since_partial_s += given_s
         if self._recogniser.AcceptWaveform(samples.astype("<i2").tobytes()):
             yield from self._segment(self._recogniser.Result())
+            self._renew_when_old()
             self._segment_start_s = self._given_s + self._ahead_s
             self.settled = round(self._segment_start_s * self._rate_hz)
 

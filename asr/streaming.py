@@ -41,6 +41,8 @@ AHEAD_SAMPLES = 3 * RATE_HZ
 KEPT_SAMPLES = 30 * RATE_HZ
 #: a leg that sends nothing for this long has its open segment ended
 IDLE_S = 0.8
+#: the last words take some 0.1 s; only on a machine with far too much to do it comes to this
+CLOSE_TIMEOUT_S = 5.0
 #: shorter holes are not worth a mark
 SHORTEST_GAP_S = 0.1
 
@@ -90,6 +92,8 @@ class LiveStream:
         self._lost_from: int | None = None
         self._fed_at_s = 0.0
         self._flushed = True
+        self._closing = False
+        self._ended = asyncio.Event()
         #: the newest text on its way to the callback, and whether an unfinished partial is on show
         self.newest: LiveText | None = None
         self._showing = False
@@ -98,7 +102,7 @@ class LiveStream:
 
     def feed(self, pcm: bytes, arrived_s: float) -> None:
         """Take one frame: 8 kHz, signed 16-bit little-endian, mono; ``arrived_s`` is monotonic seconds."""
-        if self.state in (StreamState.DEFERRED, StreamState.CLOSED) or not pcm:
+        if self._closing or self.state is StreamState.DEFERRED or not pcm:
             return
         self._fed_at_s = time.monotonic()
         self._flushed = False
@@ -107,7 +111,7 @@ class LiveStream:
 
     def idle(self, now_s: float) -> None:
         """Called now and then: a leg that fell silent without a word has its open segment ended."""
-        if self._flushed or now_s - self._fed_at_s < IDLE_S or self.process is None:
+        if self._flushed or self._closing or now_s - self._fed_at_s < IDLE_S or self.process is None:
             return
         self._keep(self.timeline.finish(), all_of_it=True)
         self.pump()
@@ -225,11 +229,21 @@ class LiveStream:
 
     # -- the end
 
-    async def close(self, timeout_s: float = 2.0) -> None:
+    async def close(self, timeout_s: float = CLOSE_TIMEOUT_S) -> None:
         """End the stream: the open segment's final text has reached the callback when this returns."""
-        if self.state in (StreamState.DEFERRED, StreamState.CLOSED):
-            self._engine.forget(self)
+        if self._closing:
+            await self._ended.wait()
             return
+        self._closing = True
+        try:
+            if self.state is not StreamState.DEFERRED:
+                await self._flush(timeout_s)
+        finally:
+            self.state = StreamState.CLOSED
+            self._engine.forget(self)
+            self._ended.set()
+
+    async def _flush(self, timeout_s: float) -> None:
         self._keep(self.timeline.finish(), all_of_it=True)
         self.pump()
         with contextlib.suppress(TimeoutError):
@@ -239,8 +253,6 @@ class LiveStream:
             self._mark_gap(self._settled, self._sent, "the recogniser did not finish in time")
         if self._pieces:
             self._mark_gap(self._pieces[0][0], self._received, "recognition could not keep up")
-        self.state = StreamState.CLOSED
-        self._engine.forget(self)
         await self._engine.told()
 
     async def _finish(self) -> None:
