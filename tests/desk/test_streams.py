@@ -191,6 +191,28 @@ async def test_the_page_is_told_when_the_link_or_the_telephony_role_is_gone(
         await heard.until("health", "电话服务最后一次报告在")
 
 
+async def test_a_busy_stream_still_says_how_old_its_data_are(
+    house: House, served: str, monkeypatch: pytest.MonkeyPatch, broadcast: LiveBroadcast
+) -> None:
+    monkeypatch.setattr(events, "HEALTH_S", 0.3)
+    await stored(house.database, talking_call())
+    await connected(house.app.state.desk.feed)
+    for path in ("/events/board", f"/events/calls/{KEY}"):
+        async with listening(served, path) as (heard, _):
+            for number in range(40):
+                broadcast.send(said(f"第{number}句", final=False))
+                await asyncio.sleep(0.03)
+            assert heard.names().count("health") >= 3
+
+
+async def test_a_quiet_board_sends_only_its_heartbeat(house: House, served: str) -> None:
+    await stored(house.database, talking_call())
+    async with listening(served, "/events/board") as (heard, _):
+        await heard.until("live", "通话中")
+        await asyncio.sleep(2.5)
+        assert [name for name in heard.names() if name != "health"] == ["live", "ended", "rate"]
+
+
 async def test_a_stream_ends_with_its_session(
     house: House, served: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,17 +23,21 @@ from tests.desk.people import (
     TURNS,
     answered_call,
     missed_call,
+    said,
     seconds,
     talking_call,
     waiting_call,
 )
 from ticketing_bridge.desk import views, words_view
 from ticketing_bridge.desk.draft_view import draft_view, evidence_of, found_values, spoken_number
+from ticketing_bridge.desk.feed import LiveWords
 from ticketing_bridge.desk.health import STALE_AFTER_S, Health, TelephonyBeat
 from ticketing_bridge.desk.labels import Labels
 from ticketing_bridge.desk.picture import HourCount, hour_chart, rate_view
-from ticketing_bridge.desk.views import board_view, call_view, start_of_day, timeline
-from ticketing_bridge.desk.words_view import Evidence, mask_spoken, record_view, turn_view
+from ticketing_bridge.desk.today import by_hour
+from ticketing_bridge.desk.views import board_view, call_view, timeline
+from ticketing_bridge.desk.words_view import Evidence, mask_spoken, newest_words, record_view, turn_view
+from ticketing_bridge.rate import DEFINITIONS, Rate, measure
 from ticketing_bridge.store.records import DraftRecord
 
 NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
@@ -123,7 +127,7 @@ def test_those_who_wait_come_first_and_longest_first() -> None:
         waiting_call(keys[1], NOW + seconds(5)),
         waiting_call(keys[2], NOW + seconds(1)),
     ]
-    view = board_view(calls, [], {}, HOTLINE, NOW + seconds(60))
+    view = board_view(calls, [], HOTLINE, NOW + seconds(60), drafts={}, saying={})
     assert [call.key for call in view.live] == [str(keys[2]), str(keys[1]), str(keys[0])]
     assert (view.live_talking, view.live_waiting) == (1, 2)
 
@@ -152,13 +156,6 @@ def test_a_missing_label_is_found_at_start(tmp_path: object) -> None:
         Labels(path)
 
 
-def test_the_day_begins_at_midnight_in_beijing() -> None:
-    assert (
-        start_of_day(datetime(2026, 11, 20, 16, 0, 1, tzinfo=UTC)).isoformat() == "2026-11-21T00:00:00+08:00"
-    )
-    assert start_of_day(datetime(2026, 11, 20, 15, 59, tzinfo=UTC)).isoformat() == "2026-11-20T00:00:00+08:00"
-
-
 @given(
     st.dictionaries(
         st.integers(0, 23), st.builds(HourCount, st.integers(0, 9000), st.integers(0, 9000)), max_size=24
@@ -176,18 +173,43 @@ def test_the_picture_stays_in_its_frame(counts: dict[int, HourCount], now_hour: 
     assert all(0 <= line.y <= chart.floor for line in chart.grid)
 
 
-@given(st.integers(0, 500), st.integers(0, 500))
-def test_the_rate_never_shows_more_than_it_knows(reached: int, missed: int) -> None:
-    view = rate_view(
-        "person", reached=reached, base=reached + missed, unresolved=1, percent_text="", target=98.0
-    )
-    assert view.missed == missed
+OUTCOMES = st.lists(st.sampled_from([*Outcome, None]), max_size=30)
+
+
+@given(OUTCOMES)
+def test_the_rate_never_shows_more_than_it_knows(outcomes: list[Outcome | None]) -> None:
+    calls = [
+        replace(missed_call(CallKey("city", "x")), outcome=outcome, arrived_at=NOW + seconds(number * 1800))
+        for number, outcome in enumerate(outcomes)
+    ]
+    rate = measure(DEFINITIONS["person"], calls)
+    view = rate_view(rate, 98.0)
+    hours = by_hour(DEFINITIONS["person"], calls)
+    assert sum(it.answered for it in hours.values()) == view.reached
+    assert sum(it.missed for it in hours.values()) == view.missed
+    assert view.reached + view.missed == view.base
     assert 0 <= view.gauge_x <= 300
-    if reached + missed == 0:
-        assert view.percent is None
-        assert view.tone == "mute"
-    else:
-        assert (view.tone == "ok") == (100 * reached / (reached + missed) >= 98)
+    assert view.tone == (
+        "mute" if not view.base else "ok" if 100 * view.reached >= 98 * view.base else "miss"
+    )
+
+
+def test_what_is_judged_is_the_figure_that_is_printed() -> None:
+    for reached, base, tone in ((97994, 100000, "miss"), (97995, 100000, "ok"), (98, 100, "ok")):
+        view = rate_view(Rate("person", "", base, reached, base - reached, 0, 0, 0), 98.0)
+        assert view.tone == tone
+        assert (float(view.percent_text) >= 98.0) == (tone == "ok")
+
+
+def test_the_board_shows_the_end_of_what_is_said_last() -> None:
+    words = LiveWords()
+    assert newest_words(words) == ""
+    words.take(said("昨天停水了", at=9))
+    words.take(said("是哪个小区", Leg.AGENT, at=12, final=False))
+    assert newest_words(words) == "话务员：是哪个小区"
+    words.take(said(f"我的电话{SPOKEN}" * 3, segment=1, at=15, final=False))
+    assert newest_words(words).startswith("市民：…")
+    assert SPOKEN not in newest_words(words)
 
 
 def test_silence_and_a_broken_link_are_told_apart() -> None:

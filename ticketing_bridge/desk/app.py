@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -55,9 +56,22 @@ def create_app(
     return app
 
 
+class WebServer(uvicorn.Server):
+    """uvicorn that ends the pages' streams first: they would never end by themselves."""
+
+    def __init__(self, config: uvicorn.Config, desk: Desk) -> None:
+        super().__init__(config)
+        self._desk = desk
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Called once the server is told to stop."""
+        self._desk.end_streams()
+        await super().shutdown(sockets)
+
+
 def web_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
-    """uvicorn as the desk wants it: its own logs, no proxy believed, open streams cut at the end."""
-    return uvicorn.Server(
+    """uvicorn as the desk wants it: its own logs, no proxy believed, open streams ended at the end."""
+    return WebServer(
         uvicorn.Config(
             app,
             host=settings.bind_host,
@@ -67,8 +81,9 @@ def web_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            timeout_graceful_shutdown=1,
-        )
+            timeout_graceful_shutdown=2,
+        ),
+        app.state.desk,
     )
 
 

@@ -59,6 +59,11 @@ async def password_right(password_hash: str | None, password: str) -> bool:
     return right and password_hash is not None
 
 
+def outdated(password_hash: str) -> bool:
+    """Whether the hash was made with weaker parameters than today's: it is made anew at the next login."""
+    return _hasher.check_needs_rehash(password_hash)
+
+
 def _verify(password_hash: str, password: str) -> bool:
     try:
         return _hasher.verify(password_hash, password)

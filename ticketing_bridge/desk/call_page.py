@@ -71,14 +71,16 @@ class CallPage:
         }
 
     def fragments(self, desk: Desk) -> dict[str, str]:
-        """All fragments of the page, rendered."""
-        context = self.context(desk)
-        return {name: desk.templates.render(template, context) for name, template in FRAGMENTS.items()}
+        """All fragments of the page's stream, rendered."""
+        return self._rendered(desk, FRAGMENTS)
 
     def word_fragments(self, desk: Desk) -> dict[str, str]:
         """Only what a new word changes."""
-        context = self.context(desk)
-        return {name: desk.templates.render(template, context) for name, template in WORD_FRAGMENTS.items()}
+        return self._rendered(desk, WORD_FRAGMENTS)
+
+    def _rendered(self, desk: Desk, templates: Mapping[str, str]) -> dict[str, str]:
+        context = {**self.context(desk), "streaming": True}
+        return {name: desk.templates.render(template, context) for name, template in templates.items()}
 
     def _basis(self, words: LiveWords, evidence: tuple[Evidence, ...]) -> SaidView:
         """The words that the draft's evidence points into; without a draft the best that there is."""

@@ -17,7 +17,7 @@ from config.settings import Settings
 from ticketing_bridge.desk.auth import Brake
 from ticketing_bridge.desk.feed import LiveFeed
 from ticketing_bridge.desk.health import TELEPHONY_CHANNEL, Health, HealthView, TelephonyBeat
-from ticketing_bridge.desk.mailbox import Switchboard
+from ticketing_bridge.desk.mailbox import HEALTH, Switchboard
 from ticketing_bridge.desk.metrics import Metrics
 from ticketing_bridge.desk.rendering import Templates
 from ticketing_bridge.store import Database
@@ -27,8 +27,8 @@ log = structlog.get_logger(__name__)
 CALL_CHANNEL = "hotline_call"
 #: the board's subject at the switchboard; calls are known by their keys
 BOARD = "board"
-#: topics
-CALL, HEALTH = "call", "health"
+#: the topic of a call that changed in the ledger
+CALL = "call"
 
 
 def utc_now() -> datetime:
@@ -66,9 +66,13 @@ class Desk:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.end_streams()
+        await self._stack.aclose()
+
+    def end_streams(self) -> None:
+        """Let every open stream end."""
         self.closing.set()
         self.pages.poke_all(HEALTH)
-        await self._stack.aclose()
 
     def health_view(self) -> HealthView:
         """Whether what is shown is still true."""

@@ -6,6 +6,7 @@ nothing knows that it is cut off. A stream ends when its session ends.
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -15,9 +16,9 @@ from starlette.responses import StreamingResponse
 from facts.identity import CallKey
 from ticketing_bridge.desk.board import LOOK, RENDERED, Board
 from ticketing_bridge.desk.call_page import CallPage, load_call_page
-from ticketing_bridge.desk.desk import BOARD, CALL, HEALTH, Desk
+from ticketing_bridge.desk.desk import BOARD, CALL, Desk
 from ticketing_bridge.desk.feed import WORDS
-from ticketing_bridge.desk.mailbox import Mailbox
+from ticketing_bridge.desk.mailbox import HEALTH, Mailbox
 from ticketing_bridge.desk.visitor import Visitor, still_signed_in
 from ticketing_bridge.store import DatabaseAway
 
@@ -32,6 +33,11 @@ def event(name: str, html: str) -> bytes:
     """One event on the wire. Every line of the data has its own field."""
     data = "".join(f"data: {line}\n" for line in html.splitlines() or [""])
     return f"event: {name}\n{data}\n".encode()
+
+
+#: how soon the browser tries again, ms
+RETRY = b"retry: 1000\n\n"
+SIGNED_OUT = event("signed-out", "")
 
 
 class Sent:
@@ -68,13 +74,25 @@ def counted(desk: Desk) -> Iterator[None]:
         desk.metrics.streams.dec()
 
 
-class Beats:
-    """When to beat, and when to look at the session again."""
+class Pulse:
+    """When a page hears that its stream lives, however much or little else there is to say."""
 
     def __init__(self, desk: Desk, visitor: Visitor) -> None:
         self._desk = desk
         self._visitor = visitor
+        self._due = time.monotonic() + HEALTH_S
         self._count = 0
+
+    async def news(self, mailbox: Mailbox) -> frozenset[str]:
+        """The mailbox's news, or none once a beat is due."""
+        return await mailbox.news(max(0.0, self._due - time.monotonic()))
+
+    def due(self, topics: frozenset[str]) -> bool:
+        """Whether to beat now: it is time, or the health changed."""
+        if HEALTH not in topics and time.monotonic() < self._due:
+            return False
+        self._due = time.monotonic() + HEALTH_S
+        return True
 
     async def signed_out(self) -> bool:
         """Called at every beat: True when the session is over. A database that is away ends no session."""
@@ -89,39 +107,39 @@ class Beats:
 
 async def board_stream(desk: Desk, board: Board, visitor: Visitor) -> AsyncIterator[bytes]:
     """The board's fragments for one page."""
-    sent, beats, mailbox = Sent(desk), Beats(desk, visitor), Mailbox()
+    sent, pulse, mailbox = Sent(desk), Pulse(desk, visitor), Mailbox()
     with counted(desk), desk.pages.plugged_in(RENDERED, mailbox):
-        yield b"retry: 1000\n\n" + sent.health()
+        yield RETRY + sent.health()
         desk.pages.poke(BOARD, LOOK)
         while not desk.closing.is_set():
-            topics = await mailbox.news(HEALTH_S)
+            topics = await pulse.news(mailbox)
             if RENDERED in topics and (news := sent.changed(board.rendered)):
                 yield news
-            if not topics or HEALTH in topics:
-                if await beats.signed_out():
-                    yield event("signed-out", "")
+            if pulse.due(topics):
+                if await pulse.signed_out():
+                    yield SIGNED_OUT
                     return
                 yield sent.health()
 
 
 async def call_stream(desk: Desk, page: CallPage, visitor: Visitor) -> AsyncIterator[bytes]:
     """One call's fragments for one page: words at once, all else when the call changes."""
-    sent, beats, mailbox = Sent(desk), Beats(desk, visitor), Mailbox()
+    sent, pulse, mailbox = Sent(desk), Pulse(desk, visitor), Mailbox()
     key = page.key
     with counted(desk), desk.pages.plugged_in(key, mailbox), desk.feed.pages.plugged_in(key, mailbox):
-        yield b"retry: 1000\n\n" + sent.health()
-        yield sent.changed(page.fragments(desk))
+        yield RETRY + sent.health() + sent.changed(page.fragments(desk))
         while not desk.closing.is_set():
-            topics = await mailbox.news(HEALTH_S)
+            topics = await pulse.news(mailbox)
             if WORDS in topics and (news := sent.changed(page.word_fragments(desk))):
                 yield news
-            if CALL in topics or page.waits_for_more(desk.now()):
+            beat = pulse.due(topics)
+            if CALL in topics or (beat and page.waits_for_more(desk.now())):
                 page = await _reloaded(desk, page)
                 if news := sent.changed(page.fragments(desk)):
                     yield news
-            if not topics or HEALTH in topics:
-                if await beats.signed_out():
-                    yield event("signed-out", "")
+            if beat:
+                if await pulse.signed_out():
+                    yield SIGNED_OUT
                     return
                 yield sent.health()
 

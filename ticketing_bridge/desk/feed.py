@@ -19,7 +19,7 @@ from typing import Self
 import structlog
 
 from facts.transcript import Leg, LiveText
-from ticketing_bridge.desk.mailbox import Switchboard
+from ticketing_bridge.desk.mailbox import HEALTH, Switchboard
 from ticketing_bridge.live.wire import from_line
 
 log = structlog.get_logger(__name__)
@@ -30,6 +30,8 @@ LINE_LIMIT = 1 << 20
 CALLS_KEPT = 500
 #: the topic of a page's mailbox
 WORDS = "words"
+#: the subject of pages that show words of all calls
+EVERY_CALL = "every call"
 
 FinalKey = tuple[str, Leg, int]
 
@@ -104,6 +106,7 @@ class LiveFeed:
         while len(self._calls) > CALLS_KEPT:
             self._calls.popitem(last=False)
         self.pages.poke(said.call, WORDS)
+        self.pages.poke(EVERY_CALL, WORDS)
 
     async def _keep_reading(self) -> None:
         told = False
@@ -153,3 +156,4 @@ class LiveFeed:
             self.connected = connected
             log.info("live feed connected" if connected else "live feed lost", socket=str(self._socket))
         self.pages.poke_all(WORDS)
+        self.pages.poke_all(HEALTH)

@@ -10,6 +10,9 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+#: the topic of every page: whether what it shows can be believed has changed
+HEALTH = "health"
+
 
 class Mailbox:
     """One page's mailbox: the topics that changed since it looked last (bounded by the number of topics)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -15,7 +16,9 @@ from ticketing_bridge.desk.auth import (
     VISITOR_COOKIE,
     csrf_right,
     csrf_token,
+    hash_password,
     new_token,
+    outdated,
     password_right,
 )
 from ticketing_bridge.desk.board import Board
@@ -134,6 +137,8 @@ async def _open_session(desk: Desk, login: str, password: str) -> str | None:
     token = new_token()
     async with desk.database.unit_of_work() as uow:
         if right and account is not None:
+            if outdated(account.password_hash):
+                await uow.users.set_password(account.login, await asyncio.to_thread(hash_password, password))
             await uow.users.open_session(account.id, token, desk.now() + SESSION_LIFE)
             await uow.audit.add(account.login, "login")
             return token

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ticketing_bridge.desk.labels import labels
+from ticketing_bridge.rate import Rate
+from ticketing_bridge.rate.definitions import DASH
 
 GAUGE_WIDTH = 300
 GAUGE_FROM = 80.0
@@ -23,6 +25,7 @@ class RateView:
     target_text: str
     base: int
     reached: int
+    missed: int
     unresolved: int
     #: percentage points above (below: negative) the target
     gap_points: float
@@ -31,30 +34,25 @@ class RateView:
     gauge_x: float
     target_x: float
 
-    @property
-    def missed(self) -> int:
-        return self.base - self.reached
 
-
-def rate_view(
-    definition: str, *, reached: int, base: int, unresolved: int, percent_text: str, target: float
-) -> RateView:
-    """``percent_text`` comes from the rate's own rounding, so that the page never rounds another way."""
-    words = labels().definitions[definition]
-    percent = 100 * reached / base if base else None
+def rate_view(rate: Rate, target: float) -> RateView:
+    """Judged by the figure as it is printed, so that the page never says one thing and shows another."""
+    words = labels().definitions[rate.definition]
+    percent = None if rate.percent is None else float(rate.percent)
     gap = percent - target if percent is not None else 0.0
     tone = "mute" if percent is None else "ok" if gap >= 0 else "miss"
     start = GAUGE_FROM if percent is None or percent >= GAUGE_FROM else 0.0
     return RateView(
-        definition=definition,
+        definition=rate.definition,
         name=words["name"],
         formula=words["formula"],
         percent=percent,
-        percent_text=percent_text,
+        percent_text=DASH if percent is None else f"{rate.percent}",
         target_text=f"{target:g}",
-        base=base,
-        reached=reached,
-        unresolved=unresolved,
+        base=rate.base,
+        reached=rate.reached,
+        missed=rate.misses,
+        unresolved=rate.unresolved,
         gap_points=gap,
         tone=tone,
         gauge_from=int(start),

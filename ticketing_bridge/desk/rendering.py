@@ -52,6 +52,8 @@ class Templates:
             "hotline_name": hotline_name,
             "asset": asset,
             "problem_text": labels().problems,
+            # fragments of a stream leave ticking times to the page, so that they change only with the facts
+            "streaming": False,
         }
         self._environment.filters |= {"duration": duration, "clock": clock, "day_clock": day_clock}
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from urllib.parse import quote
 
 from config.hotline import Hotline
 from facts.call import Call, CallState
 from facts.masking import mask_number
 from ticketing_bridge.desk.labels import labels
-
-#: China has one time zone and no summer time; a fixed offset needs no zone files on the machine
-BEIJING = timezone(timedelta(hours=8), "Asia/Shanghai")
+from ticketing_bridge.rate.service import LOCAL
 
 
 def duration(seconds: float | None) -> str:
@@ -30,18 +28,13 @@ def duration(seconds: float | None) -> str:
 
 
 def clock(at: datetime) -> str:
-    """The time of day in Beijing, to the second."""
-    return at.astimezone(BEIJING).strftime("%H:%M:%S")
+    """The local time of day, to the second."""
+    return at.astimezone(LOCAL).strftime("%H:%M:%S")
 
 
 def day_clock(at: datetime) -> str:
-    """Day and time in Beijing."""
-    return at.astimezone(BEIJING).strftime("%m-%d %H:%M:%S")
-
-
-def start_of_day(now: datetime) -> datetime:
-    """Midnight in Beijing of the day that ``now`` is in."""
-    return now.astimezone(BEIJING).replace(hour=0, minute=0, second=0, microsecond=0)
+    """Local day and time."""
+    return at.astimezone(LOCAL).strftime("%m-%d %H:%M:%S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +63,8 @@ class CallView:
     recorded: bool
     cause: str | None
     draft: str | None = None
+    #: who speaks now and the end of what is said, while the call is on
+    saying: str = ""
 
 
 def call_url(key: str) -> str:
@@ -77,7 +72,9 @@ def call_url(key: str) -> str:
     return f"/calls/{quote(key, safe=':')}"
 
 
-def call_view(call: Call, hotline: Hotline, now: datetime, *, draft: str | None = None) -> CallView:
+def call_view(
+    call: Call, hotline: Hotline, now: datetime, *, draft: str | None = None, saying: str = ""
+) -> CallView:
     """A call as people see it."""
     words = labels()
     ended = call.state is CallState.ENDED
@@ -110,6 +107,7 @@ def call_view(call: Call, hotline: Hotline, now: datetime, *, draft: str | None 
         recorded=call.recording is not None,
         cause=call.cause,
         draft=draft,
+        saying=saying,
     )
 
 
@@ -224,14 +222,21 @@ class BoardView:
 def board_view(
     live: Sequence[Call],
     ended: Sequence[Call],
-    drafts: Mapping[str, str],
     hotline: Hotline,
     now: datetime,
+    *,
+    drafts: Mapping[str, str],
+    saying: Mapping[str, str],
 ) -> BoardView:
-    """Live calls, those who wait first and longest first; ended calls, newest first, with draft titles."""
+    """Live calls, those who wait first and longest first; ended calls, newest first.
+
+    ``drafts`` and ``saying`` give titles of drafts and the newest words, by call key.
+    """
     waiting_first = sorted(live, key=lambda call: (call.state is CallState.TALKING, _since(call)))
     newest_first = sorted(ended, key=lambda call: call.arrived_at, reverse=True)
     return BoardView(
-        live=tuple(call_view(call, hotline, now) for call in waiting_first),
+        live=tuple(
+            call_view(call, hotline, now, saying=saying.get(str(call.key), "")) for call in waiting_first
+        ),
         ended=tuple(call_view(call, hotline, now, draft=drafts.get(str(call.key))) for call in newest_first),
     )

@@ -15,6 +15,8 @@ from ticketing_bridge.desk.labels import labels
 _SPOKEN_NUMBER = re.compile(r"[零〇幺一二两三四五六七八九0-9]{7,}")
 #: below this confidence a word is shown as uncertain (0…1, as the recogniser says it)
 UNSURE_BELOW = 0.6
+#: characters of a call's words that fit into its line on the board
+LINE_LENGTH = 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,17 @@ def saying_view(words: LiveWords) -> tuple[SayingView, ...]:
     return tuple(
         SayingView(said.leg, labels().legs[said.leg], mask_spoken(said.text)) for said in open_partials
     )
+
+
+def newest_words(words: LiveWords) -> str:
+    """The end of what is being said, or was said last, with who says it; empty before the first word."""
+    everything = (*words.partials.values(), *words.finals.values())
+    said = max(everything, key=lambda it: (it.start_s, it.end_s), default=None)
+    if said is None:
+        return ""
+    text = mask_spoken(said.text)
+    shown = text if len(text) <= LINE_LENGTH else "…" + text[-LINE_LENGTH:]
+    return f"{labels().legs[said.leg]}：{shown}"
 
 
 def live_view(turns: Sequence[Turn], evidence: Sequence[Evidence] = (), *, live: bool) -> SaidView:

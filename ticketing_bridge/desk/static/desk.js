@@ -93,6 +93,8 @@ function highlight(field, scroll) {
   const marks = [...document.querySelectorAll("mark[data-fields]")]
     .filter((mark) => mark.dataset.fields.split(" ").includes(field));
   for (const mark of marks) mark.classList.add("active");
+  const own = document.getElementById("which-said");
+  if (scroll && marks.length && own && !own.checked) own.checked = true;
   if (scroll && marks.length && words) {
     const box = words.getBoundingClientRect();
     const at = marks[0].getBoundingClientRect();
