@@ -159,11 +159,11 @@ def rebuild(
         rebuilt = await rebuild_calls(database, fold_rules(house), write=not dry_run)
         if json_:
             print_json(asdict(rebuilt))
-        else:
-            console.print(f"{rebuilt.calls} calls folded, {len(rebuilt.differences)} were different")
-            for difference in rebuilt.differences:
-                console.print(str(difference), highlight=False, markup=False)
-        return bool(rebuilt.differences)
+            return bool(rebuilt.different)
+        console.print(f"{rebuilt.calls} calls folded from {rebuilt.events} events")
+        for one in rebuilt.different:
+            console.print(f"{one.key}: {', '.join(one.fields)} was different", highlight=False, markup=False)
+        return bool(rebuilt.different)
 
     raise typer.Exit(1 if _with_database(work) else 0)
 

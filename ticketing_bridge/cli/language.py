@@ -195,8 +195,8 @@ def transcribe(
     model: Annotated[Path | None, typer.Option(help="Vosk model folder.")] = None,
 ) -> None:
     """Transcribe recordings (WAV, A-law, µ-law, GSM, MP3; mono or both legs in stereo)."""
-    names = labels().speakers
-    speakers = {leg: names[leg] for leg in Leg}
+    names = labels().legs
+    speakers = {leg: names[leg.value] for leg in Leg}
     with Progress(console=errors, transient=True) as progress:
         tasks = {path: progress.add_task(path.name, total=1.0) for path in files}
 

@@ -12,7 +12,9 @@ from rich.console import Console
 #: every command that prints facts takes it
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for scripts.")]
 
-console = Console()
+#: a table that goes to a file or a pipe is not squeezed into a terminal's 80 columns
+_WIDE = None if sys.stdout.isatty() else 180
+console = Console(width=_WIDE)
 errors = Console(stderr=True)
 
 
