@@ -66,7 +66,7 @@ class SipPhone:
         self._rtp.close()
 
     def _start(self, work: Callable[..., None], *values: object) -> None:
-        thread = threading.Thread(target=work, args=values)
+        thread = threading.Thread(target=work, args=values, daemon=True)
         self._threads.append(thread)
         thread.start()
 

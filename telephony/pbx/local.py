@@ -26,7 +26,7 @@ from config.hotline import Hotline
 from config.secrets import Secrets
 from config.settings import Settings
 from facts.errors import HotlineError
-from telephony.pbx.compare import difference_text, differing, read_configuration
+from telephony.pbx.compare import differences, read_configuration
 from telephony.pbx.paths import PbxPaths
 from telephony.pbx.process import (
     AsteriskProcess,
@@ -134,7 +134,7 @@ class LocalPbx:
         files = self.rendered()
         async with self._alone():
             before = read_configuration(self.paths.etc)
-            changed = differing(files, before)
+            changed = tuple(differences(files, before))
             pid = self.process.pid()
             if pid is None:
                 await asyncio.to_thread(check_ports, self._ports())
@@ -191,9 +191,9 @@ class LocalPbx:
         """
         return await self.process.cli(command)
 
-    def differences(self) -> str:
-        """What ``start`` would change, as a diff without secrets; empty when nothing."""
-        return difference_text(self.rendered(), read_configuration(self.paths.etc))
+    def differences(self) -> dict[str, tuple[str, str]]:
+        """What ``start`` would change: file name to (in place, rendered). Holds secrets."""
+        return differences(self.rendered(), read_configuration(self.paths.etc))
 
     def _ports(self) -> tuple[NeededPort, ...]:
         host = self._settings.bind_host
@@ -203,7 +203,7 @@ class LocalPbx:
         )
 
     def _write(self, files: dict[str, str], changed: tuple[str, ...]) -> None:
-        with _folder_errors(self.paths.root):
+        with FolderErrors(self.paths.root):
             for folder in self.paths.folders():
                 folder.mkdir(parents=True, exist_ok=True)
             if shutil.disk_usage(self.paths.root).free < _LEAST_FREE:
@@ -223,7 +223,7 @@ class LocalPbx:
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[None]:
         """One starter or stopper at a time for this home, across processes."""
-        with _folder_errors(self.paths.run):
+        with FolderErrors(self.paths.run):
             self.paths.run.mkdir(parents=True, exist_ok=True)
             handle = os.open(self.paths.run / "pbx.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -233,7 +233,7 @@ class LocalPbx:
             os.close(handle)
 
 
-class _folder_errors:
+class FolderErrors:
     """Turns what the file system says into one clear error."""
 
     def __init__(self, folder: Path) -> None:

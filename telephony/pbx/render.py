@@ -6,233 +6,16 @@ configuration for the local PBX, and files to include in a PBX that is already t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
+import ipaddress
+from pathlib import Path, PurePosixPath
 
 from config.hotline import Hotline
 from config.secrets import Secrets
 from config.settings import Settings
-from facts.prompts import prompt_name
-from telephony.pbx.paths import CDR_FIELDS, CEL_FIELDS, PbxPaths
-from telephony.pbx.values import PbxConfigInvalid, safe, trunk_host
+from telephony.pbx.templating import REQUIRED_MODULES, PbxSounds, environment, template_values
+from telephony.pbx.values import PbxConfigInvalid
 
-#: section names that are ours or Asterisk's own
-RESERVED_AGENTS = frozenset({"global", "system", "hotline-trunk", "hotline-udp", "acl"})
-RESERVED_QUEUES = frozenset({"general"})
-
-#: without one of these Asterisk does not start (the log names it)
-REQUIRED_MODULES = (
-    "res_timing_timerfd",
-    "res_sorcery_config",
-    "res_sorcery_memory",
-    "res_sorcery_astdb",
-    "res_pjproject",
-    "res_pjsip",
-    "res_pjsip_session",
-    "res_pjsip_pubsub",
-    "res_pjsip_sdp_rtp",
-    "res_pjsip_registrar",
-    "res_pjsip_authenticator_digest",
-    "res_pjsip_endpoint_identifier_user",
-    "res_pjsip_endpoint_identifier_ip",
-    "res_pjsip_caller_id",
-    "res_rtp_asterisk",
-    "chan_pjsip",
-    "bridge_simple",
-    "bridge_softmix",
-    "bridge_holding",
-    "codec_alaw",
-    "codec_ulaw",
-    "format_wav",
-    "format_pcm",
-    "format_sln",
-    "res_musiconhold",
-    "res_speech",
-    "res_agi",
-    "app_stack",
-    "app_playback",
-    "app_mixmonitor",
-    "app_queue",
-    "app_dial",
-    "app_userevent",
-    "app_celgenuserevent",
-    "app_chanspy",
-    "chan_audiosocket",
-    "res_audiosocket",
-    "func_callerid",
-    "func_channel",
-    "func_logic",
-    "func_strings",
-    "func_cdr",
-    "cdr_custom",
-    "cel_custom",
-    "pbx_config",
-)
-
-#: helpful where the version has them
-USEFUL_MODULES = (
-    "res_cdrel_custom",
-    "res_pjsip_acl",
-    "res_pjsip_nat",
-    "res_pjsip_rfc3326",
-    "res_pjsip_diversion",
-    "res_pjsip_refer",
-    "res_pjsip_logger",
-    "res_security_log",
-    "res_clioriginate",
-    "codec_resample",
-    "bridge_builtin_features",
-    "app_audiosocket",
-    "app_senddtmf",
-    "app_verbose",
-    "func_dialplan",
-    "func_timeout",
-    "func_hangupcause",
-    "func_global",
-)
-
-#: events of the reader's classes that nothing of ours reads
-NOISE = (
-    "RTCPSent",
-    "RTCPReceived",
-    "TestEvent",
-    "VarSet",
-    "Newexten",
-    "MusicOnHoldStart",
-    "MusicOnHoldStop",
-    "DTMFBegin",
-    "DTMFEnd",
-    "ContactStatus",
-    "ContactStatusDetail",
-    "ChallengeSent",
-    "SuccessfulAuth",
-)
-
-_CDR = {
-    "start": "CDR(start,u)",
-    "answer": "CDR(answer,u)",
-    "end": "CDR(end,u)",
-    "did": "CDR(userfield)",
-}
-_CEL = {
-    "eventtype": "eventtype",
-    "eventtime": "eventtime",
-    "uniqueid": "CHANNEL(uniqueid)",
-    "linkedid": "CHANNEL(linkedid)",
-    "channel": "CHANNEL(channame)",
-    "caller": "CALLERID(num)",
-    "exten": "CHANNEL(exten)",
-    "context": "CHANNEL(context)",
-    "app": "CHANNEL(appname)",
-    "peer": "BRIDGEPEER",
-    "userdeftype": "userdeftype",
-    "extra": "eventextra",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class PbxSounds:
-    """Sound names that the dialplan itself plays, so that they do not depend on us."""
-
-    notice: str
-    #: empty: nothing is said before the hang-up
-    sorry: str
-
-    @classmethod
-    def of(cls, hotline: Hotline) -> PbxSounds:
-        """The names of the configured texts."""
-        return cls(prompt_name(hotline.notice), prompt_name(hotline.sorry) if hotline.sorry else "")
-
-
-def _mapping(expressions: Mapping[str, str], fields: tuple[str, ...], default: str) -> str:
-    cells = (expressions.get(name, default.format(name=name)) for name in fields)
-    return ",".join(f"${{CSV_QUOTE(${{{cell}}})}}" for cell in cells)
-
-
-def _finalize(value: object) -> object:
-    """Every substituted value passes here; our own constants are marked by ``_Ours``."""
-    return value if isinstance(value, _Ours) else safe(value)
-
-
-class _Ours(str):
-    """Text that the renderer made itself; goes into a file as it is."""
-
-    __slots__ = ()
-
-
-@cache
-def environment() -> Environment:
-    """Templates in which every substituted value is checked."""
-    return Environment(
-        loader=PackageLoader("telephony.pbx"),
-        undefined=StrictUndefined,
-        finalize=_finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # not HTML; values pass _finalize
-    )
-
-
-def _check_names(hotline: Hotline) -> None:
-    problems = [f"agent {it.id}" for it in hotline.agents if it.id in RESERVED_AGENTS]
-    problems += [f"queue {it.id}" for it in hotline.queues if it.id in RESERVED_QUEUES]
-    if problems:
-        raise PbxConfigInvalid(
-            f"these names mean something else to Asterisk: {', '.join(problems)}",
-            fix="rename them in hotline.yaml",
-        )
-
-
-def template_values(
-    settings: Settings, hotline: Hotline, secrets: Secrets, sounds: PbxSounds | None, modules: Path | None
-) -> dict[str, object]:
-    """What the templates may use, for the local PBX.
-
-    Raises:
-        PbxConfigInvalid: a name or an address is not fit.
-    """
-    _check_names(hotline)
-    loopback = settings.bind_host in ("127.0.0.1", "localhost")
-    anywhere = settings.bind_host in ("0.0.0.0", "::")
-    return {
-        "paths": PbxPaths.of(settings),
-        "modules": modules,
-        "pbx_id": settings.pbx_id,
-        "bind_host": settings.bind_host,
-        "sip_port": settings.sip_port,
-        "rtp_first": settings.rtp_first,
-        "rtp_last": settings.rtp_last,
-        "ami_port": settings.ami_port,
-        "hotline_host": "127.0.0.1",
-        "agi_port": settings.agi_port,
-        "media_address": "127.0.0.1" if loopback else "" if anywhere else settings.bind_host,
-        "transport": "hotline-udp",
-        "trunk_hosts": tuple(trunk_host(host) for host in hotline.trunk_hosts),
-        "lines": hotline.lines,
-        "queues": hotline.queues,
-        "agents": hotline.agents,
-        "doors": {queue.id: f"q{number}" for number, queue in enumerate(hotline.queues, 1)},
-        "passwords": {agent.id: secrets.sip_password(agent.id) for agent in hotline.agents},
-        "secrets": secrets,
-        "sounds": sounds or PbxSounds.of(hotline),
-        "hold_music": PbxPaths.of(settings).hold_music,
-        "required": REQUIRED_MODULES,
-        "useful": USEFUL_MODULES,
-        "noise": NOISE,
-        "cdr_file": PbxPaths.of(settings).cdr.name,
-        "cel_file": PbxPaths.of(settings).cel.name,
-        "cdr_fields": _Ours(",".join(CDR_FIELDS)),
-        "cel_fields": _Ours(",".join(CEL_FIELDS)),
-        "cdr_mapping": _Ours(_mapping(_CDR, CDR_FIELDS, "CDR({name})")),
-        "cel_mapping": _Ours(_mapping(_CEL, CEL_FIELDS, "{name}")),
-        "internal_ring_s": 20,
-    }
-
+__all__ = ["PbxSounds", "render_include", "render_pbx"]
 
 #: templates of the local PBX's whole configuration
 _LOCAL = (
@@ -294,3 +77,57 @@ def render_pbx(
     templates = environment()
     files = {name: templates.get_template(f"{name}.j2").render(values) for name in _LOCAL}
     return files | _PLAIN
+
+
+#: where a Debian or Ubuntu Asterisk keeps music
+MUSIC_FOLDER = PurePosixPath("/var/lib/asterisk/moh/hotline")
+
+#: file to write: template it is made of
+_INCLUDE = {
+    "extensions_hotline.conf": "extensions.body.j2",
+    "pjsip_hotline.conf": "pjsip.body.j2",
+    "queues_hotline.conf": "queues.body.j2",
+    "musiconhold_hotline.conf": "musiconhold.body.j2",
+    "manager_hotline.conf": "manager.body.j2",
+    "cdr_custom_hotline.conf": "cdr_custom.body.j2",
+    "cel_custom_hotline.conf": "cel_custom.body.j2",
+    "README.md": "include_readme.md.j2",
+}
+
+
+def render_include(
+    settings: Settings,
+    hotline: Hotline,
+    secrets: Secrets,
+    sounds: PbxSounds | None = None,
+    *,
+    hotline_host: str = "127.0.0.1",
+    hold_music: PurePosixPath = MUSIC_FOLDER,
+) -> dict[str, str]:
+    """File name to content; nothing of the PBX's own files is replaced. Holds secrets: keep it private.
+
+    Args:
+        hotline_host: address of the machine on which the hotline runs, as the PBX sees it.
+        hold_music: where the administrator puts the two folders of music.
+
+    Raises:
+        PbxConfigInvalid: a value would mean something else in Asterisk's files.
+    """
+    try:
+        ipaddress.IPv4Address(hotline_host)
+    except ValueError:
+        raise PbxConfigInvalid(
+            f"{hotline_host!r} is not an IPv4 address",
+            fix="give the address of the machine the hotline runs on",
+        ) from None
+    values = template_values(settings, hotline, secrets, sounds, None) | {
+        "transport": "",
+        "media_address": "",
+        "hotline_host": hotline_host,
+        "hold_music": hold_music,
+        "cdr_file": "hotline-cdr.csv",
+        "cel_file": "hotline-cel.csv",
+        "modules_needed": REQUIRED_MODULES,
+    }
+    templates = environment()
+    return {name: templates.get_template(template).render(values) for name, template in _INCLUDE.items()}

@@ -88,11 +88,11 @@ def test_the_main_archive_of_an_ubuntu_in_the_old_form() -> None:
     deb-src http://mirror.example/ubuntu noble main
     deb http://mirror.example/ubuntu noble-security main universe
     deb [arch=amd64 signed-by=/etc/keys/tool.gpg] https://tools.example/apt noble main
-    deb [signed-by="/usr/share/keyrings/ubuntu.gpg" arch=amd64] http://mirror.example/ubuntu/ noble main universe # x
+    deb [arch=amd64 signed-by="/usr/share/keyrings/ubuntu.gpg"] http://m.example/ubuntu/ noble main universe #
     """
     found = main_archive(parse_one_line(text, "sources.list"), NOBLE)
     assert found is not None
-    assert found.uri == "http://mirror.example/ubuntu/"
+    assert found.uri == "http://m.example/ubuntu/"
     assert found.signed_by == "/usr/share/keyrings/ubuntu.gpg"
     assert found.components == ("main", "universe")
 

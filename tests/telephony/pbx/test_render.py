@@ -13,10 +13,8 @@ from config.hotline import Hotline, load_hotline
 from config.secrets import Secrets
 from config.settings import Settings
 from facts.prompts import prompt_name
-from telephony.pbx.compare import difference_text
-from telephony.pbx.include import render_include
 from telephony.pbx.local import needs_restart
-from telephony.pbx.render import render_pbx
+from telephony.pbx.render import render_include, render_pbx
 from telephony.pbx.values import PbxConfigInvalid
 
 SECRETS = Secrets()
@@ -140,17 +138,6 @@ def test_files_to_include_touch_nothing_of_an_existing_pbx() -> None:
     ]
     with pytest.raises(PbxConfigInvalid):
         render_include(settings(), BUILT_IN, SECRETS, hotline_host="10.1.2.3/flow\n")
-
-
-def test_a_diff_shows_what_changes_and_no_secret() -> None:
-    other = Secrets()
-    text = difference_text(render_pbx(settings(), BUILT_IN, other), render())
-    assert "manager.conf" in text
-    assert not [
-        it for it in (SECRETS.ami_reader, other.ami_reader, SECRETS.sip_password("agent101")) if it in text
-    ]
-    assert difference_text(render(), render()) == ""
-    assert "-maxlen = 0" in difference_text({"queues.conf": "maxlen = 5"}, {"queues.conf": "maxlen = 0"})
 
 
 def test_only_paths_modules_and_transport_need_a_restart() -> None:
