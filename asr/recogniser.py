@@ -23,7 +23,7 @@ RATES_HZ = range(8000, 48001)
 #: Vosk looks for a segment's end only once a call: small pieces let turns split where people pause
 PIECE_S = 0.1
 #: how often the open segment's text is looked at; the model itself goes on every 0.24 s
-PARTIAL_EVERY_S = 0.12
+PARTIAL_EVERY_S = 0.1
 #: a recogniser's search graph grows with what it hears; it is made anew after this much speech
 RENEW_AFTER_S = 120.0
 #: what Vosk calls sounds that are no words

@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 RATE_HZ = TELEPHONE.rate_hz
 #: audio is sent on in pieces of this length
-PIECE_SAMPLES = int(0.06 * RATE_HZ)
+PIECE_SAMPLES = int(0.1 * RATE_HZ)
 #: a process that is this far behind gets no more until it catches up
 AHEAD_SAMPLES = 3 * RATE_HZ
 #: audio is kept for this long while no process can take it; then the oldest is lost, as a gap
