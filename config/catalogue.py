@@ -1,4 +1,4 @@
-"""The city's own catalogue: units with their duties, place names, matters. Read from CSV and YAML, checked once."""
+"""The city's own catalogue: units with their duties, place names, matters. Read once, checked."""
 
 from __future__ import annotations
 

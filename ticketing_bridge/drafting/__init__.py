@@ -1,4 +1,4 @@
-"""From a call's words to a ticket's draft: pure language, offline, by general rules and the city's own data."""
+"""From a call's words to a ticket's draft: pure, offline, by general rules and the city's data."""
 
 from __future__ import annotations
 

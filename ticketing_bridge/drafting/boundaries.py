@@ -23,7 +23,7 @@ def name_start(text: str, end: int, floor: int, longest: int) -> tuple[int, bool
         if held and end - at + len(held) <= longest:
             at -= len(held)
             continue
-        if any(text.endswith(stop, floor, at) for stop in stops) or text[at - 1] in hard:
+        if text.endswith(stops, floor, at) or text[at - 1] in hard:
             return at, True
         if text[at - 1] in weak and end - at >= 2:
             return at, True

@@ -1,4 +1,4 @@
-"""From words to a draft: pure, by general rules over the city's data; every value shows where it was heard."""
+"""From words to a draft: by general rules over the city's data; every value shows where it was heard."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from importlib.resources import files
 
 from config.catalogue import CityData
 from ticketing_bridge.drafting import wording
+from ticketing_bridge.drafting.lexicon import because
 from ticketing_bridge.drafting.matters import choose_appeal, choose_unit, hear
 from ticketing_bridge.drafting.model import Draft, DraftInput, Value
 from ticketing_bridge.drafting.parties import find_party
@@ -45,22 +46,22 @@ def draft_call(words: DraftInput, data: CityData) -> Draft:
     empty = spoken < _NEARLY_EMPTY
     purpose = choose_purpose(words, heard)
     if empty:
-        purpose = Value("其他", 0.6, "来电人几乎没有说话")
+        purpose = Value("其他", 0.6, because("nearly_empty"))
     withdrawn = purpose.value == "其他" and any(_WITHDRAWN.search(text) for _, text in words.citizen())
     places = find_places(words, data)
     spans = [span for place in places for span in place.spans]
     when = find_when(words, spans, future=purpose.value in {"咨询", "建议"})
     if withdrawn:
-        when = Value(None, reason="撤单不填事发时间")
+        when = Value(None, reason=because("withdrawn_time"))
     answered = is_answered(words, purpose.value)
     line = choose_line(words)
     party = find_party(words, spans, stuck=line.value == "办不成事")
     if purpose.value in _NO_PARTY:
-        party = Value(None, party.confidence, "此类来电一般没有被反映人", (), party.candidates)
+        party = Value(None, party.confidence, because("no_party_kind"), (), party.candidates)
     appeal = choose_appeal(heard, answered_question=purpose.value == "咨询" and answered.value)
     unit = choose_unit(heard)
     if purpose.value == "其他" and not withdrawn:
-        appeal, unit = (Value(it, 0.6, "没有诉求", purpose.spans) for it in ("其他", "其他单位"))
+        appeal, unit = (Value(it, 0.6, because("no_matter"), purpose.spans) for it in ("其他", "其他单位"))
     wish = wording.find_wish(words, purpose.value, heard)
     main_place = places[0].value if places else None
     return Draft(

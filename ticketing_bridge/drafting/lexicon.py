@@ -33,3 +33,8 @@ def any_of(options: Iterable[str]) -> str:
 def pattern(file: str, name: str) -> re.Pattern[str]:
     """One list of regular expressions as one expression."""
     return re.compile("|".join(f"(?:{it})" for it in words(file)[name]))
+
+
+def because(key: str) -> str:
+    """The reason that an agent reads beside a field."""
+    return str(words("reasons")[key])

@@ -1,4 +1,4 @@
-"""Which kind of matter it is, and from that its class and unit: by the city's catalogue, with the words that say so."""
+"""Which kind of matter it is, and from that its class and unit: by the city's catalogue."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 
 from pypinyin import lazy_pinyin
 
 from config.catalogue import CityData, Matter
-from ticketing_bridge.drafting.lexicon import any_of, pattern
+from ticketing_bridge.drafting.lexicon import any_of, because, pattern
 from ticketing_bridge.drafting.model import DraftInput, Span, Value
 
 #: what the agent says counts less than what the caller says, except where the matter is sent
@@ -45,10 +45,19 @@ def _weight(word: str) -> float:
     return 1.4 if "+" in word else 0.7 + 0.35 * len(word)
 
 
-@cache
-def sound(text: str) -> tuple[str, ...]:
-    """One syllable a character, without tones."""
-    return tuple(lazy_pinyin(it)[0] for it in text)
+@lru_cache(maxsize=8192)
+def _syllable(character: str) -> str:
+    return str(lazy_pinyin(character)[0]).replace(" ", "_")
+
+
+@lru_cache(maxsize=4096)
+def sound(text: str) -> str:
+    """One syllable a character, without tones, a blank before and after each.
+
+    >>> sound("电梯")
+    ' dian ti '
+    """
+    return " " + "".join(f"{_syllable(it)} " for it in text)
 
 
 def _by_sound(text_by_turn: Iterable[tuple[int, str]], word: str) -> Span | None:
@@ -56,9 +65,10 @@ def _by_sound(text_by_turn: Iterable[tuple[int, str]], word: str) -> Span | None
     wanted = sound(word)
     for turn, text in text_by_turn:
         heard = sound(text)
-        for at in range(len(heard) - len(wanted) + 1):
-            if heard[at] == wanted[0] and heard[at : at + len(wanted)] == wanted:
-                return Span(turn, at, at + len(wanted), text[at : at + len(wanted)])
+        found = heard.find(wanted)
+        if found >= 0:
+            at = heard.count(" ", 0, found)
+            return Span(turn, at, at + len(word), text[at : at + len(word)])
     return None
 
 
@@ -143,7 +153,7 @@ def choose_appeal(heard: Heard, *, answered_question: bool) -> Value[str | None]
     if answered_question:
         scores["政务咨询"] += 3.0 + 0.5 * max(scores.values(), default=0.0)
     spans = tuple(heard.spans[heard.matter.title][:3]) if heard.matter else ()
-    return _best(scores, "按事项目录的用词", spans, least=0.8)
+    return _best(scores, because("by_matter"), spans, least=0.8)
 
 
 def choose_unit(heard: Heard) -> Value[str | None]:
@@ -152,7 +162,7 @@ def choose_unit(heard: Heard) -> Value[str | None]:
     spans = tuple(heard.spans[best][:3]) if best else ()
     if best and heard.matter and best == heard.matter.unit:
         spans = spans or tuple(heard.spans[heard.matter.title][:3])
-    return _best(heard.units, "按派单目录与职责用词", spans, least=0.9)
+    return _best(heard.units, because("by_unit"), spans, least=0.9)
 
 
 def _best(
@@ -161,11 +171,11 @@ def _best(
     """The best of the scores, empty when it is weak; the next ones are candidates."""
     ranked = sorted(scores.items(), key=lambda it: -it[1])
     if not ranked:
-        return Value(None, reason="没有听到可归类的用词")
+        return Value(None, reason=because("no_words"))
     (best, top), rest = ranked[0], ranked[1:]
     second = rest[0][1] if rest else 0.0
     confidence = min(0.98, (top / (top + second + 1.0)) + min(top, 6) / 20)
     candidates = tuple(name for name, _ in ranked[:4])
     if top < least:
-        return Value(None, confidence, "依据太少", (), candidates)
+        return Value(None, confidence, because("too_little"), (), candidates)
     return Value(best, confidence, reason, spans, candidates[1:])

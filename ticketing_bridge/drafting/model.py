@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from facts.transcript import Leg, Transcript
 
-T = TypeVar("T", covariant=True)
+T_co = TypeVar("T_co", covariant=True)
 
 AGENT = "agent"
 CITIZEN = "citizen"
@@ -72,10 +72,10 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Value(Generic[T]):
+class Value(Generic[T_co]):
     """A field of a draft. A doubtful one is empty (``value`` None) and has candidates."""
 
-    value: T
+    value: T_co
     confidence: float = 0.0
     reason: str = ""
     spans: tuple[Span, ...] = ()

@@ -9,11 +9,9 @@ from functools import cache
 from pypinyin import lazy_pinyin
 
 from ticketing_bridge.drafting.boundaries import name_start
-from ticketing_bridge.drafting.lexicon import any_of, word_list, words
+from ticketing_bridge.drafting.lexicon import any_of, because, word_list, words
 from ticketing_bridge.drafting.model import AGENT, DraftInput, Span, Value
 
-#: endings that a recogniser often prints as other characters of the same sound
-_BY_SOUND = ("物业", "劳务", "热力", "化工", "公司", "超市", "烧烤", "驾校")
 _LONGEST = 6
 
 
@@ -33,7 +31,8 @@ def _plate() -> re.Pattern[str]:
 
 @cache
 def _sounds() -> dict[tuple[str, ...], str]:
-    return {tuple(lazy_pinyin(it)): it for it in _BY_SOUND}
+    """Endings that a recogniser often prints as other characters of the same sound."""
+    return {tuple(lazy_pinyin(it)): it for it in _w("by_sound")}
 
 
 def _named(text: str, taken: list[tuple[int, int]]) -> Iterator[tuple[int, int, float]]:
@@ -95,27 +94,21 @@ def find_party(call: DraftInput, places: Sequence[Span], *, stuck: bool = False)
     at_place = _w("place_party") + (_w("stuck_party") if stuck else ())
     found = found or [(0.55, it) for it in places if it.text.endswith(at_place)]
     if not found:
-        return Value(None, reason="没有听到被反映的单位")
+        return Value(None, reason=because("no_party"))
     score, span = max(found, key=lambda it: (it[0], -it[1].turn, -it[1].start))
     others = tuple(dict.fromkeys(it[1].text for it in found if it[1].text != span.text))
     if score < 0.55:
-        return Value(None, score, "名称不确定", (), (span.text, *others))
-    return Value(span.text, min(0.95, score), "名称加行业词", (span,), others)
-
-
-_LEAD_IN = re.compile("(?:就是|是|叫|叫做|就叫|嗯|那个|呃|好像是|好像叫)+")
-_NAME_ENDS = re.compile(
-    "我|它|她|们|企|国企|的|他|你|啊|吧|嘛|呀|就|在|是|没|不|也|都|跟|这|那|说|呢|嗯|了|对"
-)
+        return Value(None, score, because("name_doubtful"), (), (span.text, *others))
+    return Value(span.text, min(0.95, score), because("name_and_trade"), (span,), others)
 
 
 def _bare_answer(turn: int, text: str, at: int = 0) -> Iterator[Span]:
     """The first words of the answer to 哪个厂 when no ending is known."""
-    lead = _LEAD_IN.match(text, at)
+    lead = re.compile(f"{any_of(_w('lead_in'))}+").match(text, at)
     start = lead.end() if lead else at
-    stop = _NAME_ENDS.search(text, start)
+    stop = re.compile(any_of(_w("name_ends"))).search(text, start)
     end = stop.start() if stop else len(text)
-    if 3 <= end - start <= 8 and not any(it in text[start:end] for it in ("知道", "记得", "清楚", "忘")):
+    if 3 <= end - start <= 8 and not any(it in text[start:end] for it in _w("not_known")):
         yield Span(turn, start, end, text[start:end])
 
 

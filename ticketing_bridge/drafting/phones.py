@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 
-from ticketing_bridge.drafting.model import AGENT, CITIZEN, DraftInput, Span, Value
+from ticketing_bridge.drafting.lexicon import because, words
+from ticketing_bridge.drafting.model import AGENT, DraftInput, Span, Value
 from ticketing_bridge.drafting.numbers import DIGIT, digits
 
-_FILLER = "(?:嗯|呃|啊|哦|然后|后面是|杠|再|是|那个)?"
-_RUN = re.compile(rf"{DIGIT}(?:{_FILLER}{DIGIT})*")
-_CORRECTED = re.compile(
-    rf"(?:末尾|最后|后面|尾号|后头|结尾|末了)?(?:几位|两位|三位|四位)?(?:嗯|呃|哦|啊)?(?:说错了|不对不对|不对|错了|搞错了)(?:末尾|最后|后面|尾号|后四位|后三位|后两位|应该|的|了)*(?:应该)?(?:是)?(?P<tail>{DIGIT}{{2,11}})"
-)
-_CALL_ME = re.compile("打|联系|回|电话|号码|手机|找")
+_RUN = re.compile(rf"{DIGIT}(?:{words('phones')['filler']}{DIGIT})*")
+_CORRECTED = re.compile(rf"{words('phones')['corrected']}(?P<tail>{DIGIT}{{2,11}})")
+_CALL_ME = re.compile(words("phones")["call_me"])
 
 
 def _is_number(text: str) -> bool:
@@ -20,33 +18,35 @@ def _is_number(text: str) -> bool:
 
 
 def find_callback(call: DraftInput) -> Value[str | None]:
-    """The last whole number that the caller gives, after self-corrections; numbers that the agent gave are none."""
+    """The last whole number that the caller gives, corrections applied; numbers from the agent are none."""
     told: set[str] = set()
-    best: Value[str | None] = Value(None, reason="没有另留号码")
-    carried: tuple[str, Span] | None = None
+    best: Value[str | None] = Value(None, reason=because("no_phone"))
+    #: the first part of a number that goes on in the caller's next turn
+    carried: tuple[str, tuple[Span, ...]] | None = None
     for turn, said in enumerate(call.turns):
+        if said.speaker == AGENT:
+            told |= {it for it in _numbers(said.text) if it != best.value}
+            continue
         for found in _RUN.finditer(said.text):
             number = digits(found[0])
-            span = Span(turn, found.start(), found.end(), found[0])
-            if said.speaker == AGENT:
-                if _is_number(number) and not (best.value and best.value == number):
-                    told.add(number)
-                continue
-            spans = (span,)
-            if carried and found.start() <= 4 and not _is_number(number) and len(number) < 11:
-                number, spans = carried[0] + number, (carried[1], span)
+            spans: tuple[Span, ...] = (Span(turn, found.start(), found.end(), found[0]),)
+            if carried and found.start() <= 4 and len(number) < 11:
+                number, spans = carried[0] + number, (*carried[1], *spans)
             if _is_number(number):
                 number, spans = _correct(said.text, number, spans, found.end())
                 if number not in told and number != call.caller_number:
-                    best = Value(
-                        number, 0.9 if _CALL_ME.search(said.text) else 0.75, "来电人另留的号码", spans
-                    )
+                    sure = 0.9 if _CALL_ME.search(said.text) else 0.75
+                    best = Value(number, sure, because("phone"), spans)
                 carried = None
-            elif 3 <= len(number) < 11 and found.end() >= len(said.text) - 2 and said.speaker == CITIZEN:
-                carried = (number, spans[0]) if len(spans) == 1 else (number, spans[-1])
-        if best.value and said.speaker == CITIZEN and best.spans and best.spans[-1].turn < turn:
+            elif 3 <= len(number) < 11 and found.end() >= len(said.text) - 2:
+                carried = (number, spans)
+        if best.value and best.spans[-1].turn < turn:
             best = _late_correction(said.text, turn, best)
     return best
+
+
+def _numbers(text: str) -> set[str]:
+    return {it for it in (digits(found[0]) for found in _RUN.finditer(text)) if _is_number(it)}
 
 
 def _correct(text: str, number: str, spans: tuple[Span, ...], end: int) -> tuple[str, tuple[Span, ...]]:

@@ -6,16 +6,9 @@ import re
 from collections.abc import Iterable
 from functools import cache
 
-from ticketing_bridge.drafting.lexicon import any_of, pattern, words
+from ticketing_bridge.drafting.lexicon import any_of, because, pattern, words
 from ticketing_bridge.drafting.matters import Heard
 from ticketing_bridge.drafting.model import AGENT, DraftInput, Span, Value
-
-_LINE_CUES = {
-    "环境保护": r"(?:环保|环境保护|生态环境)(?:专线|专席|热线|砖线)",
-    "营商环境": r"营商(?:环境)?(?:专线|专席|热线|砖线)|(?:涉企|企业)(?:专线|专席)",
-    "安全生产": r"(?:安全生产|安监)(?:专线|专席|热线|砖线)",
-    "办不成事": r"办不成事(?:专线|窗口|专席|热线|砖线|反映窗口)?",
-}
 
 
 @cache
@@ -46,33 +39,33 @@ def choose_purpose(call: DraftInput, heard: Heard) -> Value[str | None]:
         scores["举报"] += 1.5
     if is_emergency(call).value:
         scores["求助"] += 3.0
-    for purpose, weight in words("line_leans").get(choose_line(call).value, {}).items():
+    for purpose, weight in words("lines")["leans"].get(choose_line(call).value, {}).items():
         scores[purpose] += weight
     best, top = max(scores.items(), key=lambda it: it[1])
     rest = sorted((it for it in scores.items() if it[0] != best and it[1] > 0), key=lambda it: -it[1])
     second = rest[0][1] if rest else 0.0
     candidates = tuple(name for name, _ in rest[:2])
     if top <= 0.3:
-        return Value(None, 0.2, "没有听到来意", (), candidates)
+        return Value(None, 0.2, because("no_purpose"), (), candidates)
     confidence = min(0.97, top / (top + second + 0.4))
-    return Value(best, confidence, "按来电人的说法", tuple(spans[best][:3]), candidates)
+    return Value(best, confidence, because("as_said"), tuple(spans[best][:3]), candidates)
 
 
 def choose_line(call: DraftInput) -> Value[str | None]:
     """The dedicated line: by the dialled number, else by how the agent answered."""
     if call.dedicated_line:
-        return Value(call.dedicated_line, 1.0, "按拨打的号码")
+        return Value(call.dedicated_line, 1.0, because("dialled"))
     for turn, text in list(call.agent())[:2]:
-        for line, cue in _LINE_CUES.items():
+        for line, cue in words("lines")["greetings"].items():
             found = re.search(cue, text)
             if found:
-                return Value(line, 0.9, "按话务员的应答", (_span(turn, found),))
-    return Value(None, 0.8, "没有专线的说法")
+                return Value(line, 0.9, because("agent_greeting"), (_span(turn, found),))
+    return Value(None, 0.8, because("no_line"))
 
 
 def _flag(spans: Iterable[Span], reason: str, sure: float) -> Value[bool]:
     shown = tuple(spans)
-    return Value(bool(shown), sure if shown else 0.8, reason if shown else "没有这样的说法", shown[:3])
+    return Value(bool(shown), sure if shown else 0.8, reason if shown else because("not_said"), shown[:3])
 
 
 def is_confidential(call: DraftInput) -> Value[bool]:
@@ -84,7 +77,7 @@ def is_confidential(call: DraftInput) -> Value[bool]:
         for it in pattern("flags", "confidential").finditer(text)
         if not any(no.start() <= it.end() and it.start() <= no.end() for no in refused.finditer(text))
     ]
-    return _flag(found, "来电人要求保密", 0.9)
+    return _flag(found, because("confidential"), 0.9)
 
 
 def is_emergency(call: DraftInput) -> Value[bool]:
@@ -100,7 +93,7 @@ def is_emergency(call: DraftInput) -> Value[bool]:
             supposed = re.search(r"如果|万一|以后|遇到|再有|下次|要是|的话", text)
             if not supposed:
                 found.append(_span(turn, it))
-    return _flag(found, "正在危及人身安全", 0.85)
+    return _flag(found, because("emergency"), 0.85)
 
 
 @cache
@@ -125,14 +118,14 @@ def is_repeat(call: DraftInput) -> Value[bool]:
     found = []
     for turn, text in call.citizen():
         if first.search(text):
-            return Value(False, 0.85, "来电人说是第一次")
+            return Value(False, 0.85, because("first_time"))
         found += [_span(turn, it) for it in pattern("flags", "repeat").finditer(text)]
     said = [
         _span(turn, it)
         for turn, text in call.agent()
         for it in pattern("flags", "repeat_agent").finditer(text)
     ]
-    return _flag([*found, *said], "此前就同一事项来过电", 0.85 if found and said else 0.7)
+    return _flag([*found, *said], because("repeat"), 0.85 if found and said else 0.7)
 
 
 def is_dispatched(call: DraftInput) -> Span | None:
@@ -145,15 +138,15 @@ def is_dispatched(call: DraftInput) -> Span | None:
 
 
 def is_answered(call: DraftInput, purpose: str | None) -> Value[bool]:
-    """Whether the agent closed it in the call: nothing was sent on, and it was a question or no matter at all."""
+    """Whether the agent closed it in the call: a question, or no matter at all, and nothing sent on."""
     sent = is_dispatched(call)
     if purpose == "其他" and not (sent and _new_matter(call, sent)):
-        return Value(True, 0.7, "撤单、误拨或无诉求")
+        return Value(True, 0.7, because("void"))
     if sent:
-        return Value(False, 0.85, "话务员转派", (sent,))
+        return Value(False, 0.85, because("dispatched"), (sent,))
     if purpose in {"咨询", None} and any(turn.speaker == AGENT for turn in call.turns):
-        return Value(True, 0.7, "话务员当场答复，没有转派")
-    return Value(False, 0.6, "没有听到当场答复")
+        return Value(True, 0.7, because("answered"))
+    return Value(False, 0.6, because("no_answer"))
 
 
 def _new_matter(call: DraftInput, sent: Span) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cache
 
-from ticketing_bridge.drafting.lexicon import any_of, pattern, words
+from ticketing_bridge.drafting.lexicon import any_of, because, pattern, words
 from ticketing_bridge.drafting.model import AGENT, DraftInput, Span, Value, When
 from ticketing_bridge.drafting.numbers import NUMERAL, number
 
@@ -17,7 +17,7 @@ _N = f"{NUMERAL}{{1,4}}"
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """A resolved time expression. ``clock`` says that an hour was said; ``last`` is the end of a vague span."""
+    """A resolved time expression. ``clock``: an hour was said; ``last``: the end of a stretch."""
 
     start: int
     end: int
@@ -34,11 +34,20 @@ def _grammar() -> re.Pattern[str]:
     day, part = any_of(w["day"]), any_of(w["part_of_day"])
     holiday = any_of((*w["holidays"], *w["lunar"]))
     year = f"(?P<year>去年|今年|前年|明年|{NUMERAL}{{4}}年|{NUMERAL}{{2}}年)"
-    month = f"(?P<month>上上个月|上个月|上月|这个月|本月|[一二三四五六七八九十]{{1,3}}月(?:份)?)"
+    month = "(?P<month>上上个月|上个月|上月|这个月|本月|[一二三四五六七八九十]{1,3}月(?:份)?)"
     dated = f"{year}?的?(?:{month}(?P<third>初|底|中旬|上旬|下旬|末)?(?P<dom>{_N}(?:号|日))?)"
-    week = "(?P<shift>上上|上|这|本|下)?(?:一)?个?(?:周|星期|礼拜)(?P<weekday>[一二三四五六日天末])(?![个年天级层])"
-    ago = f"(?P<ago>{_N}|半|几)(?P<many>来|多)?个?(?P<unit>小时|钟头|分钟|天|月|年|周|星期|礼拜)(?P<half>半)?(?:以|之)?前"
-    clock = rf"(?P<hour>{_N})点(?:钟)?(?P<minute>半|一刻|三刻|{NUMERAL}{{2,3}}(?:来)?分?|{NUMERAL}来?分)?(?P<rough>多|来分|左右|来钟)?"
+    week = (
+        "(?P<shift>上上|上|这|本|下)?(?:一)?个?(?:周|星期|礼拜)"
+        "(?P<weekday>[一二三四五六日天末])(?![个年天级层])"
+    )
+    ago = (
+        f"(?P<ago>{_N}|半|几)(?P<many>来|多)?个?"
+        "(?P<unit>小时|钟头|分钟|天|月|年|周|星期|礼拜)(?P<half>半)?(?:以|之)?前"
+    )
+    clock = (
+        f"(?P<hour>{_N})点(?:钟)?"
+        f"(?P<minute>半|一刻|三刻|{NUMERAL}{{2,3}}(?:来)?分?|{NUMERAL}来?分)?(?P<rough>多|来分|左右|来钟)?"
+    )
     dayword = f"(?P<day>{day})"
     return re.compile(
         f"(?P<now>刚才|刚刚)?(?:{ago}|{dated}|{week}|{dayword}|(?P<holiday>{holiday})(?P<on>那天|当天)?"
@@ -80,24 +89,29 @@ def _resolve(found: re.Match[str], call: datetime) -> _Moment | None:
     base, exact = _day(get, today, local)
     if get["day"] in {"今", "昨"} and not get["part"] and not get["hour"]:
         return None
-    if get["ago"] and get["unit"] in {"小时", "钟头", "分钟"} and base:
-        return _Moment(found.start(), found.end(), base.replace(second=0, microsecond=0), True)
-    hour = _hour(get, base, local)
-    if hour is not None:
-        if base is None and not _stands_alone(get, text):
-            return None
-        day = base or today
-        when = day + timedelta(minutes=hour)
-        if base is None and when > local and get["part"] not in {"晚上", "下午"}:
-            when -= timedelta(days=1) if when - local > timedelta(hours=3) else timedelta(0)
-        return _Moment(found.start(), found.end(), when, True)
     if get["hour"]:
+        return _with_hour(found, base, today, local)
+    if base is not None:
+        minutes = get["ago"] and get["unit"] in {"小时", "钟头", "分钟"}
+        return _Moment(
+            found.start(), found.end(), base.replace(second=0, microsecond=0), bool(minutes), exact=exact
+        )
+    if get["now"]:
+        return _Moment(found.start(), found.end(), local.replace(second=0, microsecond=0), True, exact=2)
+    return None
+
+
+def _with_hour(
+    found: re.Match[str], base: datetime | None, today: datetime, local: datetime
+) -> _Moment | None:
+    get = found.groupdict()
+    minutes = _hour(get, base, local)
+    if minutes is None or (base is None and not _stands_alone(get, found[0])):
         return None
-    if base is None:
-        if get["now"]:
-            return _Moment(found.start(), found.end(), local.replace(second=0), True, exact=2)
-        return None
-    return _Moment(found.start(), found.end(), base, False, exact=exact)
+    when = (base or today) + timedelta(minutes=minutes)
+    if base is None and get["part"] not in {"晚上", "下午"} and when - local > timedelta(hours=3):
+        when -= timedelta(days=1)
+    return _Moment(found.start(), found.end(), when, True)
 
 
 def _stands_alone(get: dict[str, str | None], text: str) -> bool:
@@ -124,9 +138,7 @@ def _hour(get: dict[str, str | None], base: datetime | None, local: datetime) ->
     if part in {"下午", "傍晚", "晚上", "晚", "夜里", "深夜", "夜"} and hour < 12:
         late = part in {"晚上", "晚", "夜里", "深夜", "夜"} and hour <= 4
         hour += 24 if late else 12
-    elif part == "中午" and hour in {1, 2}:
-        hour += 12
-    elif part == "半夜" and 9 <= hour <= 12:
+    elif (part == "中午" and hour in {1, 2}) or (part == "半夜" and 9 <= hour <= 12):
         hour += 12
     elif part is None and base is None and hour < 12:
         later = (hour + 12) * 60 + minute
@@ -136,25 +148,26 @@ def _hour(get: dict[str, str | None], base: datetime | None, local: datetime) ->
 
 
 def _day(get: dict[str, str | None], today: datetime, local: datetime) -> tuple[datetime | None, int]:
-    w = words("times")
+    """The day of an expression, and how exact it is."""
     if get["ago"]:
         return _ago(get, today, local)
     if get["month"] or get["onlydom"]:
         return _dated(get, today)
     if get["weekday"]:
-        shift = {"上上": -14, "上": -7, "下": 7}.get(get["shift"] or "", 0)
-        day = today + timedelta(days=w["weekday"][get["weekday"]] - today.weekday() + shift)
-        if not get["shift"] and day > today:
-            day -= timedelta(days=7)
-        return day, 3
+        return _weekday(get["shift"], get["weekday"], today), 3
     if get["day"]:
-        days = w["day"][get["day"]]
+        days = words("times")["day"][get["day"]]
         return today + timedelta(days=days), 1 if days == 0 and not get["part"] else 3
     if get["holiday"]:
         return _holiday(get["holiday"], today), 3
-    if get["onlyyear"]:
-        return today.replace(year=today.year - (1 if get["onlyyear"] == "去年" else 2), month=1, day=1), 1
-    return None, 0
+    years = {"去年": 1, "前年": 2}.get(get["onlyyear"] or "")
+    return (today.replace(year=today.year - years, month=1, day=1), 1) if years else (None, 0)
+
+
+def _weekday(shift: str | None, name: str, today: datetime) -> datetime:
+    weeks = {"上上": -14, "上": -7, "下": 7}.get(shift or "", 0)
+    day = today + timedelta(days=words("times")["weekday"][name] - today.weekday() + weeks)
+    return day - timedelta(days=7) if not shift and day > today else day
 
 
 def _ago(get: dict[str, str | None], today: datetime, local: datetime) -> tuple[datetime | None, int]:
@@ -289,16 +302,16 @@ def find_when(call: DraftInput, masked: Sequence[Span], *, future: bool) -> Valu
             if score > 0:
                 found.append((score, span, moment, habitual))
     if not found:
-        return Value(None, reason="没有听到事发时间")
+        return Value(None, reason=because("no_time"))
     best = max(found, key=lambda it: (it[0], -it[1].turn, -it[1].start))
     score, span, moment, habitual = best
     others = tuple(it[1].text for it in found if it is not best)
     if score < 1.4:
-        return Value(None, score / 4, "时间不确定", (), (span.text, *others))
+        return Value(None, score / 4, because("time_doubtful"), (), (span.text, *others))
     moment = _whole_month(call.turns[span.turn].text, moment)
     start = None if habitual else _text_of(moment.at, moment.clock)
     end = None if habitual else _text_of(moment.last, moment.clock)
-    reason = "经常发生，不落到某一天" if habitual else "相对来电时刻推算"
+    reason = because("habitual") if habitual else because("relative")
     return Value(When(span.text, start, end), min(0.95, 0.4 + score / 8), reason, (span,), others)
 
 

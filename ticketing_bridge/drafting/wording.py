@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from ticketing_bridge.drafting.lexicon import any_of, pattern, words
+from ticketing_bridge.drafting.lexicon import any_of, because, pattern, words
 from ticketing_bridge.drafting.matters import Heard
 from ticketing_bridge.drafting.model import AGENT, CITIZEN, DraftInput, Span, Value
 from ticketing_bridge.drafting.numbers import DIGIT, with_figures
@@ -43,7 +43,7 @@ def written(text: str) -> str:
 
 
 def find_wish(call: DraftInput, purpose: str | None, heard: Heard) -> Value[str | None]:
-    """What the caller wants: the answer to the agent's question, else a clause that asks, else by the matter."""
+    """The wish: the answer to the agent's question, else a clause that asks, else by the matter."""
     for turn, said in enumerate(call.turns):
         if said.speaker != AGENT or not any(it in said.text for it in _w()["asks_wish"]):
             continue
@@ -51,12 +51,12 @@ def find_wish(call: DraftInput, purpose: str | None, heard: Heard) -> Value[str 
         after = call.turns[turn + 1] if turn + 1 < len(call.turns) else None
         if agent and after and after.text.startswith(("对", "是", "嗯", "没错")):
             span = Span(turn, agent.start("wish"), agent.end("wish"), agent["wish"])
-            return Value(written(agent["wish"])[:LONGEST_WISH], 0.85, "话务员复述，来电人确认", (span,))
+            return Value(written(agent["wish"])[:LONGEST_WISH], 0.85, because("confirmed"), (span,))
         if after and after.speaker == CITIZEN and len(after.text) >= 5:
             return Value(
                 written(after.text)[:LONGEST_WISH],
                 0.8,
-                "来电人回答诉求",
+                because("asked_wish"),
                 (Span(turn + 1, 0, len(after.text), after.text),),
             )
     return _wish_by_clause(call) or _wish_by_matter(purpose, heard)
@@ -68,17 +68,17 @@ def _wish_by_clause(call: DraftInput) -> Value[str | None] | None:
         if found and len(text) - found.start() >= 5:
             said = text[found.start() :]
             span = Span(turn, found.start(), len(text), said)
-            return Value(written(said)[:LONGEST_WISH], 0.6, "来电人的要求", (span,))
+            return Value(written(said)[:LONGEST_WISH], 0.6, because("wish"), (span,))
     return None
 
 
 def _wish_by_matter(purpose: str | None, heard: Heard) -> Value[str | None]:
     if purpose is None:
-        return Value(None, reason="没有听到诉求")
+        return Value(None, reason=because("no_wish"))
     if heard.matter is None:
-        return Value(None, 0.2, "没有听到诉求")
+        return Value(None, 0.2, because("no_wish"))
     matter = heard.matter.title.removesuffix("问题")
-    return Value(_w()["demand_default"][purpose].format(matter=matter), 0.4, "按目的与事项概括")
+    return Value(_w()["demand_default"][purpose].format(matter=matter), 0.4, because("by_default"))
 
 
 _ROAD_FIRST = re.compile(
@@ -107,20 +107,20 @@ def make_title(
     """At most 25 characters: place and matter."""
     w = _w()
     if empty:
-        return Value(w["empty"], 0.6, "通话没有内容")
+        return Value(w["empty"], 0.6, because("empty"))
     if purpose is None:
-        return Value(None, reason="来意不明")
+        return Value(None, reason=because("purpose_unknown"))
     matter = heard.matter.title if heard.matter else ""
     if withdrawn:
-        return Value(w["withdrawn"], 0.7, "来电人撤单")
+        return Value(w["withdrawn"], 0.7, because("withdrawn"))
     where = short_place(place) if place else ""
     if not matter:
-        return Value((_gist(call) or w["no_matter"][purpose])[:LONGEST_TITLE], 0.3, "按原话概括")
+        return Value((_gist(call) or w["no_matter"][purpose])[:LONGEST_TITLE], 0.3, because("gist"))
     title = w["title_patterns"][purpose].format(place=where, matter=matter)
     if len(title) > LONGEST_TITLE:
         title = w["title_patterns"][purpose].format(place=where[: LONGEST_TITLE - len(title)], matter=matter)
     spans = tuple(heard.spans[heard.matter.title][:2]) if heard.matter else ()
-    return Value(title[:LONGEST_TITLE], 0.6 if heard.matter else 0.3, "地点加事项", spans)
+    return Value(title[:LONGEST_TITLE], 0.6 if heard.matter else 0.3, because("place_matter"), spans)
 
 
 def _gist(call: DraftInput) -> str:
@@ -143,4 +143,4 @@ def make_content(call: DraftInput, values: Mapping[str, str | None]) -> Value[st
     parts["said"] = w["content_parts"]["said"].format(story) if story else ""
     text = w["content"].format(purpose=values.get("purpose") or "来电", **parts)
     spans = tuple(Span(turn, 0, len(text_), text_) for turn, text_ in call.citizen() if len(text_) >= 6)
-    return Value(text, 0.6, "按通话整理", spans)
+    return Value(text, 0.6, because("from_call"), spans)
