@@ -227,8 +227,9 @@ class Stage(EventBase):
     status: str | None = None
     #: base name of the recording's files
     file: str | None = None
-    #: AGISTATUS: SUCCESS, FAILURE, NOTFOUND, HANGUP
+    #: AGISTATUS: SUCCESS, FAILURE (also after a prompt that is missing), NOTFOUND, HANGUP
     agi: str | None = None
+    flow: str | None = None
     node: str | None = None
     key: str | None = None
     #: milliseconds from the flow's start
@@ -241,6 +242,10 @@ class Stage(EventBase):
     abandoned: bool | None = None
     #: Q.850
     cause: int | None = None
+    #: played or failed, ``""`` when it did not come to it
+    notice: str | None = None
+    #: the last queue member that was tried
+    member: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -233,6 +233,7 @@ def _stage(headers: Headers, base: dict[str, Any]) -> PbxEvent | None:
         status=headers.get("Status"),
         file=headers.get("File"),
         agi=headers.get("Agi"),
+        flow=headers.get("Flow"),
         node=headers.get("Node"),
         key=headers.get("Key"),
         ms=_maybe_int(headers.get("Ms")),
@@ -241,6 +242,8 @@ def _stage(headers: Headers, base: dict[str, Any]) -> PbxEvent | None:
         queue_status=headers.get("QueueStatus"),
         abandoned=None if abandoned is None else abandoned.upper() == "TRUE",
         cause=_maybe_int(headers.get("Cause")),
+        notice=headers.get("Notice"),
+        member=headers.get("Member"),
     )
 
 

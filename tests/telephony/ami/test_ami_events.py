@@ -112,6 +112,16 @@ def test_a_recorded_call_that_an_agent_took() -> None:
     assert completed.reason == "caller"
     assert isinstance(talk[-1], ev.ChannelHangup)
     assert talk[-1].cause == 16
+    ended = next(
+        event for event in events if isinstance(event, ev.Stage) and event.name is ev.StageName.ENDED
+    )
+    assert (ended.stage, ended.line, ended.did, ended.cause) == ("queue", "main", "12345", 16)
+    assert (ended.queue_status, ended.abandoned, ended.notice, ended.member) == (
+        "",
+        False,
+        "played",
+        "agent101",
+    )
 
 
 def test_stored_and_read_again_is_the_same() -> None:

@@ -233,7 +233,7 @@ async def test_a_menu_on_a_real_channel(house: House) -> None:
         await session.set_variable("HOTLINE_QUEUE", "business")
 
     async with AgiServer("127.0.0.1", house.pbx.settings.agi_port, menu, pbx_id="city"):
-        await house.citizen("SendDTMF", "wwwwwwwwwwwwwwwwwwww42#wwwwwwwwww")
+        await house.citizen("SendDTMF", "wwwwwwwwwwwwwww42#wwwwwwwwww")
         step = await house.stage(ev.StageName.STEP)
         assert (step.node, step.key, step.ms) == ('menu, "1" (', "1,2[", 12)
         joined = await house.seen(lambda event: isinstance(event, ev.QueueJoined))
