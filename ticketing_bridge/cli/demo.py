@@ -38,7 +38,7 @@ STAGES = {
 
 
 def show_demo(
-    calls: int, seed: int | None, scenario: Path | None, *, exit_after: bool, as_json: bool
+    calls: int, seed: int | None, scenario: Path | None, *, at_once: int, exit_after: bool, as_json: bool
 ) -> None:
     """Run the demo and print what it found; ends with the demo's exit code."""
     house = open_house()
@@ -50,7 +50,9 @@ def show_demo(
     planned = plan(wanted, house.hotline)
     set_up_file_logs("demo", house.settings.logs)
     out = errors if as_json else console
-    result = asyncio.run(_demo(house, planned, seed, out, exit_after=exit_after, as_json=as_json))
+    result = asyncio.run(
+        _demo(house, planned, seed, out, at_once=at_once, exit_after=exit_after, as_json=as_json)
+    )
     raise typer.Exit(result.exit_code if result else 130)
 
 
@@ -60,12 +62,13 @@ async def _demo(
     seed: int | None,
     out: Console,
     *,
+    at_once: int,
     exit_after: bool,
     as_json: bool,
 ) -> DemoResult | None:
     async with stop_signals() as stopped, _served(house, out, stop_all=True) as ready:
         out.print(f"{len(planned)} citizens phone; seed {seed}", highlight=False)
-        work = asyncio.create_task(_phone(house, planned, seed, out))
+        work = asyncio.create_task(_phone(house, planned, seed, out, at_once))
         stop = asyncio.create_task(stopped.wait())
         await asyncio.wait((work, stop), return_when=asyncio.FIRST_COMPLETED)
         if not work.done():
@@ -99,7 +102,9 @@ async def _served(house: House, out: Console, *, stop_all: bool) -> AsyncIterato
         yield ready
 
 
-async def _phone(house: House, planned: Sequence[PlannedCall], seed: int | None, out: Console) -> DemoResult:
+async def _phone(
+    house: House, planned: Sequence[PlannedCall], seed: int | None, out: Console, at_once: int
+) -> DemoResult:
     program = await asyncio.to_thread(find_asterisk, house.settings)
     if program is None:
         raise AsteriskMissing("there is no Asterisk for the world outside", fix="hotline pbx install")
@@ -113,4 +118,4 @@ async def _phone(house: House, planned: Sequence[PlannedCall], seed: int | None,
                 bars.update(tasks[stage], completed=done, total=total)
 
             demo_house = DemoHouse(house.settings, house.hotline, house.secrets, program, database)
-            return await run_demo(demo_house, planned, seed=seed, progress=tell)
+            return await run_demo(demo_house, planned, seed=seed, at_once=at_once, progress=tell)

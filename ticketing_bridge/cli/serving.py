@@ -69,6 +69,7 @@ def demo(
     calls: Annotated[int, typer.Option(min=1, max=10_000, help="How many citizens phone.")] = 8,
     seed: Annotated[int | None, typer.Option(help="Draws the calls; printed when none is given.")] = None,
     scenario: Annotated[Path | None, typer.Option(help="Calls one by one, from a YAML or JSON file.")] = None,
+    at_once: Annotated[int, typer.Option(min=1, max=50, help="Most calls that are on at a time.")] = 6,
     exit_: Annotated[
         bool, typer.Option("--exit", help="Stop everything when all calls are compared.")
     ] = False,
@@ -80,7 +81,7 @@ def demo(
     """
     from ticketing_bridge.cli.demo import show_demo  # noqa: PLC0415 - the simulation is not needed to serve
 
-    show_demo(calls, seed, scenario, exit_after=exit_, as_json=json_)
+    show_demo(calls, seed, scenario, at_once=at_once, exit_after=exit_, as_json=json_)
 
 
 __all__ = ["add_to", "errors"]

@@ -1,0 +1,119 @@
+"""A whole house in a folder of its own, driven from outside as its users drive it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from telephony.pbx.program import AsteriskProgram
+from tests.pbx import free_port, free_rtp_range
+
+TCP_PORTS = ("AMI_PORT", "AGI_PORT", "AUDIOSOCKET_PORT", "WEB_PORT", "OUTSIDE_AMI_PORT")
+
+
+@dataclass(slots=True)
+class DemoRun:
+    """One ``hotline demo`` that is going on."""
+
+    home: Path
+    process: subprocess.Popen[str]
+
+    def until(self, condition: Callable[[], Any], timeout_s: float = 120.0) -> Any:
+        """Wait for something to be true; fail when the demo ends before, or the time is over."""
+        deadline = time.monotonic() + timeout_s
+        while not (seen := condition()):
+            assert self.process.poll() is None, "the demo ended too early"
+            assert time.monotonic() < deadline, "not seen in time"
+            time.sleep(0.05)
+        return seen
+
+    def role(self, name: str) -> int | None:
+        """Process id of a role, None while it is not ready."""
+        try:
+            role = json.loads((self.home / "run" / "roles.json").read_text())[name]
+        except (FileNotFoundError, KeyError, ValueError):
+            return None
+        return int(role["pid"]) if role["ready"] and role["pid"] else None
+
+    def diary(self, event: str) -> int:
+        """How often the simulated people noted this."""
+        lines = (
+            line
+            for file in (self.home / "outside").rglob("*.jsonl")
+            for line in file.read_text(encoding="utf-8").splitlines()
+        )
+        return sum(f'"{event}"' in line for line in lines)
+
+    def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
+        """Send a signal to a role."""
+        pid = self.until(lambda: self.role(name))
+        os.kill(pid, number)
+
+    def result(self, timeout_s: float = 240.0) -> dict[str, Any]:
+        """The demo's verdict, with its exit code as ``exit_code``."""
+        out, err = self.process.communicate(timeout=timeout_s)
+        assert out.strip(), err[-3000:]
+        return {**json.loads(out), "exit_code": self.process.returncode}
+
+
+@dataclass(frozen=True, slots=True)
+class HouseFolder:
+    """Where a house lives, and the environment that names it."""
+
+    home: Path
+    environment: dict[str, str]
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run ``hotline WORDS`` to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "ticketing_bridge", *words],
+            env=self.environment, capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+
+    def demo(self, *words: str, calls: list[dict[str, Any]] | None = None) -> DemoRun:
+        """Start ``hotline demo … --exit --json``, with a scenario when calls are given."""
+        if calls is not None:
+            scenario = self.home / "scenario.yaml"
+            scenario.write_text(yaml.safe_dump(calls, allow_unicode=True), encoding="utf-8")
+            words = (*words, "--scenario", str(scenario))
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ticketing_bridge", "demo", *words, "--exit", "--json"],
+            env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        return DemoRun(self.home, process)
+
+
+@pytest.fixture
+def house(tmp_path: Path, asterisk_program: AsteriskProgram) -> Iterator[HouseFolder]:
+    """A house that has never been started, on ports of its own; whatever of it still runs is ended."""
+    first, last = free_rtp_range(300)
+    outside_first, outside_last = free_rtp_range(300)
+    variables = {
+        "HOME": str(tmp_path / "house"),
+        "SIP_PORT": str(free_port()),
+        "OUTSIDE_SIP_PORT": str(free_port()),
+        "RTP_FIRST": str(first),
+        "RTP_LAST": str(last),
+        "OUTSIDE_RTP_FIRST": str(outside_first),
+        "OUTSIDE_RTP_LAST": str(outside_last),
+        **{name: str(free_port()) for name in TCP_PORTS},
+    }
+    if asterisk_program.origin != "system":
+        variables["ASTERISK"] = asterisk_program.origin
+    environment = {**os.environ, **{f"HOTLINE_{name}": value for name, value in variables.items()}}
+    folder = HouseFolder(tmp_path / "house", environment)
+    folder.home.mkdir()
+    yield folder
+    folder.command("pbx", "stop")
+    folder.command("db", "stop")
