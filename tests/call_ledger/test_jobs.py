@@ -80,7 +80,7 @@ async def working(database: Database, done: Done, **more: object) -> AsyncIterat
 async def hand_out(database: Database, call: str, *tasks: str) -> None:
     async with database.unit_of_work() as uow:
         for task in tasks or AFTER_CALL:
-            await uow.jobs.defer_once(task, call, {"call": call}, queue=AFTER_CALL[task], lock=f"call {call}")
+            await uow.jobs.defer_once(task, {call: {"call": call}}, queue=AFTER_CALL[task], lock="call {}")
 
 
 async def statuses(database: Database) -> set[str]:

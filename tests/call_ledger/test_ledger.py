@@ -30,6 +30,7 @@ from ticketing_bridge.call_ledger.listing import (
 )
 from ticketing_bridge.call_ledger.spool import SpoolUnwritable
 from ticketing_bridge.store import Database, DatabaseAway, EmbeddedPostgres, UnitOfWork, upgrade
+from ticketing_bridge.store.records import EventRecord
 
 
 def writer(database: Database, folder: Path, **more: object) -> LedgerWriter:
@@ -252,12 +253,16 @@ async def test_rebuild_tells_and_mends_a_row_that_was_changed_by_hand(
     assert (again.different, again.unsupported) == ((), (invented.key,))
 
 
-def test_spool_survives_a_torn_line_and_is_bounded(tmp_path: Path) -> None:
-    ledger = LedgerWriter(Database("postgresql://x/y"), tracker(), EventSpool(tmp_path, "city"))
-    ledger._recovered = True
-    for message in messages("hangs_up_in_notice"):
+def spooled(name: str, folder: Path) -> list[EventRecord]:
+    """What the writer puts into a spool."""
+    ledger = writer(Database("postgresql://x/y"), folder)
+    for message in messages(name):
         ledger.take(message)
-    records = ledger._waiting
+    return [record for record, _ in ledger._waiting]
+
+
+def test_spool_survives_a_torn_line_and_is_bounded(tmp_path: Path) -> None:
+    records = spooled("hangs_up_in_notice", tmp_path)
     spool = EventSpool(tmp_path, "city")
     spool.append(records[:2])
     path = tmp_path / "city.jsonl"
@@ -278,11 +283,9 @@ def test_spool_survives_a_torn_line_and_is_bounded(tmp_path: Path) -> None:
 def test_spool_on_a_full_disk_says_so(tmp_path: Path) -> None:
     spool = EventSpool(tmp_path, "city")
     (tmp_path / "city.jsonl").symlink_to("/dev/full")
-    ledger = LedgerWriter(Database("postgresql://x/y"), tracker(), spool)
-    ledger.take(messages("hangs_up_in_notice")[0])
     with pytest.raises(SpoolUnwritable, match="free disk space"):
-        spool.append(ledger._waiting)
-    assert spool.state.lost == 1
+        spool.append(spooled("hangs_up_in_notice", tmp_path / "other"))
+    assert spool.state.lost > 0
 
 
 async def test_numbers_are_masked_unless_a_named_user_has_a_reason(

@@ -239,24 +239,27 @@ async def test_accounts_sessions_and_audit(database: Database) -> None:
 
 
 async def test_jobs_exist_exactly_when_the_transaction_commits_and_once(database: Database) -> None:
-    args = {"call": str(KEY)}
+    wanted = {str(KEY): {"call": str(KEY)}, "city:2": {"call": "city:2"}}
 
     async def fails() -> None:
         async with database.unit_of_work() as uow:
-            await uow.jobs.defer_once("draft_call", str(KEY), args, queue="draft")
+            assert await uow.jobs.defer_once("draft_call", wanted, queue="draft") == [*wanted]
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         await fails()
     async with database.unit_of_work() as uow:
         assert await uow.jobs.unfinished() == {}
-        given = await uow.jobs.defer_once("draft_call", str(KEY), args, queue="draft")
-        assert given is not None
-        assert await uow.jobs.defer_once("draft_call", str(KEY), args, queue="draft") is None
-        await uow.jobs.defer(
-            "transcribe_call", args, queue="speech", lock="l", scheduled_in=timedelta(hours=1)
+        once = {str(KEY): wanted[str(KEY)]}
+        assert await uow.jobs.defer_once("draft_call", once, queue="draft", lock="call {}") == [*once]
+        assert await uow.jobs.defer_once("draft_call", wanted, queue="draft") == ["city:2"]
+        assert await uow.jobs.defer_once("draft_call", {}, queue="draft") == []
+        await uow.jobs.defer("clean", {}, queue="speech", lock="l", scheduled_in=timedelta(hours=1))
+        assert await uow.jobs.unfinished() == {"draft": 2, "speech": 1}
+        jobs = await uow.connection.execute(
+            sqlalchemy.text("SELECT args->>'call', lock FROM procrastinate_jobs ORDER BY id")
         )
-        assert await uow.jobs.unfinished() == {"draft": 1, "speech": 1}
+        assert [tuple(it) for it in jobs] == [(str(KEY), f"call {KEY}"), ("city:2", None), (None, "l")]
 
 
 async def test_listeners_hear_ids_after_the_commit_and_after_a_break(database: Database) -> None:

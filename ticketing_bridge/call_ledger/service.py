@@ -74,7 +74,7 @@ class LedgerWriter:
         self._database = database
         self._on_calls = on_calls
         self._keys = EventKeys()
-        self._waiting: list[EventRecord] = []
+        self._waiting: list[tuple[EventRecord, PbxEvent]] = []
         self._changed: dict[CallKey, Call] = {}
         self._arrived = asyncio.Event()
         self._settled = asyncio.Event()
@@ -128,7 +128,7 @@ class LedgerWriter:
             linkedid=event.linkedid,
             payload=event_to_json(event),
         )
-        self._waiting.append(self._tracked(record, event) if self._recovered else record)
+        self._waiting.append((record, event))
         self._arrived.set()
         self._settled.clear()
         return event
@@ -137,9 +137,17 @@ class LedgerWriter:
         """Return when everything taken so far is in the database."""
         await self._settled.wait()
 
-    def _tracked(self, record: EventRecord, event: PbxEvent) -> EventRecord:
-        owner = self.tracker.take(event)
-        return replace(record, call=str(owner)) if owner else record
+    def _fold(self, taken: Sequence[tuple[EventRecord, PbxEvent]]) -> list[EventRecord]:
+        """Give events to their calls, and remember which calls they changed."""
+        owners = [self.tracker.take(event) for _, event in taken]
+        calls = self.tracker.changed_calls()
+        self._changed.update((call.key, call) for call in calls)
+        if calls and self._on_calls:
+            self._on_calls(calls)
+        return [
+            replace(record, call=str(owner)) if owner else record
+            for (record, _), owner in zip(taken, owners, strict=True)
+        ]
 
     # -- writing
 
@@ -155,8 +163,8 @@ class LedgerWriter:
     async def _write_batch(self) -> None:
         """One batch into the database, or onto the disk."""
         async with self._alone:
-            batch, self._waiting = self._waiting[:BATCH_EVENTS], self._waiting[BATCH_EVENTS:]
-            self._note_changes()
+            taken, self._waiting = self._waiting[:BATCH_EVENTS], self._waiting[BATCH_EVENTS:]
+            batch = self._fold(taken) if self._recovered else [record for record, _ in taken]
             self._away = self._away or not await self._tried(lambda: self._store(batch))
             if self._away:
                 await self._spool(batch)
@@ -169,15 +177,9 @@ class LedgerWriter:
         except SpoolUnwritable as problem:
             log.error("spool_unwritable", error=str(problem), lost=self.spool.state.lost)
 
-    def _note_changes(self) -> None:
-        calls = self.tracker.changed_calls()
-        self._changed.update((call.key, call) for call in calls)
-        if calls and self._on_calls:
-            self._on_calls(calls)
-
-    async def _store(self, batch: Sequence[EventRecord]) -> None:
-        """Events and every row that changed, in one transaction."""
-        calls = [*self._changed.values()]
+    async def _store(self, batch: Sequence[EventRecord], most_calls: int | None = None) -> None:
+        """Events and the rows that changed, in one transaction."""
+        calls = [*self._changed.values()][:most_calls]
         async with asyncio.timeout(WRITE_TIMEOUT_S), self._database.unit_of_work() as uow:
             await uow.events.add_batch(batch)
             await write_calls(uow, calls)
@@ -216,21 +218,19 @@ class LedgerWriter:
     async def _recover(self) -> None:
         """Open calls from their stored events, then what is on the disk, of the last process or ours."""
         known = await asyncio.to_thread(lambda: [*self.spool.waiting()])
-        stored = await self._open_calls_events()
-        for event in stored:
+        for event in await self._open_calls_events():
             self.tracker.take(event)
         self.tracker.changed_calls()
-        known = [self._tracked(record, event_from_json(record.payload)) for record in known]
-        self._waiting = [self._tracked(it, event_from_json(it.payload)) for it in self._waiting]
         self._recovered = True
-        await self._add(known)
+        await self._add(self._fold([(record, event_from_json(record.payload)) for record in known]))
 
     async def _add(self, records: Sequence[EventRecord]) -> None:
+        """Piece by piece; the disk keeps all until the last is written, so that a crash loses nothing."""
         for start in range(0, len(records), BATCH_EVENTS):
             async with asyncio.timeout(WRITE_TIMEOUT_S), self._database.unit_of_work() as uow:
                 await uow.events.add_batch(records[start : start + BATCH_EVENTS])
-        self._note_changes()
-        await self._store([])
+        while self._changed:
+            await self._store([], BATCH_EVENTS)
         if not self.spool.empty:
             await asyncio.to_thread(self.spool.clear)
         self._away = False
@@ -254,10 +254,11 @@ class LedgerWriter:
 async def write_calls(uow: UnitOfWork, calls: Sequence[Call]) -> None:
     """Rows of calls, what is to be done after their end, and the news of it."""
     await uow.calls.upsert(calls, FOLD_VERSION)
-    for call in calls:
-        if call.state is CallState.ENDED and (call.outcome is Outcome.ANSWERED or call.agent_legs):
-            for task, queue in AFTER_CALL.items():
-                await uow.jobs.defer_once(
-                    task, str(call.key), {"call": str(call.key)}, queue=queue, lock=f"call {call.key}"
-                )
-        await uow.notify(CALL_CHANNEL, str(call.key))
+    over = [str(call.key) for call in calls if call.state is CallState.ENDED and _had_agent(call)]
+    for task, queue in AFTER_CALL.items():
+        await uow.jobs.defer_once(task, {key: {"call": key} for key in over}, queue=queue, lock="call {}")
+    await uow.notify(CALL_CHANNEL, *(str(call.key) for call in calls))
+
+
+def _had_agent(call: Call) -> bool:
+    return call.outcome is Outcome.ANSWERED or bool(call.agent_legs)

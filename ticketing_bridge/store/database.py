@@ -42,10 +42,11 @@ class UnitOfWork:
         self.audit = AuditRepository(connection)
         self.jobs = JobRepository(connection)
 
-    async def notify(self, channel: str, payload: str = "") -> None:
-        """Tell listeners an id when the transaction commits; equal ones are told once."""
-        statement = text("SELECT pg_notify(:channel, :payload)")
-        await self.connection.execute(statement, {"channel": channel, "payload": payload})
+    async def notify(self, channel: str, *payloads: str) -> None:
+        """Tell listeners ids when the transaction commits; equal ones are told once."""
+        if payloads:
+            statement = text("SELECT pg_notify(:channel, it) FROM unnest(CAST(:payloads AS text[])) AS it")
+            await self.connection.execute(statement, {"channel": channel, "payloads": [*payloads]})
 
 
 class Database:

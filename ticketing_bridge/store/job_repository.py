@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -12,18 +13,25 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ticketing_bridge.store.records import Json
 
-#: procrastinate's own function; the last field is when the job may start
+#: procrastinate's own function
 _DEFER = text("""
-SELECT unnest(procrastinate_defer_jobs_v1(ARRAY[ROW(
-    CAST(:queue AS varchar), CAST(:task AS varchar), CAST(:priority AS integer), CAST(:lock AS text),
-    NULL::text, CAST(:args AS jsonb), now() + CAST(:delay AS interval)
-)::procrastinate_job_to_defer_v1]))
+SELECT procrastinate_defer_jobs_v1(array_agg(ROW(
+    CAST(:queue AS varchar), CAST(:task AS varchar), CAST(:priority AS integer), job.lock,
+    NULL::text, CAST(job.args AS jsonb), now() + CAST(:delay AS interval)
+)::procrastinate_job_to_defer_v1 ORDER BY job.place))
+FROM unnest(CAST(:args AS text[]), CAST(:locks AS text[])) WITH ORDINALITY AS job (args, lock, place)
 """)
 
 _CLAIM = text("""
-INSERT INTO job_given (subject, task, job_id) VALUES (:subject, :task, 0) ON CONFLICT DO NOTHING
+INSERT INTO job_given (subject, task, job_id)
+SELECT subject, :task, 0 FROM unnest(CAST(:subjects AS text[])) AS subject
+ON CONFLICT DO NOTHING RETURNING subject
 """)
-_NAME = text("UPDATE job_given SET job_id = :job WHERE subject = :subject AND task = :task")
+_NAME = text("""
+UPDATE job_given SET job_id = job.id
+FROM unnest(CAST(:subjects AS text[]), CAST(:jobs AS bigint[])) AS job (subject, id)
+WHERE job_given.subject = job.subject AND job_given.task = :task
+""")
 _WAITING = text("""
 SELECT queue_name, count(*) AS waiting FROM procrastinate_jobs
 WHERE status IN ('todo', 'doing') GROUP BY queue_name
@@ -72,34 +80,56 @@ class JobRepository:
         priority: int = 0,
     ) -> int:
         """Hand out a job; returns its id. Jobs with the same ``lock`` never run at the same time."""
-        values: dict[str, Any] = {
-            "queue": queue,
-            "task": task,
-            "priority": priority,
-            "lock": lock,
-            "args": json.dumps(dict(args), ensure_ascii=False),
-            "delay": scheduled_in,
-        }
-        job: int = (await self._connection.execute(_DEFER, values)).scalar_one()
+        (job,) = await self._defer(task, [args], [lock], queue, scheduled_in, priority)
         return job
 
     async def defer_once(
         self,
         task: str,
-        subject: str,
-        args: Json,
+        args_of: Mapping[str, Json],
         *,
         queue: str,
         lock: str | None = None,
         scheduled_in: timedelta | None = None,
-    ) -> int | None:
-        """Hand out a job once for ever for this task and subject; None when it was given out before."""
-        claimed = await self._connection.execute(_CLAIM, {"subject": subject, "task": task})
-        if not claimed.rowcount:
-            return None
-        job = await self.defer(task, args, queue=queue, lock=lock, scheduled_in=scheduled_in)
-        await self._connection.execute(_NAME, {"subject": subject, "task": task, "job": job})
-        return job
+    ) -> list[str]:
+        """Hand out a job for each subject, once for ever for this task and subject.
+
+        Args:
+            args_of: subject to the job's arguments.
+            lock: with ``{}`` where the subject goes.
+
+        Returns:
+            The subjects whose job was handed out now; the others' had been before.
+        """
+        if not args_of:
+            return []
+        claims = await self._connection.execute(_CLAIM, {"task": task, "subjects": [*args_of]})
+        new = [*claims.scalars()]
+        if new:
+            locks = [lock.format(subject) if lock else None for subject in new]
+            jobs = await self._defer(task, [args_of[it] for it in new], locks, queue, scheduled_in, 0)
+            await self._connection.execute(_NAME, {"task": task, "subjects": new, "jobs": jobs})
+        return new
+
+    async def _defer(
+        self,
+        task: str,
+        args: Sequence[Json],
+        locks: Sequence[str | None],
+        queue: str,
+        delay: timedelta | None,
+        priority: int,
+    ) -> list[int]:
+        values: dict[str, Any] = {
+            "queue": queue,
+            "task": task,
+            "priority": priority,
+            "locks": [*locks],
+            "args": [json.dumps(dict(it), ensure_ascii=False) for it in args],
+            "delay": delay,
+        }
+        jobs: list[int] = (await self._connection.execute(_DEFER, values)).scalar_one()
+        return jobs
 
     async def rescue(self, stalled_s: float, most_attempts: int) -> list[Rescued]:
         """Give jobs of workers without a sign of life out again; safe from any number of places at once."""
