@@ -110,7 +110,7 @@ class Player:
         prompts: PromptTimes,
         *,
         run_id: str,
-        at_once: int = 5,
+        at_once: int = 6,
         stranger: Dialogue | None = None,
     ) -> None:
         self._phones = phones

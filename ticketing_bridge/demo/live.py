@@ -23,6 +23,8 @@ from ticketing_bridge.live.wire import from_line
 _AGAIN_S = 0.3
 #: the recogniser's word ends and our own differ by so much at most
 _SLACK_S = 0.6
+#: characters by which words before it may still grow or shrink
+_SHIFT = 2
 _LEGS = {Who.CITIZEN: Leg.CALLER, Who.AGENT: Leg.AGENT}
 
 
@@ -85,17 +87,23 @@ def _latency_s(call: Call, turn: SaidTurn, heard: Sequence[Heard]) -> float | No
     if last is None:
         return None
     final, place, word_at = last
-    shown = _joined(final.text.words[: place + 1])
+    segment = (final.text.stream, final.text.segment)
     first = next(
         one
         for one in heard
         if one is final
-        or (
-            (one.text.stream, one.text.segment) == (final.text.stream, final.text.segment)
-            and one.text.text.replace(" ", "").startswith(shown)
-        )
+        or ((one.text.stream, one.text.segment) == segment and _shows(one.text.text, final.text.words, place))
     )
     return max(0.0, (first.at - min(turn.end_at, word_at)).total_seconds())
+
+
+def _shows(text: str, words: Sequence[Word], place: int) -> bool:
+    """Whether a partial text has the word of this place, about where the final text has it.
+
+    Words before it may still change: the last word is what the page's reader waits for.
+    """
+    before = len("".join(word.text for word in words[:place]))
+    return words[place].text in text.replace(" ", "")[max(0, before - _SHIFT) :]
 
 
 def _last_word(call: Call, turn: SaidTurn, heard: Sequence[Heard]) -> tuple[Heard, int, datetime] | None:
@@ -110,7 +118,3 @@ def _last_word(call: Call, turn: SaidTurn, heard: Sequence[Heard]) -> tuple[Hear
             if turn.start_at < end_at <= turn.end_at + slack and (best is None or end_at > best[2]):
                 best = one, place, end_at
     return best
-
-
-def _joined(words: Sequence[Word]) -> str:
-    return "".join(word.text for word in words)

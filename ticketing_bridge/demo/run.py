@@ -62,7 +62,7 @@ async def run_demo(
     calls: Sequence[PlannedCall],
     *,
     seed: int | str | None = None,
-    at_once: int = 5,
+    at_once: int = 6,
     derived_within_s: float = DERIVED_WITHIN_S,
     progress: Progress = _quiet,
 ) -> DemoResult:
