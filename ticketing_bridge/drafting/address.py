@@ -67,13 +67,15 @@ def _endings() -> tuple[tuple[re.Pattern[str], str], ...]:
 @cache
 def house_numbers() -> re.Pattern[str]:
     strong = any_of(place_words("unit_strong"))
-    return re.compile(rf"{NUMERAL}{{1,6}}{strong}")
+    return re.compile(rf"{NUMERAL}{{1,6}}(?!号楼下){strong}")
 
 
 @cache
 def _chain_numbers() -> re.Pattern[str]:
     units = any_of((*place_words("unit_strong"), *place_words("unit_chain")))
-    return re.compile(rf"[东西南北]?{NUMERAL}{{1,8}}{units}|{any_of(place_words('side'))}|[a-z]座|[a-z]区")
+    return re.compile(
+        rf"[东西南北]?{NUMERAL}{{1,8}}(?:号(?=楼下)|(?!号楼下){units})|{any_of(place_words('side'))}|[a-z]座|[a-z]区"
+    )
 
 
 _ROOM = re.compile(rf"{DIGIT}{{3,4}}(?!{NUMERAL}|[个块元人年月天点])(?:室|号)?")
@@ -116,6 +118,10 @@ class AddressReader:
             yield from self._bare_answer()
 
     def _bare_answer(self) -> Iterator[tuple[int, int, float]]:
+        if len(self.text) <= 6:
+            for found in _tail().finditer(self.text):
+                yield found.start(), found.end(), 0.6
+                return
         for found in _STOREY.finditer(self.text):
             yield found.start(), found.end(), 0.6
             return
@@ -305,6 +311,8 @@ class AddressReader:
                 return None
             if any(self.text.endswith(word, end, stop) for word in place_words("stop_words")):
                 return None
+            if length >= 3 and kinds[-1] in {"road", "number"} and self._ends_estate(stop):
+                return stop, "estate", 0.75
             number = _chain_numbers().match(self.text, stop)
             if (
                 length > 1
@@ -314,6 +322,13 @@ class AddressReader:
             ):
                 return stop, "estate", 0.8
         return None
+
+    def _ends_estate(self, stop: int) -> bool:
+        """锦程苑 after a road, when the next character cannot belong to it."""
+        after = self.text[stop : stop + 1]
+        return self.text[stop - 1] in place_words("after_road") and (
+            not after or after in place_words("hard")
+        )
 
     def _counts(self, start: int, end: int, kinds: list[str]) -> bool:
         text, after, before = self.text[start:end], self.text[end:], self.text[:start]

@@ -52,6 +52,18 @@ class DraftInput:
         )
         return cls(call, call_start, caller_number, turns, dedicated_line)
 
+    def question_before(self, turn: int) -> str:
+        """What the agent asked just before; one turn of the caller and an agent's 嗯 may lie between."""
+        own = 0
+        for said in reversed(self.turns[:turn]):
+            if said.speaker == CITIZEN:
+                own += 1
+                if own > 1:
+                    return ""
+            elif len(said.text) > 2:
+                return said.text
+        return ""
+
     def citizen(self) -> Iterator[tuple[int, str]]:
         """The caller's turns with their numbers."""
         return ((n, turn.text) for n, turn in enumerate(self.turns) if turn.speaker == CITIZEN)

@@ -10,7 +10,7 @@ from pypinyin import lazy_pinyin
 
 from ticketing_bridge.drafting.boundaries import name_start
 from ticketing_bridge.drafting.lexicon import any_of, because, word_list, words
-from ticketing_bridge.drafting.model import AGENT, DraftInput, Span, Value
+from ticketing_bridge.drafting.model import DraftInput, Span, Value
 
 _LONGEST = 6
 
@@ -36,7 +36,11 @@ def _sounds() -> dict[tuple[str, ...], str]:
 
 
 def _named(text: str, taken: list[tuple[int, int]]) -> Iterator[tuple[int, int, float]]:
-    found = [(it.start(), it.end(), 0.8) for it in _endings().finditer(text)]
+    found = [
+        (it.start(), it.end(), 0.8)
+        for it in _endings().finditer(text)
+        if not text.startswith(_w("not_followed"), it.end())
+    ]
     found += [(start, end, 0.6) for start, end in _by_sound(text)]
     for start, end, sure in sorted(found):
         floor = max((b for _, b in taken if b <= start), default=0)
@@ -90,7 +94,7 @@ def find_party(call: DraftInput, places: Sequence[Span], *, stuck: bool = False)
             if not any(it[1].turn == turn and it[1].start == cue.end() for it in found):
                 found += [(0.7, span) for span in _bare_answer(turn, text, cue.end())]
         if asked and not any(it[1].turn == turn for it in found):
-            found += [(0.6, span) for span in _bare_answer(turn, text)]
+            found += [(0.75, span) for span in _bare_answer(turn, text)]
     at_place = _w("place_party") + (_w("stuck_party") if stuck else ())
     found = found or [(0.55, it) for it in places if it.text.endswith(at_place)]
     if not found:
@@ -113,5 +117,4 @@ def _bare_answer(turn: int, text: str, at: int = 0) -> Iterator[Span]:
 
 
 def _asked(call: DraftInput, turn: int) -> bool:
-    before = call.turns[turn - 1] if turn else None
-    return bool(before and before.speaker == AGENT and any(it in before.text for it in _w("asks_party")))
+    return any(it in call.question_before(turn) for it in _w("asks_party"))

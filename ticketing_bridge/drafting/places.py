@@ -7,7 +7,7 @@ import re
 from config.catalogue import CityData
 from ticketing_bridge.drafting.address import AddressReader, gazetteer, house_numbers, place_words
 from ticketing_bridge.drafting.lexicon import any_of, because
-from ticketing_bridge.drafting.model import AGENT, CITIZEN, DraftInput, Span, Value
+from ticketing_bridge.drafting.model import CITIZEN, DraftInput, Span, Value
 
 
 def find_places(words_of_call: DraftInput, data: CityData) -> tuple[Value[str], ...]:
@@ -34,9 +34,7 @@ def find_places(words_of_call: DraftInput, data: CityData) -> tuple[Value[str], 
 
 def _asked(call: DraftInput, number: int) -> bool:
     """Whether the agent asked for a place just before this turn."""
-    if number == 0 or call.turns[number - 1].speaker != AGENT:
-        return False
-    question = call.turns[number - 1].text
+    question = call.question_before(number)
     return any(it in question for it in place_words("asks_place")) and not any(
         it in question for it in place_words("asks_other")
     )

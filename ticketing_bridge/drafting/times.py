@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from functools import cache
 
 from ticketing_bridge.drafting.lexicon import any_of, because, pattern, words
-from ticketing_bridge.drafting.model import AGENT, DraftInput, Span, Value, When
+from ticketing_bridge.drafting.model import DraftInput, Span, Value, When
 from ticketing_bridge.drafting.numbers import NUMERAL, number
 
 _N = f"{NUMERAL}{{1,4}}"
@@ -330,9 +330,8 @@ def _whole_month(text: str, moment: _Moment) -> _Moment:
 
 def _asks(call: DraftInput, index: int, what: str) -> bool:
     """Whether the agent asked this just before the turn."""
-    if index == 0 or call.turns[index - 1].speaker != AGENT:
-        return False
-    return any(it in call.turns[index - 1].text for it in words("times")[what])
+    question = call.question_before(index)
+    return any(it in question for it in words("times")[what])
 
 
 def _score(

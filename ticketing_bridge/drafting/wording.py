@@ -111,6 +111,8 @@ def make_title(
     if purpose is None:
         return Value(None, reason=because("purpose_unknown"))
     matter = heard.matter.title if heard.matter else ""
+    if purpose == "表扬":
+        matter = w["no_matter"][purpose]
     if withdrawn:
         return Value(w["withdrawn"], 0.7, because("withdrawn"))
     where = short_place(place) if place else ""
