@@ -117,7 +117,7 @@ def test_a_recorded_call_that_an_agent_took() -> None:
     )
     assert (ended.stage, ended.line, ended.did, ended.cause) == ("queue", "main", "12345", 16)
     assert (ended.queue_status, ended.abandoned, ended.notice, ended.member) == (
-        "",
+        "CONTINUE",
         False,
         "played",
         "agent101",
