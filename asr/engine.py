@@ -205,7 +205,8 @@ class Engine:
         self.facts = model_facts(model)
         cores = os.cpu_count() or 1
         self._children = children or (min(cores, 4) if self.facts.is_small else 1)
-        self._lanes = lanes or cores
+        # more lanes than cores, so that one stream's slow segment holds up few others
+        self._lanes = lanes or max(2, -(-2 * cores // self._children))
         self._nice = nice
         self._frozen_after_s = frozen_after_s
         self._events = events

@@ -230,7 +230,7 @@ def _name(path: Path) -> str:
             if heading:
                 return heading[1]
     resolved = path.resolve()
-    return f"{resolved.parent.name}-{resolved.name}" if resolved.name == "model" else resolved.name
+    return resolved.parent.name if resolved.name == "model" else resolved.name
 
 
 def _version(path: Path, files: list[Path]) -> str:
