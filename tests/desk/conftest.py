@@ -10,21 +10,29 @@ from pathlib import Path
 import httpx
 import pytest
 import pytest_asyncio
+from argon2 import PasswordHasher
 from fastapi import FastAPI
 
 from config.hotline import load_hotline
 from config.settings import Settings, load_settings
 from tests.database import database, database_server, database_url
 from tests.desk.people import LOGIN, PASSWORD, House, signed_in
+from ticketing_bridge.desk import auth
 from ticketing_bridge.desk.app import create_app, web_server
-from ticketing_bridge.desk.auth import hash_password
 from ticketing_bridge.desk.feed import LiveFeed
 from ticketing_bridge.live.broadcast import LiveBroadcast
 from ticketing_bridge.store import Database
 
 __all__ = ["database", "database_server", "database_url"]
 
-PASSWORD_HASH = hash_password(PASSWORD)
+#: a thousandth of the real cost, so that the tests do not wait for it
+QUICK = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auth, "_hasher", QUICK)
+    monkeypatch.setattr(auth, "_NOBODY", QUICK.hash("nobody"))
 
 
 @pytest.fixture
@@ -41,7 +49,7 @@ async def house(settings: Settings, database: Database) -> AsyncIterator[House]:
         settings, database, load_hotline(), live_feed=LiveFeed(settings.live_socket, retry_s=0.05)
     )
     async with database.unit_of_work() as uow:
-        await uow.users.add(LOGIN, PASSWORD_HASH, "agent")
+        await uow.users.add(LOGIN, auth.hash_password(PASSWORD), "agent")
     yield House(app, settings, database)
 
 

@@ -30,7 +30,7 @@ from tests.desk.people import (
     talking_call,
     waiting_call,
 )
-from ticketing_bridge.desk.health import TELEPHONY_CHANNEL, TelephonyBeat
+from ticketing_bridge.desk.health import keep_beating
 from ticketing_bridge.live.broadcast import LiveBroadcast
 
 pytestmark = pytest.mark.browser
@@ -63,14 +63,7 @@ async def page() -> AsyncIterator[Page]:
 async def beating(house: House) -> AsyncIterator[asyncio.Task[None]]:
     """The telephony role's beat; cancel it to fall silent."""
 
-    async def beat() -> None:
-        since = datetime.now(UTC)
-        while True:
-            async with house.database.unit_of_work() as uow:
-                await uow.notify(TELEPHONY_CHANNEL, TelephonyBeat("city", linked=True, since=since).payload())
-            await asyncio.sleep(0.3)
-
-    task = asyncio.create_task(beat())
+    task = asyncio.create_task(keep_beating(house.database, "city", lambda: True))
     yield task
     task.cancel()
     with suppress(asyncio.CancelledError):

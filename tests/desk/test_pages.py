@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import argon2
 import httpx
 import pytest
+from argon2 import PasswordHasher
 from starlette.routing import BaseRoute, Mount, Route
 
 from config.hotline import load_hotline
@@ -28,6 +30,7 @@ from tests.desk.people import (
     talking_call,
     waiting_call,
 )
+from ticketing_bridge.desk import auth
 from ticketing_bridge.desk.app import create_app
 from ticketing_bridge.desk.auth import SESSION_COOKIE, Brake, ensure_first_user
 from ticketing_bridge.desk.security import BODY_LIMIT, KnownHost
@@ -93,6 +96,28 @@ async def test_a_wrong_login_says_the_same_whatever_is_wrong(
     assert answer.status_code == 401
     assert "用户名或密码不正确" in answer.text
     assert SESSION_COOKIE not in visitor.cookies
+
+
+async def test_a_hash_weaker_than_todays_is_made_anew_at_login(
+    house: House, visitor: httpx.AsyncClient
+) -> None:
+    weak = PasswordHasher(time_cost=1, memory_cost=32, parallelism=1).hash(PASSWORD)
+    async with house.database.unit_of_work() as uow:
+        await uow.users.set_password(LOGIN, weak)
+    await signed_in(visitor)
+    assert (await visitor.get("/")).status_code == 200
+    async with house.database.unit_of_work() as uow:
+        account = await uow.users.by_login(LOGIN)
+    assert account
+    assert not auth.outdated(account.password_hash)
+    assert await auth.password_right(account.password_hash, PASSWORD)
+
+
+def test_passwords_are_kept_by_argon2id_at_full_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    made = auth.hash_password(PASSWORD)
+    assert made.startswith("$argon2id$")
+    assert argon2.extract_parameters(made).memory_cost >= 19 * 1024
 
 
 async def test_a_disabled_account_stays_out(house: House, visitor: httpx.AsyncClient) -> None:
@@ -305,7 +330,8 @@ async def test_a_database_that_is_away_is_said_in_words(house: House) -> None:
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             assert (await client.get("/healthz")).status_code == 503
-            page = await client.get("/", cookies={SESSION_COOKIE: "x"})
+            client.cookies.set(SESSION_COOKIE, "x")
+            page = await client.get("/")
             assert page.status_code == 503
             assert "数据库暂时不可用" in page.text
 

@@ -32,7 +32,7 @@ from tests.desk.people import (
 )
 from ticketing_bridge.desk import events
 from ticketing_bridge.desk.feed import CALLS_KEPT, WORDS, LiveFeed, merged_finals
-from ticketing_bridge.desk.health import TELEPHONY_CHANNEL, TelephonyBeat
+from ticketing_bridge.desk.health import keep_beating
 from ticketing_bridge.desk.mailbox import Mailbox
 from ticketing_bridge.live.broadcast import LiveBroadcast
 
@@ -132,7 +132,9 @@ async def test_words_reach_the_page_at_once(house: House, served: str, broadcast
             began = time.monotonic()
             broadcast.send(said("路灯" * (number + 1), final=False))
             delays.append(await heard.until("saying", ">" + "路灯" * (number + 1) + "<") - began)
-        assert sorted(delays)[18] < 0.25, f"p95 of {delays}"
+        # on a machine of its own 5 ms; the bound leaves room for a busy one
+        assert sorted(delays)[10] < 0.15, f"median of {delays}"
+        assert sorted(delays)[18] < 0.5, f"p95 of {delays}"
         broadcast.send(said(f"路灯不亮电话{SPOKEN}"))
         broadcast.send(said("好的", Leg.AGENT, 0, final=False, at=12))
         await heard.until("said", "路灯不亮电话")
@@ -174,20 +176,17 @@ async def test_the_page_is_told_when_the_link_or_the_telephony_role_is_gone(
 ) -> None:
     monkeypatch.setattr("ticketing_bridge.desk.health.STALE_AFTER_S", 0.5)
     monkeypatch.setattr(events, "HEALTH_S", 0.2)
-    since = waiting_call().arrived_at
-
-    async def beat(*, linked: bool) -> None:
-        async with house.database.unit_of_work() as uow:
-            await uow.notify(TELEPHONY_CHANNEL, TelephonyBeat("city", linked, since).payload())
-
+    monkeypatch.setattr("ticketing_bridge.desk.health.BEAT_EVERY_S", 0.1)
+    link = [False]
     async with listening(served, "/events/board") as (heard, _):
         assert "电话服务尚未报告" in heard.last("health")
-        await beat(linked=False)
+        telephony = asyncio.create_task(keep_beating(house.database, "city", lambda: link[0]))
         await heard.until("health", "与交换机的连接中断")
-        await beat(linked=True)
+        link[0] = True
         async with asyncio.timeout(5):
             while 'class="banner bad"' in heard.last("health"):
                 await asyncio.sleep(0.01)
+        telephony.cancel()
         await heard.until("health", "电话服务最后一次报告在")
 
 

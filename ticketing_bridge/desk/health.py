@@ -7,10 +7,15 @@ role, or the database between us, is gone.
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
+
+from ticketing_bridge.store import Database, DatabaseAway
 
 TELEPHONY_CHANNEL = "hotline_telephony"
 BEAT_EVERY_S = 1.0
@@ -38,6 +43,22 @@ class TelephonyBeat:
         if since.tzinfo is None:
             raise ValueError("since must carry its time zone")
         return cls(str(fields["pbx_id"]), bool(fields["linked"]), since.astimezone(UTC))
+
+
+async def keep_beating(database: Database, pbx_id: str, linked: Callable[[], bool]) -> None:
+    """The telephony role's part: say how the link is, once a second, until cancelled.
+
+    A database that is away is no error: the pages show the silence.
+    """
+    known, since = linked(), datetime.now(UTC)
+    while True:
+        now = linked()
+        if now is not known:
+            known, since = now, datetime.now(UTC)
+        with suppress(DatabaseAway):
+            async with database.unit_of_work() as uow:
+                await uow.notify(TELEPHONY_CHANNEL, TelephonyBeat(pbx_id, known, since).payload())
+        await asyncio.sleep(BEAT_EVERY_S)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,10 @@ document.addEventListener("htmx:sseOpen", (event) => {
 document.addEventListener("htmx:sseError", () => showLost(true));
 document.addEventListener("htmx:sseBeforeMessage", () => { lastHeard = Date.now(); });
 
+// a refused form (an old page, an ended session) is never silent: the page is fetched anew, or the login is
+document.addEventListener("htmx:responseError", () => window.location.reload());
+document.addEventListener("htmx:sendError", () => showLost(true));
+
 document.addEventListener("visibilitychange", () => {
   window.clearTimeout(hiddenTimer);
   if (document.visibilityState === "hidden") {
