@@ -20,6 +20,7 @@ from facts.call import Call, CallFlag, Outcome
 from facts.identity import CallKey
 from telephony.ami.codec import AmiMessage
 from telephony.ami.events import parse_event
+from telephony.call_fold import CallTracker
 from ticketing_bridge.call_ledger import EventSpool, LedgerWriter, rebuild
 from ticketing_bridge.call_ledger.listing import (
     ReasonMissing,
@@ -227,6 +228,43 @@ async def test_malformed_messages_are_counted_not_fatal(database: Database, tmp_
         await ledger.settled()
         assert ledger.malformed == 1
     assert [call.outcome for call in (await rows(database)).values()] == [Outcome.ABANDONED_IVR]
+
+
+async def test_what_the_database_refuses_costs_nothing_else(database: Database, tmp_path: Path) -> None:
+    stream = messages("hangs_up_in_notice")
+    odd = AmiMessage({**stream[2].headers, "Channel": "PJSIP/\x00"}, stream[2].received_at)
+    async with database.unit_of_work() as uow:
+        await uow.connection.execute(
+            sqlalchemy.text("ALTER TABLE call_event ADD CHECK (kind <> 'HangupRequested')")
+        )
+    await write(database, tmp_path, [*stream, odd])
+    (call,) = (await rows(database)).values()
+    assert call.outcome is Outcome.ABANDONED_IVR
+    async with database.unit_of_work() as uow:
+        kinds = [event.kind for event in await uow.events.of_call(call.key)]
+    assert "HangupRequested" not in kinds
+    assert len(kinds) == len(stream) + 1 - sum(
+        it.headers["Event"] in ("HangupRequest", "SoftHangupRequest") for it in stream
+    )
+
+
+async def test_a_bug_in_the_fold_loses_no_event(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = messages("hangs_up_in_notice")
+
+    def broken(self: CallTracker) -> list[Call]:
+        raise RuntimeError("bug")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CallTracker, "changed_calls", broken)
+        ledger = writer(database, tmp_path)
+        ledger._recovered = True
+        for message in stream:
+            ledger.take(message)
+        await ledger.__aexit__(None, None, None)
+    assert await rows(database) == {}
+    assert (await rebuild(database, RULES)).written == 1
 
 
 async def test_rebuild_tells_and_mends_a_row_that_was_changed_by_hand(

@@ -8,9 +8,8 @@ from sqlalchemy import text
 
 from facts.call import Call, CallState
 from facts.identity import CallKey
-from telephony.ami.events import event_from_json
 from telephony.call_fold import CallTracker, FoldRules
-from ticketing_bridge.call_ledger.service import write_calls
+from ticketing_bridge.call_ledger.service import readable, write_calls
 from ticketing_bridge.store.database import Database, UnitOfWork
 
 #: calls are folded after so many events
@@ -62,8 +61,9 @@ async def _fold_all(uow: UnitOfWork, rules: FoldRules) -> tuple[dict[CallKey, Ca
     for pbx_id in await uow.events.pbx_ids():
         tracker = CallTracker(pbx_id, rules)
         async for record in uow.events.stream(pbx_id=pbx_id):
-            tracker.take(event_from_json(record.payload))
             count += 1
+            if event := readable(record):
+                tracker.take(event)
             if count % EVENTS_A_STEP == 0:
                 folded.update((call.key, call) for call in tracker.changed_calls())
         folded.update((call.key, call) for call in tracker.changed_calls())

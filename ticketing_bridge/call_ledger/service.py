@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeAlias
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 
 from facts.call import Call, CallState, Outcome
 from facts.identity import CallKey
@@ -37,8 +39,10 @@ CALL_CHANNEL: Final = "hotline_call"
 #: what is handed out once when a call that an agent had is over: task → queue
 AFTER_CALL: Final = {"draft_call": "draft", "transcribe_call": "speech"}
 
-#: a batch waits this long for more (seconds), and holds no more events than this
-BATCH_S = 0.05
+#: events are folded this long after they came, and written this long after that (seconds)
+FOLD_S = 0.01
+BATCH_S = 0.04
+#: a transaction holds about this many events, or calls
 BATCH_EVENTS = 500
 #: a database that does not answer a batch within this time is away (seconds)
 WRITE_TIMEOUT_S = 5.0
@@ -48,6 +52,17 @@ RETRY_S = (0.2, 0.5, 1.0, 2.0)
 BEFORE_ARRIVAL = timedelta(seconds=5)
 #: states, not happenings: a snapshot gives them again, they are not kept
 _NOT_KEPT = (MemberStatus, SnapshotQueueMember)
+
+
+_Taken: TypeAlias = tuple[EventRecord, PbxEvent]
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Events in order, and the calls they changed."""
+
+    taken: Sequence[_Taken]
+    calls: Sequence[Call] = ()
 
 
 class LedgerWriter:
@@ -74,9 +89,12 @@ class LedgerWriter:
         self._database = database
         self._on_calls = on_calls
         self._keys = EventKeys()
-        self._waiting: list[tuple[EventRecord, PbxEvent]] = []
+        self._waiting: list[_Taken] = []
+        self._pieces: deque[_Piece] = deque()
+        #: calls whose row is older than what is known of them
         self._changed: dict[CallKey, Call] = {}
         self._arrived = asyncio.Event()
+        self._ready = asyncio.Event()
         self._settled = asyncio.Event()
         self._settled.set()
         #: one writes to the database and the spool at a time
@@ -88,6 +106,7 @@ class LedgerWriter:
     async def __aenter__(self) -> Self:
         self._away = not await self._tried(self._recover)
         self._tasks = [
+            asyncio.create_task(self._fold_for_ever(), name="ledger-fold"),
             asyncio.create_task(self._write_for_ever(), name="ledger-writer"),
             asyncio.create_task(self._return_for_ever(), name="ledger-return"),
         ]
@@ -99,7 +118,8 @@ class LedgerWriter:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        while self._waiting:
+        self._fold_waiting()
+        while self._pieces:
             await self._write_batch()
 
     @property
@@ -109,14 +129,15 @@ class LedgerWriter:
 
     def take(self, message: AmiMessage) -> PbxEvent | None:
         """Keep one message of the PBX's stream; returns its event, None when it does not matter."""
-        event = read_event(message.headers, self.tracker.pbx_id)
+        headers = _storable(message.headers)
+        event = read_event(headers, self.tracker.pbx_id)
         if isinstance(event, MalformedMessage):
             self.malformed += 1
             log.warning("ami_malformed", ami_event=event.event, why=event.why, count=self.malformed)
             return None
         if event is None or isinstance(event, _NOT_KEPT):
             return event
-        key = self._keys.key(message.headers)
+        key = self._keys.key(headers)
         record = EventRecord(
             pbx_id=self.tracker.pbx_id,
             digest=bytes.fromhex(key.digest),
@@ -137,39 +158,65 @@ class LedgerWriter:
         """Return when everything taken so far is in the database."""
         await self._settled.wait()
 
-    def _fold(self, taken: Sequence[tuple[EventRecord, PbxEvent]]) -> list[EventRecord]:
-        """Give events to their calls, and remember which calls they changed."""
-        owners = [self.tracker.take(event) for _, event in taken]
-        calls = self.tracker.changed_calls()
-        self._changed.update((call.key, call) for call in calls)
-        if calls and self._on_calls:
-            self._on_calls(calls)
-        return [
-            replace(record, call=str(owner)) if owner else record
-            for (record, _), owner in zip(taken, owners, strict=True)
+    # -- folding: never waits for the database
+
+    async def _fold_for_ever(self) -> None:
+        while True:
+            await self._arrived.wait()
+            await asyncio.sleep(FOLD_S)
+            self._arrived.clear()
+            self._fold_waiting()
+
+    def _fold_waiting(self) -> None:
+        while self._waiting:
+            taken, self._waiting = self._waiting[:BATCH_EVENTS], self._waiting[BATCH_EVENTS:]
+            self._pieces.append(self._fold(taken) if self._recovered else _Piece(taken))
+            self._ready.set()
+
+    def _fold(self, taken: Sequence[_Taken]) -> _Piece:
+        """Give events to their calls; a bug in the fold loses no event."""
+        try:
+            owners = [self.tracker.take(event) for _, event in taken]
+            calls = self.tracker.changed_calls()
+            if calls and self._on_calls:
+                self._on_calls(calls)
+        except Exception:
+            log.exception("fold_bug", fix="run hotline calls rebuild when it is mended")
+            return _Piece(taken)
+        owned = [
+            (replace(record, call=str(owner)) if owner else record, event)
+            for (record, event), owner in zip(taken, owners, strict=True)
         ]
+        return _Piece(owned, calls)
 
     # -- writing
 
     async def _write_for_ever(self) -> None:
         while True:
-            await self._arrived.wait()
-            if len(self._waiting) < BATCH_EVENTS:
+            await self._ready.wait()
+            if sum(len(piece.taken) for piece in self._pieces) < BATCH_EVENTS:
                 await asyncio.sleep(BATCH_S)
-            self._arrived.clear()
-            while self._waiting:
+            self._ready.clear()
+            while self._pieces:
                 await self._write_batch()
 
     async def _write_batch(self) -> None:
         """One batch into the database, or onto the disk."""
         async with self._alone:
-            taken, self._waiting = self._waiting[:BATCH_EVENTS], self._waiting[BATCH_EVENTS:]
-            batch = self._fold(taken) if self._recovered else [record for record, _ in taken]
+            batch: list[EventRecord] = []
+            while self._pieces and len(batch) < BATCH_EVENTS:
+                piece = self._pieces.popleft()
+                batch += [record for record, _ in piece.taken]
+                self._changed.update((call.key, call) for call in piece.calls)
             self._away = self._away or not await self._tried(lambda: self._store(batch))
             if self._away:
                 await self._spool(batch)
-            elif not self._waiting:
-                self._settled.set()
+            else:
+                self._settle()
+
+    def _settle(self) -> None:
+        if not self._waiting and not self._pieces:
+            self._settled.set()
 
     async def _spool(self, batch: Sequence[EventRecord]) -> None:
         try:
@@ -180,12 +227,29 @@ class LedgerWriter:
     async def _store(self, batch: Sequence[EventRecord], most_calls: int | None = None) -> None:
         """Events and the rows that changed, in one transaction."""
         calls = [*self._changed.values()][:most_calls]
-        async with asyncio.timeout(WRITE_TIMEOUT_S), self._database.unit_of_work() as uow:
-            await uow.events.add_batch(batch)
-            await write_calls(uow, calls)
+        try:
+            await self._commit(batch, calls)
+        except DBAPIError as refused:
+            log.error("batch_refused", error=type(refused.orig).__name__, events=len(batch), calls=len(calls))
+            await self._store_one_by_one(batch, calls)
         for call in calls:
             if self._changed.get(call.key) is call:
                 del self._changed[call.key]
+
+    async def _commit(self, batch: Sequence[EventRecord], calls: Sequence[Call]) -> None:
+        async with asyncio.timeout(WRITE_TIMEOUT_S), self._database.unit_of_work() as uow:
+            await uow.events.add_batch(batch)
+            await write_calls(uow, calls)
+
+    async def _store_one_by_one(self, batch: Sequence[EventRecord], calls: Sequence[Call]) -> None:
+        """The database refuses something: keep all but that."""
+        pieces: list[tuple[list[EventRecord], list[Call]]] = [([record], []) for record in batch]
+        for records, rows in [*pieces, *(([], [call]) for call in calls)]:
+            try:
+                await self._commit(records, rows)
+            except DBAPIError as refused:
+                kinds = [record.kind for record in records] or [str(row.key) for row in rows]
+                log.error("refused_by_database", what=kinds, error=type(refused.orig).__name__)
 
     async def _tried(self, step: Callable[[], Awaitable[None]]) -> bool:
         """Do it; False when the database is away."""
@@ -218,25 +282,26 @@ class LedgerWriter:
     async def _recover(self) -> None:
         """Open calls from their stored events, then what is on the disk, of the last process or ours."""
         known = await asyncio.to_thread(lambda: [*self.spool.waiting()])
-        for event in await self._open_calls_events():
-            self.tracker.take(event)
+        for heard in await self._open_calls_events():
+            self.tracker.take(heard)
         self.tracker.changed_calls()
         self._recovered = True
-        await self._add(self._fold([(record, event_from_json(record.payload)) for record in known]))
+        spooled = self._fold([(record, event) for record in known if (event := readable(record))])
+        self._pieces = deque(self._fold(piece.taken) for piece in self._pieces)
+        self._changed.update((call.key, call) for call in spooled.calls)
+        await self._add([record for record, _ in spooled.taken])
 
     async def _add(self, records: Sequence[EventRecord]) -> None:
         """Piece by piece; the disk keeps all until the last is written, so that a crash loses nothing."""
         for start in range(0, len(records), BATCH_EVENTS):
-            async with asyncio.timeout(WRITE_TIMEOUT_S), self._database.unit_of_work() as uow:
-                await uow.events.add_batch(records[start : start + BATCH_EVENTS])
+            await self._commit(records[start : start + BATCH_EVENTS], [])
         while self._changed:
             await self._store([], BATCH_EVENTS)
         if not self.spool.empty:
             await asyncio.to_thread(self.spool.clear)
         self._away = False
-        self._arrived.set()
-        if not self._waiting:
-            self._settled.set()
+        self._ready.set()
+        self._settle()
 
     async def _open_calls_events(self) -> list[PbxEvent]:
         """Everything that was said since the oldest open call arrived, but of calls that are over."""
@@ -248,7 +313,8 @@ class LedgerWriter:
             stored = await uow.events.since(since, pbx_id=self.tracker.pbx_id)
         keys = {str(call.key) for call in open_calls}
         log.info("open_calls_taken_up", calls=len(keys))
-        return [event_from_json(it.payload) for it in stored if it.call is None or it.call in keys]
+        wanted = (record for record in stored if record.call is None or record.call in keys)
+        return [event for record in wanted if (event := readable(record))]
 
 
 async def write_calls(uow: UnitOfWork, calls: Sequence[Call]) -> None:
@@ -258,6 +324,22 @@ async def write_calls(uow: UnitOfWork, calls: Sequence[Call]) -> None:
     for task, queue in AFTER_CALL.items():
         await uow.jobs.defer_once(task, {key: {"call": key} for key in over}, queue=queue, lock="call {}")
     await uow.notify(CALL_CHANNEL, *(str(call.key) for call in calls))
+
+
+def readable(record: EventRecord) -> PbxEvent | None:
+    """The stored event; None (and a line in the log) when another version wrote it."""
+    try:
+        return event_from_json(record.payload)
+    except ValueError as problem:
+        log.error("stored_event_unreadable", kind=record.kind, seq=record.seq, error=str(problem))
+        return None
+
+
+def _storable(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """PostgreSQL keeps every character but NUL."""
+    if not any("\x00" in value for value in headers.values()):
+        return headers
+    return {name: value.replace("\x00", "\ufffd") for name, value in headers.items()}
 
 
 def _had_agent(call: Call) -> bool:

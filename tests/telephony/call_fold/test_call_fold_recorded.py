@@ -15,12 +15,14 @@ from telephony.ami.events import (
     AgentCompleted,
     AgentConnected,
     BridgeEntered,
+    BridgeLeft,
     ChannelHangup,
     ChannelNew,
     ChannelRenamed,
     HangupRequested,
     LinkLost,
     LinkUp,
+    MemberPause,
     QueueJoined,
     SnapshotBegin,
     SnapshotChannel,
@@ -225,6 +227,10 @@ def test_renamed_channel() -> None:
         new_name="PJSIP/other-1",
     )
     assert only_call([*events, renamed]).channel == "PJSIP/other-1"
+    answered = raw_ami("answered_caller_hangs_up")
+    leg = next(it for it in answered if isinstance(it, BridgeEntered))
+    agents = replace(renamed, at=leg.at, uniqueid=leg.uniqueid, linkedid=leg.linkedid, channel=leg.channel)
+    assert only_call([*answered, agents]) == only_call(answered)
 
 
 @pytest.mark.parametrize("channel", ["AudioSocket/127.0.0.1:9092-1a2b", "Local/12345@hotline-from-trunk-1;2"])
@@ -255,6 +261,9 @@ def test_late_events_are_taken_and_old_calls_let_go() -> None:
     tracker.take(LinkUp(at=last.at + timedelta(minutes=3), pbx_id="city"))
     assert tracker.call(CallKey("city", last.uniqueid)) is None
     assert [call.outcome for call in tracker.changed_calls()] == [Outcome.ABANDONED_QUEUE]
+    calls_of(rest, tracker)
+    tracker.take(LinkUp(at=last.at + timedelta(minutes=9), pbx_id="city"))
+    assert tracker.changed_calls() == []
 
 
 def only_call_in(tracker: CallTracker, events: list) -> Call:  # type: ignore[type-arg]
@@ -323,6 +332,37 @@ def test_uncertain_ending_in_a_gap_is_unresolved() -> None:
     call = only_call([*events[:4], lost, *events[4:]])
     assert (call.outcome, call.ended_by) == (Outcome.UNRESOLVED, None)
     assert only_call([*events[:4], lost, events[-1]]).outcome is Outcome.UNRESOLVED
+
+
+def test_what_is_no_citizens_is_left_alone() -> None:
+    member = MemberPause(
+        at=raw_ami("hangs_up_in_queue")[0].at,
+        pbx_id="city",
+        queue="main",
+        interface="PJSIP/agent101",
+        member="agent101",
+        status=1,
+        paused=True,
+        in_call=False,
+        calls_taken=0,
+    )
+    snapshot = raw_ami("snapshot_of_two_calls")
+    colleague = next(it for it in snapshot if isinstance(it, SnapshotChannel))
+    internal = replace(
+        colleague,
+        uniqueid="city-5.5",
+        linkedid="city-5.5",
+        context="hotline-from-agents",
+        channel="PJSIP/agent103-1",
+    )
+    assert calls_of([member]) == []
+    assert calls_of([*snapshot[:-1], internal, snapshot[-1]]) == calls_of(snapshot)
+    alone = [
+        replace(it, uniqueid="city-5.5", linkedid="city-5.5")
+        for it in raw_ami("answered_caller_hangs_up")
+        if isinstance(it, BridgeEntered | BridgeLeft) and it.channel.startswith("PJSIP/agent")
+    ]
+    assert calls_of(alone) == []
 
 
 def test_an_incomplete_snapshot_sweeps_nothing() -> None:
