@@ -28,8 +28,6 @@ _HANGUP = Frame(Kind.HANGUP).encode()
 _FRAME_S = 0.02
 #: with nothing heard for so long, silence is sent by the clock
 _QUIET_S = 0.06
-#: how long listeners may take over the last words when the server ends
-_FLUSH_S = 2.0
 #: Asterisk does not read: more silence would only pile up
 _MAX_UNSENT_BYTES = 32_768
 
@@ -160,9 +158,13 @@ class _Connection(asyncio.Protocol):
             self.stream.end()
 
     def close(self) -> None:
-        """Hang up politely."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(_HANGUP)
+        """Hang up: politely, or at once when the other side does not read."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        self._transport.write(_HANGUP)
+        if self._transport.get_write_buffer_size():
+            self._transport.abort()
+        else:
             self._transport.close()
 
 
@@ -170,7 +172,8 @@ class AudioSocketServer:
     """``async with AudioSocketServer(…)``: ``on_stream`` runs as a task for every stream.
 
     ``accept(uuid)`` says whether a stream is expected, and is asked once for each connection.
-    A stream ends when ``on_stream`` returns, and is closed when it fails.
+    A stream ends when ``on_stream`` returns, and is closed when it fails. When the server ends,
+    listeners have ``flush_s`` for the last words.
     """
 
     def __init__(
@@ -183,6 +186,7 @@ class AudioSocketServer:
         max_connections: int = 512,
         handshake_s: float = 2.0,
         kept_s: float = 30.0,
+        flush_s: float = 2.0,
     ) -> None:
         self.port = port
         self.accept = accept
@@ -193,6 +197,7 @@ class AudioSocketServer:
         self._host = host
         self._on_stream = on_stream
         self._max_connections = max_connections
+        self._flush_s = flush_s
         self._connections: set[_Connection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -225,7 +230,7 @@ class AudioSocketServer:
         for connection in list(self._connections):
             connection.close()
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=_FLUSH_S)
+            await asyncio.wait(self._tasks, timeout=self._flush_s)
         tasks = [task for task in (self._pacer, *self._tasks) if task is not None]
         for task in tasks:
             task.cancel()

@@ -59,7 +59,7 @@ class ChanSpyTap:
                 "Channel": f"AudioSocket/{self._service}/{request.stream}/c(slin)",
                 "ChannelId": f"{TAP_PREFIX}{request.stream}",
                 "Application": "ChanSpy",
-                "Data": f"{request.channel_uniqueid},{SPY_OPTIONS}",
+                "Data": f"{request.channel_uniqueid or request.channel},{SPY_OPTIONS}",
                 "Timeout": str(int(self._timeout_s * 1000)),
             },
         )

@@ -139,7 +139,9 @@ async def test_a_listener_that_sleeps_loses_the_oldest_and_holds_up_nobody(conne
         streams.append(stream)
         await asyncio.sleep(60)
 
-    async with AudioSocketServer("127.0.0.1", 0, sleep, accept=lambda _: True, kept_s=0.2) as server:
+    async with AudioSocketServer(
+        "127.0.0.1", 0, sleep, accept=lambda _: True, kept_s=0.2, flush_s=0.05
+    ) as server:
         peer = await connect(server, uuid.uuid4())
         for _ in range(500):
             peer.send(Kind.AUDIO, SPEECH)
@@ -158,6 +160,23 @@ async def test_a_peer_that_does_not_read_costs_no_memory(connect: Any) -> None:
         await asyncio.sleep(0.2)
         (connection,) = server._connections
         assert connection._transport.get_write_buffer_size() < 70_000
+
+
+async def test_the_last_words_are_taken_down_when_the_server_ends(connect: Any) -> None:
+    written: list[str] = []
+
+    async def listen(stream: AudioStream) -> None:
+        async for _ in stream:
+            pass
+        await asyncio.sleep(0.05)
+        written.append(stream.id)
+
+    name = uuid.uuid4()
+    async with AudioSocketServer("127.0.0.1", 0, listen, accept=lambda _: True) as server:
+        await connect(server, name)
+        while not server.streams:
+            await asyncio.sleep(0.005)
+    assert written == [str(name)]
 
 
 async def test_a_stream_can_be_ended_from_here_and_a_failing_listener_ends_only_its_own(connect: Any) -> None:
