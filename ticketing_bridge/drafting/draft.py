@@ -41,15 +41,15 @@ def rules_version() -> str:
 
 def draft_call(words: DraftInput, data: CityData) -> Draft:
     """Draft the ticket of one call. Never raises on any text; deterministic."""
-    heard = hear(words, data)
+    places = find_places(words, data)
+    spans = [span for place in places for span in place.spans]
+    heard = hear(words, data, spans)
     spoken = sum(len(text) for _, text in words.citizen())
     empty = spoken < _NEARLY_EMPTY
     purpose = choose_purpose(words, heard)
     if empty:
         purpose = Value("其他", 0.6, because("nearly_empty"))
     withdrawn = purpose.value == "其他" and any(_WITHDRAWN.search(text) for _, text in words.citizen())
-    places = find_places(words, data)
-    spans = [span for place in places for span in place.spans]
     when = find_when(words, spans, future=purpose.value in {"咨询", "建议"})
     if withdrawn:
         when = Value(None, reason=because("withdrawn_time"))

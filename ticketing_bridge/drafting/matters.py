@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 
@@ -80,12 +80,16 @@ def _first(text_by_turn: Iterable[tuple[int, str]], word: str) -> Span | None:
     return None
 
 
-def hear(call: DraftInput, data: CityData) -> Heard:
-    """Score every matter and unit of the catalogue against the call's words."""
+def _within(span: Span, place: Span) -> bool:
+    return span.turn == place.turn and place.start <= span.start and span.end <= place.end
+
+
+def hear(call: DraftInput, data: CityData, places: Sequence[Span] = ()) -> Heard:
+    """Score every matter and unit of the catalogue against the call's words; a place's name counts half."""
     citizen, agent = list(call.citizen()), list(call.agent())
     heard = Heard()
     for matter in data.matters:
-        score = _score_matter(matter, citizen, agent, heard)
+        score = _score_matter(matter, citizen, agent, heard, places)
         if score > 0:
             heard.matters.append((score, matter))
     heard.matters.sort(key=lambda it: -it[0])
@@ -94,7 +98,11 @@ def hear(call: DraftInput, data: CityData) -> Heard:
 
 
 def _score_matter(
-    matter: Matter, citizen: list[tuple[int, str]], agent: list[tuple[int, str]], heard: Heard
+    matter: Matter,
+    citizen: list[tuple[int, str]],
+    agent: list[tuple[int, str]],
+    heard: Heard,
+    places: Sequence[Span],
 ) -> float:
     score = 0.0
     for word in matter.words:
@@ -102,7 +110,8 @@ def _score_matter(
         for turns, weight in ((citizen, 1.0), (agent, _AGENT_WEIGHT)):
             spans = [_first(turns, part) for part in parts]
             if all(spans):
-                score += weight * _weight(word)
+                placed = all(any(_within(it, place) for place in places) for it in spans if it)
+                score += weight * _weight(word) * (0.5 if placed else 1.0)
                 heard.spans[matter.title] += [it for it in spans if it]
                 break
         else:

@@ -115,6 +115,9 @@ def make_title(
         matter = w["no_matter"][purpose]
     if withdrawn:
         return Value(w["withdrawn"], 0.7, because("withdrawn"))
+    proposal = _proposal(call) if purpose == "建议" else None
+    if proposal:
+        return proposal
     where = short_place(place) if place else ""
     if not matter:
         return Value((_gist(call) or w["no_matter"][purpose])[:LONGEST_TITLE], 0.3, because("gist"))
@@ -123,6 +126,17 @@ def make_title(
         title = w["title_patterns"][purpose].format(place=where[: LONGEST_TITLE - len(title)], matter=matter)
     spans = tuple(heard.spans[heard.matter.title][:2]) if heard.matter else ()
     return Value(title[:LONGEST_TITLE], 0.6 if heard.matter else 0.3, because("place_matter"), spans)
+
+
+def _proposal(call: DraftInput) -> Value[str | None] | None:
+    """A proposal in its own words, when they are few enough."""
+    for turn, text in call.citizen():
+        found = pattern("wording", "proposes").search(text)
+        said = written(text[found.end() :]) if found else ""
+        if found and 4 <= len(said) <= LONGEST_TITLE - 2:
+            span = Span(turn, found.start(), len(text), text[found.start() :])
+            return Value("建议" + said, 0.7, because("gist"), (span,))
+    return None
 
 
 def _gist(call: DraftInput) -> str:
