@@ -143,7 +143,7 @@ class SipPhone:
             "a=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\n"
         )
 
-    def _request(  # noqa: PLR0917
+    def _request(
         self,
         method: str,
         target: str,

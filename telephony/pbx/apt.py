@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 import structlog
 
@@ -47,6 +48,8 @@ class Fetched:
     """What was fetched, and how long the network and we took."""
 
     packages: tuple[str, ...]
+    #: what was asked for
+    requested: tuple[str, ...]
     suite: str
     #: the apt source file that named the archive
     origin: str
@@ -66,28 +69,32 @@ def fetch_packages(
     components: Sequence[str] = ("main",),
     beside_system: bool = False,
     prune: Sequence[str] = (),
+    keep: str | None = None,
 ) -> Fetched:
     """Fetch packages with what they need and unpack them into ``root``, as an ordinary user.
 
-    ``root`` appears whole or not at all; when it is there already nothing is fetched.
+    ``root`` appears whole or not at all; when it holds the same packages already nothing is fetched.
     Blocks for as long as the network takes.
 
     Args:
         suite: another suite of the machine's archive (``sid``); default: the machine's own release.
         beside_system: fetch only what the system lacks, to be run with the system's loader (own suite only).
         prune: further folders that are left out (``usr/share/…``).
+        keep: pattern of package names; what else is needed in theory is left out. Default: everything.
 
     Raises:
         PackagesUnavailable: no apt, no archive, no network, no room; with the fix.
     """
     root = root.absolute()
     with _sole_fetcher(root):
-        if (root / _RECORD).is_file():
-            return _read_record(root)
+        before = _read_record(root)
+        if before and before.requested == tuple(names) and suite in (None, before.suite):
+            return before
         release = parse_os_release(_read(Path("/etc/os-release")))
         source = machine_archive(release)
         suite = suite or release.get("VERSION_CODENAME") or source.suites[0]
-        return _fetch(_Apt(root, source, suite, components, beside_system), names, root, prune, progress)
+        apt = _Apt(root, source, suite, components, beside_system)
+        return _fetch(apt, names, root, prune, re.compile(keep or ".*"), progress)
 
 
 def machine_archive(release: dict[str, str]) -> AptSource:
@@ -180,16 +187,20 @@ class _Apt:
         if answer.returncode != 0:
             raise _unavailable(f"the package index of {self.suite} could not be fetched", answer.stderr)
 
-    def plan(self, names: Sequence[str]) -> int:
-        """Bytes to download."""
+    def plan(self, names: Sequence[str], keep: re.Pattern[str]) -> dict[str, int]:
+        """What to download: ``name=version`` to bytes."""
         answer = self.run("install", "-y", "--print-uris", *names)
         if answer.returncode != 0:
             raise _unavailable(f"{', '.join(names)}: not installable from {self.suite}", answer.stderr)
-        return sum(int(size) for size in re.findall(r"^'\S+' \S+ (\d+) ", answer.stdout, re.MULTILINE))
+        files = re.findall(r"^'\S+' ([^_\s]+)_([^_\s]+)_\S+ (\d+) ", answer.stdout, re.MULTILINE)
+        return {
+            f"{name}={unquote(version)}": int(size) for name, version, size in files if keep.fullmatch(name)
+        }
 
-    def download(self, names: Sequence[str], total: int, progress: FetchProgress) -> None:
+    def download(self, plan: dict[str, int], progress: FetchProgress) -> None:
+        total = sum(plan.values())
         with subprocess.Popen(
-            self.command("install", "-y", "--download-only", *names),
+            self.command("download", *plan), cwd=self.archives,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
             env=_plain_language(),
         ) as child:  # fmt: skip
@@ -203,15 +214,20 @@ class _Apt:
 
 
 def _fetch(
-    apt: _Apt, names: Sequence[str], root: Path, prune: Sequence[str], progress: FetchProgress | None
+    apt: _Apt,
+    names: Sequence[str],
+    root: Path,
+    prune: Sequence[str],
+    keep: re.Pattern[str],
+    progress: FetchProgress | None,
 ) -> Fetched:
     say = progress or (lambda stage, done, total: None)
     began = time.monotonic()
     say("index", 0, 1)
     apt.update()
     say("index", 1, 1)
-    total = apt.plan(names)
-    apt.download(names, total, say)
+    plan = apt.plan(names, keep)
+    apt.download(plan, say)
     downloaded = time.monotonic()
     part = root.with_name(f"{root.name}.part")
     shutil.rmtree(part, ignore_errors=True)
@@ -222,7 +238,8 @@ def _fetch(
             _unpack(package, part, (*_NEVER, *prune))
             say("unpack", number, len(packages))
         fetched = Fetched(
-            tuple(package.stem for package in packages), apt.suite, apt.source.origin, total,
+            tuple(package.stem for package in packages), tuple(names), apt.suite, apt.source.origin,
+            sum(plan.values()),
             round(downloaded - began, 1), round(time.monotonic() - downloaded, 1), apt.fresh,
         )  # fmt: skip
         (part / _RECORD).write_text(json.dumps(asdict(fetched), indent=1))
@@ -307,6 +324,11 @@ def _read(path: Path) -> str:
         return ""
 
 
-def _read_record(root: Path) -> Fetched:
-    record = json.loads((root / _RECORD).read_text())
-    return Fetched(**{**record, "packages": tuple(record["packages"])})
+def _read_record(root: Path) -> Fetched | None:
+    try:
+        record = json.loads((root / _RECORD).read_text())
+        return Fetched(
+            **{**record, "packages": tuple(record["packages"]), "requested": tuple(record["requested"])}
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

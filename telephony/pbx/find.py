@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from config.settings import Settings
@@ -74,6 +76,25 @@ def launcher(root: Path, program: str) -> tuple[str, ...] | None:
         return None
     path = ":".join(str(folder) for folder in library_folders(root))
     return (str(loaders[0]), "--library-path", path, str(root / program))
+
+
+def missing_libraries(root: Path, modules: Iterable[str]) -> set[str]:
+    """Shared libraries that the unpacked Asterisk and these modules of it want and the folder lacks."""
+    programs = ["usr/sbin/asterisk"]
+    programs += [
+        str(path.relative_to(root))
+        for it in modules
+        for path in root.glob(f"usr/lib/*/asterisk/modules/{it}.so")
+    ]
+    missing: set[str] = set()
+    for program in programs:
+        argv = launcher(root, program)
+        if argv is None:
+            return {program}
+        answer = subprocess.run((*argv[:-1], "--list", argv[-1]), capture_output=True, text=True, check=False)
+        missing |= set(re.findall(r"(\S+) => not found", answer.stdout))
+        missing |= set(re.findall(r"(\S+): cannot open shared object file", answer.stderr))
+    return missing
 
 
 def library_folders(root: Path) -> tuple[Path, ...]:

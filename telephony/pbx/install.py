@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -9,8 +11,9 @@ import structlog
 from config.settings import Settings
 from telephony.pbx.apt import Fetched, FetchProgress, PackagesUnavailable, fetch_packages
 from telephony.pbx.apt_sources import parse_os_release
-from telephony.pbx.find import find_asterisk, program_in, unpacked_root
+from telephony.pbx.find import find_asterisk, missing_libraries, program_in, unpacked_root
 from telephony.pbx.program import AsteriskProgram
+from telephony.pbx.templating import REQUIRED_MODULES, USEFUL_MODULES
 
 __all__ = ["ensure_asterisk", "fetch_packages", "find_asterisk", "install_asterisk"]
 
@@ -29,6 +32,12 @@ _UNUSED = (
     "usr/share/zoneinfo",
     "etc",
     "var",
+)
+
+#: packages that our modules are linked with (of 160 that the whole program may want); checked after unpacking
+_NEEDED = (
+    r"asterisk(-modules)?|libc6|libgcc-s1|libstdc\+\+6|zlib1g|lib(bsd|cap|crypt|edit|icu|jansson|lz4-|lzma|md|"
+    r"ncurses|ncursesw|sqlite3-|ssl|systemd|tinfo|uriparser|uuid|xml2|xslt|zstd|gcrypt|gpg-error|popt|xxhash)[\d.-]*(t64)?"
 )
 
 
@@ -68,7 +77,12 @@ def install_asterisk(
             fix="install asterisk 22 by the system's own means, or set HOTLINE_ASTERISK",
         )
     root = unpacked_root(settings)
-    fetched = fetch_packages(["asterisk"], root, suite, progress, components=components, prune=_UNUSED)
+    fetch = partial(fetch_packages, ["asterisk"], root, suite, progress, components=components, prune=_UNUSED)
+    fetched = fetch(keep=_NEEDED)
+    if missing := missing_libraries(root, (*REQUIRED_MODULES, *USEFUL_MODULES)):
+        log.info("asterisk_wants_more", libraries=sorted(missing))
+        shutil.rmtree(root)
+        fetched = fetch()
     program = program_in(root)
     if program is None:
         raise PackagesUnavailable(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import socket
 import subprocess
 import sys
@@ -121,6 +122,16 @@ def test_a_folder_that_cannot_be_is_named(
         pbx_settings(tmp_path / "home"), endings, load_or_make_secrets(tmp_path / "else"), asterisk_program
     )
     with pytest.raises(PbxFolderUnusable, match="HOTLINE_HOME"):
+        asyncio.run(pbx.start())
+
+
+def test_a_full_disk_is_named(
+    asterisk_program: AsteriskProgram, endings: Hotline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = shutil.disk_usage(tmp_path)._replace(free=1_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
+    pbx = LocalPbx(pbx_settings(tmp_path), endings, load_or_make_secrets(tmp_path), asterisk_program)
+    with pytest.raises(PbxFolderUnusable, match="make room"):
         asyncio.run(pbx.start())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import telephony.pbx.program
 import telephony.pbx.values
 from config.settings import Settings
+from telephony.pbx.apt import PackagesUnavailable, fetch_packages
 from telephony.pbx.apt_sources import main_archive, parse_deb822, parse_one_line, parse_os_release
 from telephony.pbx.find import find_asterisk
 from telephony.pbx.program import AsteriskMissing, AsteriskVersion, Safety, security_state
@@ -110,6 +112,15 @@ def test_a_wrong_program_is_said_to_be_wrong(tmp_path: Path) -> None:
         find_asterisk(Settings(home=tmp_path, asterisk=Path("/bin/true")))
     with pytest.raises(AsteriskMissing, match="HOTLINE_ASTERISK"):
         find_asterisk(Settings(home=tmp_path, asterisk=tmp_path))
+
+
+@pytest.mark.skipif(shutil.which("apt-get") is None, reason="no apt here")
+def test_no_network_is_said_with_its_fix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    with pytest.raises(PackagesUnavailable, match="HOTLINE_ASTERISK"):
+        fetch_packages(["asterisk"], tmp_path / "root")
+    assert not (tmp_path / "root").exists()
 
 
 @pytest.mark.parametrize("module", [telephony.pbx.program, telephony.pbx.values])
