@@ -78,7 +78,7 @@ class Lane(threading.Thread):
             self._tell(stream, leg.flush())
         elif message.kind is Kind.CLOSE:
             del self._legs[stream]
-            self._tell(stream, leg.flush())
+            self._tell(stream, leg.close())
             self._outbox.send(Message(Kind.CLOSED, stream))
 
     def _tell(self, stream: int, heard: Iterable[PartialText | Segment]) -> None:
@@ -96,7 +96,7 @@ def load_and_try(path: Path, rate_hz: int) -> SpeechModel:
     model = SpeechModel(path, rate_hz)
     noise = np.random.default_rng(1).normal(0, 900, rate_hz).astype("<i2").tobytes()
     leg = LegRecogniser(model, rate_hz)
-    for _ in (*leg.accept(noise), *leg.flush()):
+    for _ in (*leg.accept(noise), *leg.close()):
         pass
     model.hush()
     return model

@@ -91,7 +91,7 @@ def hear(model: SpeechModel, side: Side, answers: Answers) -> None:
         answers.write(
             {"leg": side.leg.value, "taken_s": leg.taken / rate_hz, "settled_s": leg.settled / rate_hz}
         )
-    _answer(answers, side.leg, leg.flush())
+    _answer(answers, side.leg, leg.close())
     answers.write({"leg": side.leg.value, "done": True})
 
 

@@ -6,6 +6,7 @@ whole samples, only ``bytes``, no empty grammar, one owner for every recogniser.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ PIECE_S = 0.1
 PARTIAL_EVERY_S = 0.1
 #: a recogniser's search graph grows with what it hears; it is made anew after this much speech
 RENEW_AFTER_S = 120.0
+#: recognisers kept for the next streams (about 8 MB each)
+MOST_SPARE = 8
 #: what Vosk calls sounds that are no words
 NOT_WORDS = frozenset({"[unk]", "<unk>", "<UNK>", "[noise]", "<eps>", "[laughter]", "[spk]", "[SPK]", ""})
 
@@ -70,13 +73,27 @@ class SpeechModel:
         self.rate_hz = rate_hz
         self._vosk = vosk
         self._model = vosk.Model(model_path=str(path))
+        #: recognisers that no stream uses now, with the seconds they have heard: Vosk composes its search
+        #: graph as it is walked, so a used one has half the work of a new one when a call begins
+        self._spare: list[tuple[Any, float]] = []
 
     def hush(self) -> None:
         """No log from now on."""
         self._vosk.SetLogLevel(-1)
 
-    def recogniser(self, grammar: Sequence[str] | None = None) -> Any:
-        """A fresh recogniser at the model's own rate."""
+    def take(self, grammar: Sequence[str] | None = None) -> tuple[Any, float]:
+        """A recogniser at the model's own rate, and the seconds that it has already heard."""
+        if grammar is None:
+            with contextlib.suppress(IndexError):
+                return self._spare.pop()
+        return self._recogniser(grammar), 0.0
+
+    def give_back(self, recogniser: Any, heard_s: float) -> None:
+        """A recogniser without grammar whose last result was a final one; no stream may use it any more."""
+        if heard_s < RENEW_AFTER_S and len(self._spare) < MOST_SPARE:
+            self._spare.append((recogniser, heard_s))
+
+    def _recogniser(self, grammar: Sequence[str] | None) -> Any:
         if grammar is not None and not any(phrase.strip() for phrase in grammar):
             raise AudioRefused("an empty grammar would end the recogniser process", fix="name a phrase")
         phrases = () if grammar is None else (json.dumps(list(grammar), ensure_ascii=False),)
@@ -104,10 +121,9 @@ class LegRecogniser:
         self._grammar = grammar
         self._partials = partials
         self._gate = SilenceGate(rate_hz, start=start)
-        self._recogniser = model.recogniser(grammar)
         self._resampler: Any = None
-        #: seconds that this recogniser was given, and the stream's time minus those
-        self._given_s = 0.0
+        #: the recogniser and the seconds it was given, and the stream's time minus those
+        self._recogniser, self._given_s = model.take(grammar)
         self._ahead_s = 0.0
         self._in_passage = False
         self._segment_start_s = start / rate_hz
@@ -141,6 +157,13 @@ class LegRecogniser:
             yield from self._hear(passage)
         self.settled = self._gate.taken
 
+    def close(self) -> Iterator[PartialText | Segment]:
+        """End the stream; nothing may be given in any more."""
+        yield from self.flush()
+        if self._grammar is None:
+            self._model.give_back(self._recogniser, self._given_s)
+        self._recogniser = None
+
     def _hear(self, passage: Passage) -> Iterator[PartialText | Segment]:
         if not self._in_passage:
             self._begin_passage(passage.position / self._rate_hz)
@@ -167,9 +190,9 @@ class LegRecogniser:
     def _renew_when_old(self) -> None:
         """Only between two segments."""
         if self._given_s > RENEW_AFTER_S:
-            self._recogniser = self._model.recogniser(self._grammar)
-            self._ahead_s += self._given_s
-            self._given_s = 0.0
+            stream_s = self._given_s + self._ahead_s
+            self._recogniser, self._given_s = self._model.take(self._grammar)
+            self._ahead_s = stream_s - self._given_s
 
     def _end_passage(self) -> Iterator[PartialText | Segment]:
         if self._resampler is not None:
