@@ -201,6 +201,9 @@ class AddressReader:
         while start < found.start() - (1 if bounded else 2) and self.text[start] in leading:
             start += 1
         stem = self.text[start : found.start()]
+        joins = 0 < floor == start and stem[:1] in place_words("conjunction")
+        if kind == "road" and joins and len(stem) > 1 and stem[1:] not in {"平", "谐", "睦"}:
+            return start + 1, True
         if stem in leading or (kind == "facility" and stem[-1:] in leading):
             return found.start(), bounded
         return start, bounded
@@ -234,7 +237,10 @@ class AddressReader:
             return start
         begin, bounded = name_start(self.text, start, floor, 6)
         name = self.text[begin:start]
-        if bounded and 2 <= len(name) <= 6 and self.text[start - 1] in "".join(place_words("weak_estate")):
+        last = self.text[start - 1]
+        answer = self.answers and last not in {*place_words("weak"), *place_words("leading")} - {"家"}
+        estate = answer or last in place_words("weak_estate")
+        if bounded and 2 <= len(name) <= 6 and estate:
             return begin
         return start
 

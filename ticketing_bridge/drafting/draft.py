@@ -58,7 +58,10 @@ def draft_call(words: DraftInput, data: CityData) -> Draft:
     party = find_party(words, spans, stuck=line.value == "办不成事")
     if purpose.value in _NO_PARTY:
         party = Value(None, party.confidence, because("no_party_kind"), (), party.candidates)
-    appeal = choose_appeal(heard, answered_question=purpose.value == "咨询" and answered.value)
+    emergency = is_emergency(words)
+    appeal = choose_appeal(
+        heard, answered_question=purpose.value == "咨询" and answered.value, emergency=emergency.value
+    )
     unit = choose_unit(heard)
     if purpose.value == "其他" and not withdrawn:
         appeal, unit = (Value(it, 0.6, because("no_matter"), purpose.spans) for it in ("其他", "其他单位"))
@@ -76,7 +79,7 @@ def draft_call(words: DraftInput, data: CityData) -> Draft:
         callback_phone=find_callback(words),
         demand=wish,
         confidential=is_confidential(words),
-        emergency=is_emergency(words),
+        emergency=emergency,
         repeat=is_repeat(words),
         unit=unit,
         answered_online=answered,

@@ -154,11 +154,13 @@ def _sent_to(data: CityData, agent: list[tuple[int, str]]) -> Iterable[tuple[str
                 yield unit_name, Span(turn, found.start(), found.end(), found[0])
 
 
-def choose_appeal(heard: Heard, *, answered_question: bool) -> Value[str | None]:
-    """The appeal class. A question that was answered at the desk is a 政务咨询."""
+def choose_appeal(heard: Heard, *, answered_question: bool, emergency: bool = False) -> Value[str | None]:
+    """The appeal class. A question answered at the desk is a 政务咨询, danger is 公共安全."""
     scores: dict[str, float] = defaultdict(float)
     for score, matter in heard.matters[:6]:
         scores[matter.appeal] = max(scores[matter.appeal], score) + 0.25 * min(scores[matter.appeal], score)
+    if emergency:
+        scores["公共安全"] += 2.0
     if answered_question:
         scores["政务咨询"] += 3.0 + 0.5 * max(scores.values(), default=0.0)
     spans = tuple(heard.spans[heard.matter.title][:3]) if heard.matter else ()

@@ -11,6 +11,7 @@ from pypinyin import lazy_pinyin
 from ticketing_bridge.drafting.boundaries import name_start
 from ticketing_bridge.drafting.lexicon import any_of, because, word_list, words
 from ticketing_bridge.drafting.model import DraftInput, Span, Value
+from ticketing_bridge.drafting.numbers import NUMERAL
 
 _LONGEST = 6
 
@@ -55,6 +56,7 @@ def _named(text: str, taken: list[tuple[int, int]]) -> Iterator[tuple[int, int, 
         stem, ending = text[begin:start], text[start:end]
         if (
             len(stem) < 2
+            or re.match(f"{NUMERAL}|半|几", stem)
             or stem in _w("generic")
             or any(stem.startswith(it) for it in _w("generic") if len(it) > 1)
         ):

@@ -308,7 +308,8 @@ def find_when(call: DraftInput, masked: Sequence[Span], *, future: bool) -> Valu
     others = tuple(it[1].text for it in found if it is not best)
     if score < 1.4:
         return Value(None, score / 4, because("time_doubtful"), (), (span.text, *others))
-    moment = _whole_month(call.turns[span.turn].text, moment)
+    if not re.search("开始|从", call.question_before(span.turn)):
+        moment = _whole_month(call.turns[span.turn].text, moment)
     start = None if habitual else _text_of(moment.at, moment.clock)
     end = None if habitual else _text_of(moment.last, moment.clock)
     reason = because("habitual") if habitual else because("relative")
