@@ -21,8 +21,16 @@ log = structlog.get_logger(__name__)
 
 #: a UNIX socket's name ends here (sun_path of Linux, less the closing zero)
 _SOCKET_NAME_BYTES = 107
-#: appended by the shell: the new session, the log, the pid; the shell itself ends at once
-_LAUNCH = 'umask 077; log=$1; shift; "$@" >>"$log" 2>&1 </dev/null & echo $!'
+#: a call needs about ten open files: raise the limit as far as the system lets an ordinary user
+_LAUNCH = """
+umask 077
+files=$(ulimit -Hn)
+if [ "$files" = unlimited ] || [ "$files" -gt 65536 ]; then files=65536; fi
+ulimit -n "$files" 2>/dev/null
+log=$1; shift
+"$@" >>"$log" 2>&1 </dev/null &
+echo $!
+"""
 
 
 class PbxStartFailed(HotlineError):

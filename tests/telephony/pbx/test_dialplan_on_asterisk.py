@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from config.hotline import Hotline
+from telephony.pbx.program import AsteriskProgram
 from telephony.recordings import wait_for_recording
-from tests.pbx import AmiWitness, RunningPbx
+from tests.pbx import AmiWitness, RunningPbx, pbx_up
 from tests.sip_phone import SipPhone, wait_until
 
 pytestmark = pytest.mark.pbx
@@ -121,6 +123,16 @@ def test_names_of_the_trunk_and_of_agents_open_nothing(endings_pbx: RunningPbx) 
     with phone(endings_pbx, "agent101", password="wrong") as thief:
         assert thief.register() == 401
         assert thief.call("101") == 401
+
+
+def test_a_stranger_does_not_become_the_trunk_by_its_name(
+    asterisk_program: AsteriskProgram, endings: Hotline
+) -> None:
+    elsewhere = endings.model_copy(update={"trunk_hosts": ("192.0.2.1",)})
+    with pbx_up(asterisk_program, elsewhere, sounds=False) as pbx:
+        for name in ("hotline-trunk", "anonymous", "13997360008"):
+            with phone(pbx, name) as stranger:
+                assert stranger.call("12345") == 401
 
 
 def test_reader_may_not_act_and_originator_may_not_read(endings_pbx: RunningPbx, ami: AmiWitness) -> None:
