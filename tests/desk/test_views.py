@@ -80,6 +80,14 @@ def test_words_the_recogniser_doubts_and_stretches_it_missed_are_marked() -> Non
     assert view.source == "record"
 
 
+def test_what_only_the_summary_rests_on_is_not_marked_before_it_is_asked_for() -> None:
+    view = turn_view(1, TURNS[1], [Evidence("content", 1, 0, 9), Evidence("places-0", 1, 0, 2)])
+    assert [(piece.text, piece.look) for piece in view.pieces[:2]] == [
+        ("昆仑", ""),
+        ("路桥头", "wide unsure"),
+    ]
+
+
 def test_a_draft_shows_only_what_it_has_with_its_proof() -> None:
     record = DraftRecord("city:1", 1, "live", DRAFT, NOW)
     evidence = evidence_of(DRAFT)

@@ -141,13 +141,14 @@ def _suggested(content: Content, found: Found) -> str:
 def _field_view(found: Found, anchor: str | None, suggested: str) -> FieldView:
     phrases, field = labels().phrases, found.field
     confidence = field.get("confidence") if _said(field["value"]) else None
-    candidates = field.get("candidates", ())
+    candidates = phrases["joint"].join(field.get("candidates", ()))
+    perhaps = phrases["or_else" if _said(field["value"]) else "perhaps"]
     return FieldView(
         id=found.id,
         label=labels().draft_fields[found.name],
         value=value_text(field["value"]),
         reason=mask_digits(str(field.get("reason") or "")),
-        candidates=mask_digits(phrases["perhaps"] + phrases["joint"].join(candidates)) if candidates else "",
+        candidates=mask_digits(perhaps + candidates) if candidates else "",
         suggested=suggested,
         confidence=confidence,
         confidence_text=f"{confidence:.0%}" if confidence is not None else "",

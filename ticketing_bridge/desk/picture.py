@@ -126,7 +126,7 @@ def hour_chart(counts: Mapping[int, HourCount], now_hour: int) -> Chart:
     bars = []
     for hour in range(24):
         it = counts.get(hour, HourCount())
-        answered_h, missed_h = it.answered * unit, it.missed * unit
+        answered_h, missed_h = _height(it.answered, unit), _height(it.missed, unit)
         bars.append(
             Bar(
                 hour=hour,
@@ -155,6 +155,11 @@ def hour_chart(counts: Mapping[int, HourCount], now_hour: int) -> Chart:
         ),
         hours=tuple((hour, it) for hour, it in sorted(counts.items()) if it.answered or it.missed),
     )
+
+
+def _height(calls: int, unit: float) -> float:
+    """A bar's height; a single call among thousands still is a line."""
+    return max(calls * unit, 0.8) if calls else 0.0
 
 
 def _round_up(highest: int) -> int:

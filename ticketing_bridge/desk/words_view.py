@@ -15,6 +15,8 @@ from ticketing_bridge.desk.labels import labels
 _SPOKEN_NUMBER = re.compile(r"[零〇幺一二两三四五六七八九0-9]{7,}")
 #: below this confidence a word is shown as uncertain (0…1, as the recogniser says it)
 UNSURE_BELOW = 0.6
+#: fields that rest on most of the call
+WIDE = frozenset({"content"})
 #: characters of a call's words that fit into its line on the board
 LINE_LENGTH = 26
 
@@ -37,6 +39,13 @@ class Piece:
     anchor: str
     fields: tuple[str, ...] = ()
     unsure: bool = False
+
+    @property
+    def look(self) -> str:
+        """Classes of its mark: what only the summary rests on is marked when asked for, not before."""
+        return " ".join(
+            name for name, holds in (("wide", WIDE.issuperset(self.fields)), ("unsure", self.unsure)) if holds
+        )
 
 
 @dataclass(frozen=True, slots=True)

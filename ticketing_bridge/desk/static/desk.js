@@ -123,7 +123,7 @@ document.addEventListener("focusin", (event) => {
 });
 document.addEventListener("click", (event) => {
   const link = event.target instanceof Element ? event.target.closest("a.value[data-field]") : null;
-  const mark = event.target instanceof Element ? event.target.closest("mark[data-fields]") : null;
+  const mark = event.target instanceof Element ? event.target.closest("mark[data-fields]:not(.wide)") : null;
   if (link) {
     event.preventDefault();
     pinned = link.dataset.field;
