@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from types import TracebackType
 
 import structlog
 
-from asr.models import ModelFacts, ModelInvalid, broken_model, model_facts, model_too_slow
+from asr.models import CHILD, ModelFacts, ModelInvalid, broken_model, model_facts, model_too_slow
 from asr.wire import HEADER, Kind, Message, WireBroken, parse_header
 
 log = structlog.get_logger(__name__)
@@ -58,7 +57,7 @@ class RecogniserProcess:
     async def start(self) -> None:
         """Start the process and wait until it has loaded and tried its model; raises ``ModelInvalid``."""
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "asr.child", str(self._facts.path)),
+            *(*CHILD, "asr.child", str(self._facts.path)),
             *("--rate", str(self._facts.rate_hz), "--lanes", str(self._lanes), "--nice", str(self._nice)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 import structlog
 
 from asr.audio import RecordingInvalid
-from asr.models import ModelFacts, broken_model, default_model, model_facts
+from asr.models import CHILD, ModelFacts, broken_model, default_model, model_facts
 from asr.transcript import TranscriptFormat, export, merge_turns
 from facts.errors import HotlineError
 from facts.transcript import Gap, Leg, Transcript, Word
@@ -185,7 +184,7 @@ class _Job:
 
     async def _run_process(self) -> None:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "asr.file_child"),
+            *(*CHILD, "asr.file_child"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

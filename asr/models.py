@@ -31,6 +31,8 @@ NEEDED = (
 WHOLE_HASH_BYTES = 8 << 20
 #: models up to this are small ones: about ten streams a core, and a copy for every process is affordable
 SMALL_MODEL_BYTES = 200 << 20
+#: a fresh interpreter that takes modules from the installation only, never from the folder it is started in
+CHILD = (sys.executable, "-P", "-m")
 #: loading takes well under a second for a small model, about a minute for 10 GB from a slow disk
 LOAD_TIMEOUT_S = 20.0
 LOAD_TIMEOUT_S_PER_GB = 20.0
@@ -109,7 +111,7 @@ def check_model(path: Path, *, timeout_s: float | None = None) -> ModelFacts:
     """
     facts = model_facts(path)
     limit_s = timeout_s or facts.load_timeout_s
-    command = [sys.executable, "-m", "asr.child", "--check", str(facts.path)]
+    command = [*CHILD, "asr.child", "--check", str(facts.path)]
     try:
         done = subprocess.run(command, capture_output=True, timeout=limit_s, check=False)
     except subprocess.TimeoutExpired:
