@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import os
 
+from hypothesis import settings
+
 from tests.provision import browser, sipp
 
 pytest_plugins = ["tests.pbx", "tests.database"]
+
+# A busy machine is slow; speed is the benchmarks' matter.
+settings.register_profile("hotline", deadline=None)
+settings.load_profile("hotline")
 
 for _variable, _found in (("HOTLINE_CHROMIUM", browser()), ("HOTLINE_SIPP", sipp())):
     if _found is not None:

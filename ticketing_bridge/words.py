@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -61,6 +62,10 @@ class CallWords:
         self._hotline = hotline
         self._city = city
         self._database = database
+
+    def warm(self) -> None:
+        """Load word lists now, not at the first caller's draft. Blocks for a second."""
+        draft_call(DraftInput("warm", datetime.now(LOCAL), None, ()), self._city)
 
     async def draft(self, key: CallKey) -> None:
         """Draft v1 from the live words; without any, the recording's job makes it."""

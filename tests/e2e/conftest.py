@@ -33,10 +33,14 @@ class DemoRun:
         """Wait for something to be true; fail when the demo ends before, or the time is over."""
         deadline = time.monotonic() + timeout_s
         while not (seen := condition()):
-            assert self.process.poll() is None, "the demo ended too early"
+            assert self.process.poll() is None, f"the demo ended too early: {self.errors()}"
             assert time.monotonic() < deadline, "not seen in time"
             time.sleep(0.05)
         return seen
+
+    def errors(self) -> str:
+        """The last that an ended demo said to people."""
+        return self.process.communicate(timeout=5)[1][-2000:]
 
     def role(self, name: str) -> int | None:
         """Process id of a role, None while it is not ready."""

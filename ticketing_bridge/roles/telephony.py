@@ -123,7 +123,8 @@ async def run_telephony(house: House) -> None:
             )
         )
         control = TapControl(settings.tap_socket, lambda: keeper.listen_again() if keeper else None)
-        tap = ChanSpyTap(originator, settings.bind_host, settings.audiosocket_port, control.release)
+        heard_at = "127.0.0.1" if settings.bind_host == "0.0.0.0" else settings.bind_host
+        tap = ChanSpyTap(originator, heard_at, settings.audiosocket_port, control.release)
         keeper = await stack.enter_async_context(
             TapKeeper(tap, control, lambda: reader.clock.pbx_datetime(time.time()))
         )
@@ -137,8 +138,9 @@ async def run_telephony(house: House) -> None:
             for task in done:
                 task.result()
         finally:
-            follow.cancel()
             lost.cancel()
+            # The link's own end is a mark in the ledger, too: let the follower read to the last message.
+            await reader.close()
             await asyncio.gather(follow, lost, return_exceptions=True)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from config.catalogue import load_catalogue
 from ticketing_bridge.house import House
 from ticketing_bridge.jobs import run_worker
@@ -13,4 +15,5 @@ async def run_worker_role(house: House) -> None:
     """Do jobs until cancelled."""
     async with Database(house.database_url, connections=6) as database:
         words = CallWords(house.settings, house.hotline, load_catalogue(), database)
+        await asyncio.to_thread(words.warm)
         await run_worker(database, draft_call=words.draft, transcribe_call=words.transcribe)
