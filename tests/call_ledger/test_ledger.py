@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
+import signal
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -168,6 +171,48 @@ async def test_database_away_then_back(tmp_path: Path) -> None:
             report = await rebuild(database, RULES)
             assert (report.events, report.different) == (len(stream), ())
     finally:
+        await server.stop()
+
+
+def processes_of(server: EmbeddedPostgres) -> list[int]:
+    """The server and its children."""
+    pid = server.pid()
+    assert pid
+    return [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+
+
+async def test_a_frozen_database_blocks_nothing(tmp_path: Path) -> None:
+    """Its processes hang rather than die: after 3 s events are on the disk, and the loop never waited."""
+    stream = messages("second_agent_answers")
+    server = EmbeddedPostgres(tmp_path / "home", durable=False)
+    upgrade(await server.start())
+    family: list[int] = []
+    try:
+        async with Database(server.url) as database, writer(database, tmp_path / "spool") as ledger:
+            ledger.take(stream[0])
+            await ledger.settled()
+            family = processes_of(server)
+            for one in family:
+                os.kill(one, signal.SIGSTOP)
+            for message in stream[1:]:
+                ledger.take(message)
+            async with asyncio.timeout(8):
+                while ledger.spool.empty:
+                    began = time.monotonic()
+                    await asyncio.sleep(0.01)
+                    assert time.monotonic() - began < 1.0
+            call = ledger.tracker.call(CallKey("city", stream[0].headers["Uniqueid"]))
+            assert call
+            assert call.outcome is Outcome.ANSWERED
+            for one in family:
+                os.kill(one, signal.SIGCONT)
+            async with asyncio.timeout(10):
+                await ledger.settled()
+            assert [it.outcome for it in (await rows(database)).values()] == [Outcome.ANSWERED]
+    finally:
+        for one in family:
+            with suppress(ProcessLookupError):
+                os.kill(one, signal.SIGCONT)
         await server.stop()
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import TracebackType
-from typing import Final, Self, TypeAlias
+from typing import Any, Final, Self, TypeAlias, TypeVar
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -45,7 +45,9 @@ BATCH_S = 0.04
 #: a transaction holds about this many events, or calls
 BATCH_EVENTS = 500
 #: a database that does not answer a batch within this time is away (seconds)
-WRITE_TIMEOUT_S = 5.0
+WRITE_TIMEOUT_S = 3.0
+#: reading the events of open calls after a restart may take this long (seconds)
+REPLAY_TIMEOUT_S = 60.0
 #: pauses between attempts to reach it again (seconds)
 RETRY_S = (0.2, 0.5, 1.0, 2.0)
 #: before a call's arrival its channel was made (seconds)
@@ -54,6 +56,7 @@ BEFORE_ARRIVAL = timedelta(seconds=5)
 _NOT_KEPT = (MemberStatus, SnapshotQueueMember)
 
 
+T = TypeVar("T")
 _Taken: TypeAlias = tuple[EventRecord, PbxEvent]
 
 
@@ -102,6 +105,7 @@ class LedgerWriter:
         self._recovered = False
         self._away = False
         self._tasks: list[asyncio.Task[None]] = []
+        self._steps: set[asyncio.Task[Any]] = set()
 
     async def __aenter__(self) -> Self:
         self._away = not await self._tried(self._recover)
@@ -237,9 +241,32 @@ class LedgerWriter:
                 del self._changed[call.key]
 
     async def _commit(self, batch: Sequence[EventRecord], calls: Sequence[Call]) -> None:
-        async with asyncio.timeout(WRITE_TIMEOUT_S), self._database.unit_of_work() as uow:
-            await uow.events.add_batch(batch)
-            await write_calls(uow, calls)
+        async def transaction() -> None:
+            async with self._database.unit_of_work() as uow:
+                await uow.events.add_batch(batch)
+                await write_calls(uow, calls)
+
+        await self._in_time(transaction())
+
+    async def _in_time(self, step: Coroutine[None, None, T], timeout_s: float = WRITE_TIMEOUT_S) -> T:
+        """Wait for the database, but not for the driver's own patience with a frozen one.
+
+        Raises:
+            TimeoutError: it took too long; the step is cancelled and left to end by itself.
+        """
+        task = asyncio.create_task(step, name="ledger-step")
+        self._steps.add(task)
+        task.add_done_callback(self._steps.discard)
+        try:
+            done, _ = await asyncio.wait({task}, timeout=timeout_s)
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        if not done:
+            task.cancel()
+            task.add_done_callback(_look_at)
+            raise TimeoutError
+        return task.result()
 
     async def _store_one_by_one(self, batch: Sequence[EventRecord], calls: Sequence[Call]) -> None:
         """The database refuses something: keep all but that."""
@@ -269,7 +296,7 @@ class LedgerWriter:
         while True:
             await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
             attempt = attempt + 1 if self._away else 0
-            if self._away and await self._tried(self._database.ping):
+            if self._away and await self._tried(lambda: self._in_time(self._database.ping())):
                 async with self._alone:
                     back = await self._tried(self._drain if self._recovered else self._recover)
                 if back:
@@ -282,7 +309,7 @@ class LedgerWriter:
     async def _recover(self) -> None:
         """Open calls from their stored events, then what is on the disk, of the last process or ours."""
         known = await asyncio.to_thread(lambda: [*self.spool.waiting()])
-        for heard in await self._open_calls_events():
+        for heard in await self._in_time(self._open_calls_events(), REPLAY_TIMEOUT_S):
             self.tracker.take(heard)
         self.tracker.changed_calls()
         self._recovered = True
@@ -305,7 +332,7 @@ class LedgerWriter:
 
     async def _open_calls_events(self) -> list[PbxEvent]:
         """Everything that was said since the oldest open call arrived, but of calls that are over."""
-        async with asyncio.timeout(WRITE_TIMEOUT_S), self._database.unit_of_work() as uow:
+        async with self._database.unit_of_work() as uow:
             open_calls = await uow.calls.open_calls(self.tracker.pbx_id)
             if not open_calls:
                 return []
@@ -324,6 +351,12 @@ async def write_calls(uow: UnitOfWork, calls: Sequence[Call]) -> None:
     for task, queue in AFTER_CALL.items():
         await uow.jobs.defer_once(task, {key: {"call": key} for key in over}, queue=queue, lock="call {}")
     await uow.notify(CALL_CHANNEL, *(str(call.key) for call in calls))
+
+
+def _look_at(step: asyncio.Task[Any]) -> None:
+    """The end of a step that was given up: nothing more to do with it."""
+    if not step.cancelled():
+        step.exception()
 
 
 def readable(record: EventRecord) -> PbxEvent | None:
