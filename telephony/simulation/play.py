@@ -16,7 +16,7 @@ import structlog
 
 from telephony.simulation.diary import Diary, DiaryEntry, PhoneSide, Saw, phone_sides, rings_of
 from telephony.simulation.phones import ANONYMOUS, Notice, PhoneEvent, Phones
-from telephony.simulation.scenario import IgnoreHow, Moment, PlannedCall, Who
+from telephony.simulation.scenario import BEFORE_AN_AGENT, IgnoreHow, Moment, PlannedCall, Who
 from telephony.simulation.speech import Dialogue
 
 _log = structlog.get_logger(__name__)
@@ -26,7 +26,6 @@ LONGEST_CALL_S = 300.0
 #: agents answer a caller who is not of the scenario (a real telephone) after this time
 STRANGER_ANSWER_S = 1.5
 _Q850_BUSY = 17
-_BEFORE_AN_AGENT = (Moment.DIAL, Moment.NOTICE, Moment.GREETING, Moment.QUEUE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +87,6 @@ class _Live:
     @property
     def number_shown(self) -> str:
         return self.plan.number or ANONYMOUS
-
-    @property
-    def nobody_answers(self) -> bool:
-        call = self.plan.call
-        gives_up = call.hangs_up.when in _BEFORE_AN_AGENT and "agents" not in call.model_fields_set
-        return call.agents.none or gives_up
 
 
 Progress = Callable[[str, int, int], None]
@@ -194,16 +187,16 @@ class Player:
         how = live.plan.call.hangs_up
         if how.when is not Moment.DIAL:
             await _either(live.up, live.ended)
-        if how.when in _BEFORE_AN_AGENT:
+        if how.when in BEFORE_AN_AGENT:
             wait_s = self._prompts.of(how.when) + how.delay_s
             await _either(live.ended, live.agent_up, seconds=wait_s)
         if not live.agent_up.is_set():
-            if how.when in _BEFORE_AN_AGENT:
+            if how.when in BEFORE_AN_AGENT:
                 await self._hang_up(live, Who.CITIZEN)
                 return
             await _either(live.agent_up, live.ended)
         length_s = 0.0 if how.when is Moment.ANSWER else self._dialogues[live.plan.id].length_s
-        delay_s = how.delay_s if how.when not in _BEFORE_AN_AGENT else 0.8
+        delay_s = how.delay_s if how.when not in BEFORE_AN_AGENT else 0.8
         await _either(live.ended, seconds=length_s + delay_s)
         await self._hang_up(live, how.who)
 
@@ -232,7 +225,7 @@ class Player:
         answer_s = live.plan.call.agents.answer_after_s if live else STRANGER_ANSWER_S
         if live is not None:
             live.rung += 1
-            if live.nobody_answers:
+            if live.plan.call.nobody_answers:
                 return
             if live.rung <= live.plan.call.agents.first_ignores:
                 if live.plan.call.agents.ignore_how is IgnoreHow.DECLINE:

@@ -65,6 +65,9 @@ class Moment(StrEnum):
     TALK = "talk"
 
 
+#: moments at which no agent is there yet
+BEFORE_AN_AGENT = frozenset({Moment.DIAL, Moment.NOTICE, Moment.GREETING, Moment.QUEUE})
+
 #: seconds after the moment when the file gives none
 DEFAULT_AFTER_S: Mapping[Moment, float] = {
     Moment.DIAL: 0.5,
@@ -205,6 +208,17 @@ class ScenarioCall(Part):
     def withheld(self) -> bool:
         """The caller shows no number."""
         return self.number is None
+
+    @property
+    def nobody_answers(self) -> bool:
+        """No agent answers: so the script says, or the caller gives up before and agents are not mentioned."""
+        gives_up = self.hangs_up.when in BEFORE_AN_AGENT and "agents" not in self.model_fields_set
+        return self.agents.none or gives_up
+
+    @property
+    def waits_for_an_agent(self) -> bool:
+        """The caller stays until an agent answers, and agents are willing to."""
+        return self.hangs_up.when not in BEFORE_AN_AGENT and not self.nobody_answers
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,8 @@ class Case:
     def _call(self, played: PlayedCall, row: Call | None, again: Mapping[str, Call]) -> CallFinding:
         if row is None:
             found = Comparison(played.plan.id)
+            if self._unseen(played):
+                return CallFinding(played, None, found, unseen=True)
             number = mask_number(played.plan.number)
             found.check(Witness.PEOPLE, "existence", False, "no row", f"{number} dialled {played.plan.did}")
             return CallFinding(played, None, found)
@@ -81,6 +83,18 @@ class Case:
             model=derived.model,
         )
 
+    def _unseen(self, played: PlayedCall) -> bool:
+        """The call came and went while the PBX was not heard: no row can be expected yet."""
+        citizen = played.citizen
+        return any(it.hides(citizen.began_at, citizen.ended_at) for it in self.ledger.outages())
+
+    def _hidden(self, uniqueid: str) -> bool:
+        """The same, by the PBX's own records."""
+        records = self.evidence.cdr_of_calls().get(uniqueid, [])
+        began = min((it.start for it in records if it.start), default=None)
+        ended = max((it.end for it in records if it.end), default=None)
+        return began is not None and any(it.hides(began, ended) for it in self.ledger.outages())
+
     def _extra_evidence(self) -> list[Disagreement]:
         """Lines about calls that have no row, and lines that changed after they were written."""
         known = {row.key.uniqueid for row in self.ledger.rows}
@@ -92,16 +106,21 @@ class Case:
                 (Witness.CDR, evidence.cdr_of_calls()),
             )
             for uniqueid, lines in calls.items()
-            if uniqueid not in known and began_since(uniqueid, self.since)
+            if uniqueid not in known and began_since(uniqueid, self.since) and not self._hidden(uniqueid)
         ]
         for witness, file in ((Witness.QUEUE_LOG, evidence.queue_log), (Witness.CDR, evidence.cdr)):
             found += [
                 Disagreement(
-                    file.path.name, witness, "unchanged", "as it was written", f"changed: {line[:60]}"
+                    file.path.name, witness, "unchanged", "as it was written", f"changed: {_named(line)}"
                 )
                 for line in file.damage
             ]
         return found
+
+
+def _named(line: str) -> str:
+    """Which line of a log it is, without the caller's number."""
+    return "|".join(line.split("|")[:5]) if "|" in line else line.partition(",")[0]
 
 
 def _extra_rows(rows: Sequence[Call]) -> list[Disagreement]:

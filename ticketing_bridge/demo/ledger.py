@@ -9,6 +9,21 @@ from facts.call import Call, CallState, Outcome
 from ticketing_bridge.store.database import Database
 from ticketing_bridge.store.records import DraftRecord, EventRecord, StoredTranscript
 
+#: a call may be heard of so much before and after an outage and still leave no event that shows its arrival
+_EDGE = timedelta(seconds=0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """From the last event that was stored to the link's return (PBX clock)."""
+
+    begin: datetime
+    end: datetime
+
+    def hides(self, began_at: datetime, ended_at: datetime | None) -> bool:
+        """Whether a call came and went within it."""
+        return ended_at is not None and self.begin - _EDGE <= began_at and ended_at <= self.end + _EDGE
+
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
@@ -20,17 +35,24 @@ class Ledger:
     #: the stored events since the demo began, in the order in which they were stored
     events: tuple[EventRecord, ...] = ()
 
-    def complete(self, calls: int) -> bool:
-        """Every call is over, every answered one has its draft and its transcript of record."""
-        return (
-            len(self.rows) >= calls
-            and all(row.state is CallState.ENDED and row.outcome is not None for row in self.rows)
-            and all(
-                str(row.key) in self.drafts and str(row.key) in self.transcripts
-                for row in self.rows
-                if row.outcome is Outcome.ANSWERED
-            )
+    @property
+    def settled(self) -> bool:
+        """Every known call is over, every answered one has its draft and its transcript of record."""
+        return all(row.state is CallState.ENDED and row.outcome is not None for row in self.rows) and all(
+            str(row.key) in self.drafts and str(row.key) in self.transcripts
+            for row in self.rows
+            if row.outcome is Outcome.ANSWERED
         )
+
+    def outages(self) -> list[Outage]:
+        """When the PBX was not heard since the demo began, as the ledger itself shows it."""
+        found: list[Outage] = []
+        last: datetime | None = None
+        for record in self.events:
+            if record.kind == "LinkUp" and last is not None:
+                found.append(Outage(last, record.at))
+            last = record.at if last is None else max(last, record.at)
+        return found
 
     def progress(self) -> tuple[int, int]:
         """Pieces that are there, pieces that are wanted (drafts and transcripts of answered calls)."""

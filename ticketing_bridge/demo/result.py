@@ -31,6 +31,8 @@ class CallFinding:
     cer: Mapping[str, float | None] = field(default_factory=dict)
     live_s: tuple[float, ...] = ()
     draft_s: float | None = None
+    #: it came and went while the PBX was not heard; filling it in needs the PBX's logs
+    unseen: bool = False
     #: the model that heard the transcript of record
     model: str = ""
 
@@ -68,9 +70,25 @@ class DemoResult:
         """The rows of the scenario's calls."""
         return [finding.row for finding in self.findings if finding.row is not None]
 
+    @property
+    def unseen(self) -> list[str]:
+        """Calls that no row can show yet: they came and went during an outage."""
+        return [finding.played.plan.id for finding in self.findings if finding.unseen]
+
+    @property
+    def not_reached(self) -> list[str]:
+        """Callers who waited for an agent, as their script says, and reached none (seen on their side)."""
+        return [
+            finding.played.plan.id
+            for finding in self.findings
+            if finding.played.plan.call.waits_for_an_agent and finding.played.answered_by is None
+        ]
+
     def by_outcome(self) -> dict[str, int]:
         """How often each outcome."""
         counts = Counter(str(row.outcome) if row.outcome else "open" for row in self.rows)
+        if self.unseen:
+            counts[str(Outcome.UNRESOLVED)] += len(self.unseen)
         return dict(sorted(counts.items()))
 
     def as_json(self) -> dict[str, Any]:
@@ -85,6 +103,8 @@ class DemoResult:
             "answered": outcomes.get(Outcome.ANSWERED, 0),
             "by_outcome": outcomes,
             "unresolved": outcomes.get(Outcome.UNRESOLVED, 0),
+            "unseen": self.unseen,
+            "not_reached": self.not_reached,
             "drafts": sum(finding.drafted for finding in self.findings),
             "transcripts": sum(finding.transcribed for finding in self.findings),
             "models": sorted({finding.model for finding in self.findings if finding.model}),
@@ -156,7 +176,7 @@ def _row(finding: CallFinding) -> tuple[str, ...]:
         finding.played.plan.id,
         mask_number(finding.played.plan.number),
         finding.played.plan.line,
-        str(row.outcome or row.state) if row else "—",
+        str(row.outcome or row.state) if row else "unseen" if finding.unseen else "no row",
         (row.agent or "") if row else "",
         f"{row.wait_s:.1f} s" if row and row.wait_s is not None else "",
         "yes" if finding.drafted else "",

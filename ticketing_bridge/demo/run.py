@@ -35,6 +35,8 @@ _log = structlog.get_logger(__name__)
 
 #: how long drafts and transcripts may take after the last call
 DERIVED_WITHIN_S = 120.0
+#: rows that are still missing when nothing changed for so long do not come
+_UNCHANGED_S = 15.0
 #: a prompt whose file is not there is taken to last so long
 _PROMPT_S = 3.0
 
@@ -117,8 +119,12 @@ def prompt_times(settings: Settings, hotline: Hotline) -> PromptTimes:
 async def _derived(
     house: DemoHouse, since: datetime, calls: int, within_s: float, progress: Progress
 ) -> tuple[Ledger, bool]:
-    """The ledger once everything is there, or as it is when the time is over."""
+    """The ledger once everything is there, or as it is when the time is over.
+
+    Rows that are missing are waited for as long as anything still changes.
+    """
     deadline = time.monotonic() + within_s
+    state, changed = None, time.monotonic()
     while True:
         try:
             ledger = await read_ledger(house.database, since, house.settings.pbx_id)
@@ -126,9 +132,12 @@ async def _derived(
             if time.monotonic() > deadline:
                 raise
         else:
+            now = (len(ledger.rows), *ledger.progress())
+            if now != state:
+                state, changed = now, time.monotonic()
             progress("derived", *ledger.progress())
-            if ledger.complete(calls):
+            if ledger.settled and (len(ledger.rows) >= calls or time.monotonic() - changed > _UNCHANGED_S):
                 return ledger, True
             if time.monotonic() > deadline:
                 return ledger, False
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(1.0)
