@@ -1,0 +1,271 @@
+"""One leg that is heard live: audio kept until its words are final, pieces on their way, gaps, texts.
+
+Life of a stream: listening ⇄ waiting (its process died; audio is kept until another has taken over) → closed;
+or deferred → closed for one beyond the limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from dataclasses import replace
+from enum import StrEnum
+from typing import Any, Protocol
+
+from asr.engine import RecogniserProcess
+from asr.timeline import Timeline
+from asr.transcript import display_text
+from asr.wire import POSITION, PROGRESS, Kind, Message
+from facts.audio import TELEPHONE
+from facts.transcript import Gap, Leg, LiveText, Word
+
+RATE_HZ = TELEPHONE.rate_hz
+#: audio is sent on in pieces of this length
+PIECE_SAMPLES = int(0.1 * RATE_HZ)
+#: a process that is this far behind gets no more until it catches up
+AHEAD_SAMPLES = 3 * RATE_HZ
+#: audio is kept for this long while no process can take it; then the oldest is lost, as a gap
+KEPT_SAMPLES = 30 * RATE_HZ
+#: a leg that sends nothing for this long has its open segment ended
+IDLE_S = 0.8
+#: the last words take some 0.1 s; only on a machine with far too much to do it comes to this
+CLOSE_TIMEOUT_S = 5.0
+#: shorter holes are not worth a mark
+SHORTEST_GAP_S = 0.1
+
+
+class StreamState(StrEnum):
+    """What becomes of a stream's audio."""
+
+    #: it is heard live
+    LISTENING = "listening"
+    #: no process can take it just now; it is kept for some seconds
+    WAITING = "waiting"
+    #: beyond the limit of live streams: its words come from the recording after the call
+    DEFERRED = "deferred"
+    CLOSED = "closed"
+
+
+class StreamOwner(Protocol):
+    """What a stream needs of the engine that opened it."""
+
+    def tell(self, stream: LiveStream, text: LiveText) -> None:
+        """Queue a text for the callback."""
+
+    def tell_gap(self, call: str, gap: Gap) -> None:
+        """Queue a gap for the callback."""
+
+    async def told(self) -> None:
+        """Wait until everything queued so far has reached the callbacks."""
+
+    def forget(self, stream: LiveStream) -> None:
+        """A stream has ended."""
+
+
+class LiveStream:
+    """One leg of one call. Made by ``LiveEngine.open``; every method belongs to the event loop's thread."""
+
+    def __init__(
+        self, engine: StreamOwner, number: int, *, call: str, leg: Leg, stream: str, offset_s: float
+    ) -> None:
+        self.call = call
+        self.leg = leg
+        self.stream = stream
+        self.offset_s = offset_s
+        self.state = StreamState.WAITING
+        self.gaps: list[Gap] = []
+        self.process: RecogniserProcess | None = None
+        self.number = number
+        self.timeline = Timeline(RATE_HZ)
+        self.segment = 0
+        self.closed = asyncio.Event()
+        self._engine = engine
+        #: pieces (position, samples) to be sent, and those sent whose words are not final yet
+        self._pieces: deque[tuple[int, bytes]] = deque()
+        self._unsettled: deque[tuple[int, bytes]] = deque()
+        self._heard_twice_until = 0
+        self._tail = b""
+        self._received = 0
+        self._sent = 0
+        self._taken = 0
+        self._settled = 0
+        self._lost_from: int | None = None
+        self._fed_at_s = 0.0
+        self._flushed = True
+        self._closing = False
+        self._ended = asyncio.Event()
+        #: the newest text on its way to the callback, and whether an unfinished partial is on show
+        self.newest: LiveText | None = None
+        self._showing = False
+
+    # -- audio in
+
+    def feed(self, pcm: bytes, arrived_s: float) -> None:
+        """Take one frame: 8 kHz, signed 16-bit little-endian, mono; ``arrived_s`` is monotonic seconds."""
+        if self._closing or self.state is StreamState.DEFERRED or not pcm:
+            return
+        self._fed_at_s = time.monotonic()
+        self._flushed = False
+        self._keep(self.timeline.place(pcm[: len(pcm) // 2 * 2], arrived_s))
+        self.pump()
+
+    def idle(self, now_s: float) -> None:
+        """Called now and then: a leg that fell silent without a word has its open segment ended."""
+        if self._flushed or self._closing or now_s - self._fed_at_s < IDLE_S or self.process is None:
+            return
+        self._keep(self.timeline.finish(), all_of_it=True)
+        self.pump()
+        if not self._pieces:  # else the end would come before what is still to be sent
+            self._flushed = self.process.send(Message(Kind.FLUSH, self.number))
+
+    def _keep(self, data: bytes, *, all_of_it: bool = False) -> None:
+        self._tail += data
+        whole = len(self._tail) if all_of_it else len(self._tail) // (2 * PIECE_SAMPLES) * 2 * PIECE_SAMPLES
+        for first in range(0, whole, 2 * PIECE_SAMPLES):
+            piece = self._tail[first : min(first + 2 * PIECE_SAMPLES, whole)]
+            self._pieces.append((self._received, piece))
+            self._received += len(piece) // 2
+        self._tail = self._tail[whole:]
+        while self._received - self._pieces[0][0] > KEPT_SAMPLES if self._pieces else False:
+            position, _ = self._pieces.popleft()
+            self._lost_from = position if self._lost_from is None else self._lost_from
+
+    def pump(self) -> None:
+        """Send what the process can take."""
+        while self._pieces and self.process is not None and self._sent - self._taken < AHEAD_SAMPLES:
+            position, piece = self._pieces[0]
+            if not self.process.send(Message(Kind.AUDIO, self.number, POSITION.pack(position) + piece)):
+                return
+            self._unsettled.append(self._pieces.popleft())
+            if self._lost_from is not None:
+                self._mark_gap(self._lost_from, position, "recognition could not keep up")
+                self._lost_from = None
+            self._sent = position + len(piece) // 2
+
+    # -- processes come and go
+
+    def attach(self, process: RecogniserProcess) -> None:
+        """Go on in this process, from the oldest audio that is kept."""
+        start = self._pieces[0][0] if self._pieces else self._received
+        if not process.send(Message.of(Kind.OPEN, self.number, {"rate_hz": RATE_HZ, "start": start})):
+            return
+        self._sent = self._taken = self._settled = start
+        self.process = process
+        process.streams += 1
+        self.state = StreamState.LISTENING
+        self.pump()
+
+    def detach(self, reason: str) -> None:
+        """The process is gone. Its open segment is heard again by the next; what fails twice is a gap."""
+        if self.process is None:
+            return
+        self.process = None
+        again = deque(piece for piece in self._unsettled if piece[0] >= self._heard_twice_until)
+        if len(again) < len(self._unsettled):
+            self._mark_gap(self._settled, self._heard_twice_until, reason)
+        self._pieces.extendleft(reversed(again))
+        self._unsettled.clear()
+        self._heard_twice_until = self._sent
+        if self._showing:
+            self._tell(LiveText(self.call, self.leg, self.segment, False, "", *self._span()))
+        self.state = StreamState.WAITING
+
+    def _span(self) -> tuple[float, float]:
+        start_s, end_s = (round(self.offset_s + at / RATE_HZ, 3) for at in (self._settled, self._sent))
+        return start_s, end_s
+
+    def _mark_gap(self, start: int, end: int, reason: str) -> None:
+        if end - start < SHORTEST_GAP_S * RATE_HZ:
+            return
+        start_s, end_s = (round(self.offset_s + sample / RATE_HZ, 3) for sample in (start, end))
+        gap = Gap(self.leg, start_s, end_s, reason)
+        self.gaps.append(gap)
+        self._engine.tell_gap(self.call, gap)
+
+    # -- text out
+
+    def on_message(self, message: Message) -> None:
+        """What the process says about this stream."""
+        if message.kind is Kind.PROGRESS:
+            self._taken, settled = PROGRESS.unpack(message.payload)
+            self._settle(settled)
+            self.pump()
+        elif message.kind is Kind.PARTIAL:
+            self._on_partial(message.json())
+        elif message.kind is Kind.FINAL:
+            self._on_final(message.json()["words"])
+        elif message.kind is Kind.CLOSED:
+            self.closed.set()
+
+    def _settle(self, position: int) -> None:
+        """Everything before this sample is final."""
+        self._settled = max(self._settled, position)
+        while self._unsettled and self._unsettled[0][0] + len(self._unsettled[0][1]) // 2 <= self._settled:
+            self._unsettled.popleft()
+
+    def _on_partial(self, shown: dict[str, Any]) -> None:
+        start_s, end_s = (round(self.offset_s + shown[name], 3) for name in ("start_s", "end_s"))
+        text = display_text(shown["text"].split())
+        self._tell(LiveText(self.call, self.leg, self.segment, False, text, start_s, end_s))
+
+    def _on_final(self, entries: list[tuple[str, float, float, float]]) -> None:
+        words = tuple(
+            Word(text, round(start + self.offset_s, 3), round(end + self.offset_s, 3), confidence)
+            for text, start, end, confidence in entries
+        )
+        text = display_text([word.text for word in words])
+        final = LiveText(
+            self.call, self.leg, self.segment, True, text, words[0].start_s, words[-1].end_s, words
+        )
+        self._tell(final)
+        self.segment += 1
+        self._settle(int(entries[-1][2] * RATE_HZ))
+
+    def _tell(self, text: LiveText) -> None:
+        text = replace(text, stream=self.stream)
+        self.newest = text
+        self._showing = bool(text.text) and not text.final
+        self._engine.tell(self, text)
+
+    # -- the end
+
+    async def close(self, timeout_s: float = CLOSE_TIMEOUT_S) -> None:
+        """End the stream: the open segment's final text has reached the callback when this returns."""
+        if self._closing:
+            await self._ended.wait()
+            return
+        self._closing = True
+        try:
+            if self.state is not StreamState.DEFERRED:
+                await self._flush(timeout_s)
+        finally:
+            self.state = StreamState.CLOSED
+            self._engine.forget(self)
+            self._ended.set()
+
+    async def _flush(self, timeout_s: float) -> None:
+        self._keep(self.timeline.finish(), all_of_it=True)
+        self.pump()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._finish()
+        if not self.closed.is_set() and self.process is not None:
+            self._mark_gap(self._settled, self._sent, "the recogniser did not finish in time")
+        if self._pieces:
+            self._mark_gap(self._pieces[0][0], self._received, "recognition could not keep up")
+        await self._engine.told()
+
+    async def _finish(self) -> None:
+        """Send what is left, then the end; begins again in another process when one dies meanwhile."""
+        while not self.closed.is_set():
+            if self.process is not None and not self._pieces:
+                asked = self.process
+                asked.send(Message(Kind.CLOSE, self.number))
+                while self.process is asked and not self.closed.is_set():
+                    await asyncio.sleep(0.01)
+            elif self.process is None and not self._pieces:
+                return
+            else:
+                await asyncio.sleep(0.02)
