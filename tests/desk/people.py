@@ -145,6 +145,7 @@ DRAFT: dict[str, Any] = {
     "callback_phone": field(NUMBER, 0.95, (1, 14, 25)),
     "confidential": field(False),
     "emergency": field(True),
+    "content": field(f"路灯不亮，电话{SPOKEN}。"),
     "suggestions": {"places": [field("昆仑路大桥头")]},
 }
 

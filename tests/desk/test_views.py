@@ -93,12 +93,22 @@ def test_a_draft_shows_only_what_it_has_with_its_proof() -> None:
     evidence = evidence_of(DRAFT)
     view = draft_view(record, evidence, len(TURNS))
     by_id = {field.id: field for field in view.fields}
-    assert list(by_id) == ["title", "purpose", "places-0", "when", "unit", "callback_phone", "emergency"]
+    assert list(by_id) == [
+        "title",
+        "purpose",
+        "places-0",
+        "when",
+        "unit",
+        "callback_phone",
+        "emergency",
+        "content",
+    ]
     assert by_id["places-0"].anchor == "said-1-0"
     assert by_id["places-0"].level == "ok"
     assert by_id["when"].value == "昨晚（2026-11-20）"
     assert by_id["unit"].confidence is None
     assert NUMBER not in repr(view)
+    assert SPOKEN not in repr(view)
     assert spoken_number(DRAFT) == NUMBER
 
 

@@ -14,10 +14,10 @@ from typing import Any
 
 from config.hotline import Hotline
 from facts.call import Call
-from facts.masking import mask_digits, mask_number
+from facts.masking import mask_number
 from ticketing_bridge.desk.labels import labels
 from ticketing_bridge.desk.views import agent_name, call_url, line_name
-from ticketing_bridge.desk.words_view import Evidence, anchors
+from ticketing_bridge.desk.words_view import Evidence, anchors, mask_spoken
 from ticketing_bridge.store.records import DraftRecord
 
 CONFIDENCE_BAR = 30
@@ -96,7 +96,7 @@ def value_text(value: Any) -> str:
             str(value[edge]).replace("T", " ") for edge in ("start", "end") if value.get(edge)
         )
         return f"{value['text']}（{resolved}）" if resolved else str(value["text"])
-    return mask_digits(str(value)) if _said(value) else phrases["undecided"]
+    return mask_spoken(str(value)) if _said(value) else phrases["undecided"]
 
 
 def _texts(stored: Any) -> str | None:
@@ -147,8 +147,8 @@ def _field_view(found: Found, anchor: str | None, suggested: str) -> FieldView:
         id=found.id,
         label=labels().draft_fields[found.name],
         value=value_text(field["value"]),
-        reason=mask_digits(str(field.get("reason") or "")),
-        candidates=mask_digits(perhaps + candidates) if candidates else "",
+        reason=mask_spoken(str(field.get("reason") or "")),
+        candidates=mask_spoken(perhaps + candidates) if candidates else "",
         suggested=suggested,
         confidence=confidence,
         confidence_text=f"{confidence:.0%}" if confidence is not None else "",
