@@ -177,6 +177,7 @@ class _Fold:
     def _ended(self, event: Stage) -> None:
         self._first("line", event.line)
         self._first("did", event.did)
+        self._first("notice", event.notice)
         self.reported_at = event.at
         self.seen = replace(
             self.seen,
@@ -276,7 +277,7 @@ class _Fold:
         ended_at = self.hung_up_at or (self.reported_at if self.swept else None)
         gap = CallFlag.GAP in self.flags or self.swept or not self.arrival_seen
         if gap:
-            self.flags.add(CallFlag.GAP)
+            self._missed()
         if over:
             self._close(ended_at)
         legs = self.bridges.legs()
@@ -313,6 +314,14 @@ class _Fold:
             cause=cause,
             flags=frozenset(self.flags),
         )
+
+    def _missed(self) -> None:
+        """What the report of the ending says of stages unheard; a recording is named by its call."""
+        self.flags.add(CallFlag.GAP)
+        if self.known.get("notice") == "played":
+            self._first("recording", self.key.uniqueid)
+        elif self.known.get("notice") == "failed":
+            self.flags.add(CallFlag.NOT_RECORDED)
 
     def _close(self, ended_at: datetime | None) -> None:
         """Nothing of an ended call goes on; what ended unseen has no time."""

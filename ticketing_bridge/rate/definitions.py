@@ -44,7 +44,8 @@ def _answered(call: Call) -> bool:
 
 
 def _queued(call: Call) -> bool:
-    return any(leg.ending not in NO_PLACE for leg in call.queue_legs)
+    """In a queue; agents take callers from queues only, also when the waiting was not heard."""
+    return _answered(call) or any(leg.ending not in NO_PLACE for leg in call.queue_legs)
 
 
 def _short(call: Call) -> bool:

@@ -400,8 +400,20 @@ def test_calls_first_seen_in_a_snapshot_end_with_what_is_certain() -> None:
     whole = {call.key: call for call in calls_of(raw_ami("two_calls_across_a_snapshot"))}
     for call in (talked, waited):
         assert call.flags == {CallFlag.GAP}
+        assert call.recording == call.key.uniqueid
         assert call.outcome is whole[call.key].outcome
         assert abs((call.arrived_at - whole[call.key].arrived_at).total_seconds()) < 1.1
+
+
+def test_a_failed_notice_is_known_from_the_report() -> None:
+    snapshot = raw_ami("snapshot_of_two_calls")
+    later = [
+        replace(it, notice="failed") if isinstance(it, Stage) else it
+        for it in raw_ami("two_calls_across_a_snapshot")
+        if it.at > snapshot[-1].at
+    ]
+    for call in calls_of([*snapshot, *later]):
+        assert (call.recording, call.flags) == (None, {CallFlag.GAP, CallFlag.NOT_RECORDED})
 
 
 def test_a_snapshot_changes_nothing_of_calls_that_were_heard_throughout() -> None:
