@@ -1,7 +1,8 @@
 """libespeak-ng through ctypes: one utterance of pinyin at a time, from a freshly loaded library each time.
 
 The library keeps state from one utterance to the next (its flutter runs on), so the same words would sound a
-little different the second time. Loading it anew takes about 5 ms and makes every utterance repeatable. Some
+little different the second time. Loading it anew takes about 5 ms and makes every utterance repeatable (with
+a fixed seed, for it would take the clock's). Some
 voice variants crash it; whoever must not die calls it through a throw-away process
 (``voice.synthesis.synthesise_many``).
 """
@@ -30,6 +31,7 @@ STOP_S = 0.32
 _VOICE_NAME = "cmn-latn-pinyin"
 # espeak-ng 1.52 says the true spellings letter by letter in English.
 _SPELLING = {"jiong": "jong", "qiong": "qong", "xiong": "xong"}
+_LONGEST_RUN = 60  # syllables without a pause; espeak cuts a much longer run in the middle of a syllable
 _OUTPUT_SYNCHRONOUS, _PHONEME_EVENTS, _CHARS_UTF8, _POSITION_CHARACTER = 2, 1, 1, 1
 _RATE, _PITCH, _RANGE = 1, 3, 4
 _EVENT_PHONEME = 7
@@ -115,6 +117,9 @@ def _prepare(library: ctypes.CDLL, voice: Voice, callback: Any) -> None:
     rate = library.espeak_Initialize(_OUTPUT_SYNCHRONOUS, 0, data, _PHONEME_EVENTS)
     if rate != ESPEAK_RATE:
         raise EspeakError(f"espeak-ng did not start with its data in {data.decode()} (answer {rate})")
+    library.espeak_ng_SetRandSeed(
+        ctypes.c_long(1)
+    )  # else it takes the clock, and no two processes sound alike
     library.espeak_SetSynthCallback(callback)
     name = f"{_VOICE_NAME}+{voice.variant}" if voice.variant else _VOICE_NAME
     if library.espeak_SetVoiceByName(name.encode("ascii")) != 0:
@@ -134,11 +139,19 @@ def _synthesise(library: ctypes.CDLL, text: bytes) -> None:
 def _sentences(tokens: Sequence[str]) -> list[bytes]:
     """The text for espeak, sentence by sentence: a comma is written after its syllable."""
     sentences: list[list[str]] = [[]]
+    run = 0
     for token in tokens:
         if token == STOP:
             sentences.append([])
-        elif token != COMMA:
+            run = 0
+        elif token == COMMA:
+            if sentences[-1]:
+                sentences[-1][-1] = sentences[-1][-1].rstrip(",") + ","
+            run = 0
+        else:
+            if run == _LONGEST_RUN:
+                sentences[-1][-1] += ","
+                run = 0
             sentences[-1].append(_SPELLING.get(token[:-1], token[:-1]) + token[-1])
-        elif sentences[-1]:
-            sentences[-1][-1] = sentences[-1][-1].rstrip(",") + ","
+            run += 1
     return [" ".join(sentence).encode("ascii") for sentence in sentences if sentence]

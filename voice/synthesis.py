@@ -120,10 +120,11 @@ def _in_child(items: Sequence[tuple[list[str], Voice]], timeout_s: float) -> lis
 def _frames(data: bytes) -> list[Pcm]:
     """Whole frames of length (four bytes, little-endian) and samples; an unfinished last one is left out."""
     frames: list[Pcm] = []
-    while len(data) >= 4:
-        (size,) = struct.unpack_from("<I", data)
-        if len(data) < 4 + size:
+    at = 0
+    while at + 4 <= len(data):
+        (size,) = struct.unpack_from("<I", data, at)
+        if at + 4 + size > len(data):
             break
-        frames.append(from_bytes(data[4 : 4 + size]))
-        data = data[4 + size :]
+        frames.append(from_bytes(data[at + 4 : at + 4 + size]))
+        at += 4 + size
     return frames

@@ -44,7 +44,7 @@ VOICES: Mapping[str, Voice] = MappingProxyType(
         "agent_m1": Voice("m3", rate_wpm=180, pitch=48, pitch_range=45),
         "citizen_f1": Voice("f3", rate_wpm=185, pitch=55, pitch_range=55),
         "citizen_f2": Voice("Alicia", rate_wpm=170, pitch=50, pitch_range=50),
-        "citizen_f3": Voice("anika", rate_wpm=190, pitch=45, pitch_range=60),
+        "citizen_f3": Voice("steph", rate_wpm=185, pitch=52, pitch_range=55),
         "citizen_m1": Voice("m1", rate_wpm=175, pitch=45, pitch_range=50),
         "citizen_m2": Voice("max", rate_wpm=190, pitch=50, pitch_range=55),
         "citizen_m3": Voice("adam", rate_wpm=165, pitch=40, pitch_range=45),

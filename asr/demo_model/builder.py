@@ -27,10 +27,11 @@ class Plan:
     word_strings: int = 6_500
     non_speech: int = 600
     text_sentences: int = 60_000
+    everyday_sentences: int = 30_000
     size: network.Size = field(default_factory=network.Size)
 
 
-QUICK = Plan(2_000, 1_000, 120, 30_000, network.Size(width=128, epochs=6))
+QUICK = Plan(2_000, 1_000, 120, 30_000, 20_000, network.Size(width=128, epochs=6))
 FULL = Plan()
 
 
@@ -104,11 +105,12 @@ def training_texts(plan: Plan) -> list[Words]:
     return [made[int(index)] for index in rng.permutation(len(made))]
 
 
-def language_texts(plan: Plan, *, free_weight: int = 3) -> list[Sequence[str]]:
+def language_texts(plan: Plan, *, free_weight: int = 4) -> list[Sequence[str]]:
     """What the language model reads: patterns without end, and each hand-written sentence a few times."""
-    made = [words(line) for line in texts.sentences(LANGUAGE_SEED, plan.text_sentences)]
-    free = [words(line) for line in texts.free_sentences()]
-    return [line for line in made + free * free_weight if line]
+    made = list(texts.sentences(LANGUAGE_SEED, plan.text_sentences))
+    made += texts.sentences(LANGUAGE_SEED, plan.everyday_sentences, "everyday")
+    made += texts.free_sentences() * free_weight
+    return [line for line in map(words, made) if line]
 
 
 def _workers() -> int:

@@ -1,4 +1,4 @@
-"""How well a model hears: character error rate by voice, on sentences nobody trained with, over the telephone."""
+"""How well a model hears: character error rates by voice, on sentences nobody trained with."""
 
 from __future__ import annotations
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 START, END = "<s>", "</s>"
 DISCOUNT = 0.7
+LEAST_COUNT = 2
+"""Pairs and triples of words read less often than this are left out of the model."""
 TABLE_SHARE = 0.15
 """How much of the unigrams comes from the general table of words, so that anything can be heard."""
 
@@ -17,7 +19,7 @@ History = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class LanguageModel:
-    """Probabilities of words after up to two words of history, and the price of forgetting the oldest of them."""
+    """Probabilities of words after up to two words, and the weight of forgetting the oldest of these."""
 
     words: dict[History, dict[str, float]]
     backoff: dict[History, float] = field(default_factory=dict)
@@ -37,7 +39,7 @@ class LanguageModel:
 def estimate(
     sentences: Iterable[Sequence[str]], table: Mapping[str, float], known: frozenset[str]
 ) -> LanguageModel:
-    """A model of sentences (cut into words) over the words of ``known``; ``table`` has general frequencies."""
+    """A model of sentences (cut into words) over the words of ``known``; ``table`` has their frequencies."""
     threes: Counter[tuple[str, str, str]] = Counter()
     starts: Counter[str] = Counter()
     for sentence in sentences:
@@ -53,14 +55,17 @@ def estimate(
         if history != START:
             ones.update(dict.fromkeys(after, 1))
     model = LanguageModel({(): _unigrams(ones, table, known)})
+    pairs: Counter[tuple[str, str]] = Counter()
+    for (_, second, third), count in threes.items():
+        pairs[second, third] += count
     for word, after in twos.items():
-        _add(model, (word,), after, keep_from=1)
+        _add(model, (word,), after, {then for then in after if pairs[word, then] >= LEAST_COUNT})
     grouped: defaultdict[History, Counter[str]] = defaultdict(Counter)
     for (first, second, third), count in threes.items():
         if second != START:
-            grouped[(first, second)][third] = count
+            grouped[first, second][third] = count
     for pair, after in grouped.items():
-        _add(model, pair, after, keep_from=2)
+        _add(model, pair, after, {then for then, count in after.items() if count >= LEAST_COUNT})
     return model
 
 
@@ -85,10 +90,10 @@ def _unigrams(ones: Counter[str], table: Mapping[str, float], known: frozenset[s
     return {word: value / total for word, value in mixed.items() if value > 0}
 
 
-def _add(model: LanguageModel, history: History, after: Counter[str], *, keep_from: int) -> None:
-    """Add the words seen often enough after a history; what is left goes to the shorter history."""
+def _add(model: LanguageModel, history: History, after: Counter[str], keep: set[str]) -> None:
+    """Add what to keep of the words seen after a history; what is left goes to the shorter history."""
     total = sum(after.values())
-    kept = {word: (count - DISCOUNT) / total for word, count in after.items() if count >= keep_from}
+    kept = {word: (count - DISCOUNT) / total for word, count in after.items() if word in keep}
     if not kept:
         return
     left = 1.0 - math.fsum(kept.values())

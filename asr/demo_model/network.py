@@ -24,7 +24,7 @@ STEP = 3
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """``weights`` [out, in x offsets] over the layer before at ``offsets``; a rectifier follows, but for the last."""
+    """``weights`` [out, in x offsets] over the layer before; a rectifier follows all layers but the last."""
 
     weights: Matrix
     bias: NDArray[np.float32]
@@ -35,8 +35,8 @@ class Layer:
 class Size:
     """How large a network and how long a training."""
 
-    width: int = 224
-    epochs: int = 9
+    width: int = 192
+    epochs: int = 5
     batch: int = 64
     peak_rate: float = 2e-3
     seed: int = 12345

@@ -20,6 +20,7 @@ from voice.reading import read_digits, read_number
 Rng = np.random.Generator
 _SLOT = re.compile(r"\{([a-z_]+)\}")
 _DEEPEST = 8
+_PATTERN_FILES = ("patterns", "everyday")
 
 
 @cache
@@ -34,7 +35,7 @@ def text_file(name: str) -> Mapping[str, Any]:
 def slots() -> Mapping[str, tuple[str, ...]]:
     """All slots of all files; a slot written as one line of words counts each word."""
     found: dict[str, tuple[str, ...]] = {}
-    for file in ("people", "places", "matters", "patterns"):
+    for file in (*_PATTERN_FILES, "people", "places", "matters"):
         for name, value in (text_file(file).get("slots") or {}).items():
             found[name] = tuple(value.split()) if isinstance(value, str) else tuple(map(str, value))
     return found
@@ -55,10 +56,10 @@ def terms() -> list[str]:
     return sorted({word for line in listed.values() for word in str(line).split()})
 
 
-def sentences(seed: int, count: int) -> Iterator[str]:
-    """``count`` sentences from the patterns, each pattern's group as often as its weight says."""
+def sentences(seed: int, count: int, file: str = "patterns") -> Iterator[str]:
+    """``count`` sentences from a file of patterns, each group of them as often as its weight says."""
     rng = np.random.default_rng(seed)
-    groups = text_file("patterns")["patterns"]
+    groups = text_file(file)["patterns"]
     weights = np.array([float(group["weight"]) for group in groups])
     chosen = rng.choice(len(groups), size=count, p=weights / weights.sum())
     for index in chosen:

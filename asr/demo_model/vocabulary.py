@@ -26,7 +26,7 @@ _COUNTED = _MEASURES | frozenset(
 _WHOLE = frozenset({"统一", "唯一", "之一", "万一", "周一"})
 _TERM_SLOTS = (
     "place_word", "company_word", "company_end", "hall_end", "estate_end", "village_end", "side", "relative",
-    "near", "known_road", "surname",
+    "near", "known_road", "surname", "thing", "verb", "glue",
 )  # fmt: skip
 
 
