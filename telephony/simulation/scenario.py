@@ -211,7 +211,7 @@ class ScenarioCall(Part):
 
     @property
     def nobody_answers(self) -> bool:
-        """No agent answers: so the script says, or the caller gives up before and agents are not mentioned."""
+        """No agent answers: so says the script, or the caller gives up before and agents are not named."""
         gives_up = self.hangs_up.when in BEFORE_AN_AGENT and "agents" not in self.model_fields_set
         return self.agents.none or gives_up
 

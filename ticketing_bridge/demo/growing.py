@@ -63,13 +63,13 @@ class RecordingWatch:
     _sizes: dict[str, int] = field(default_factory=dict)
 
     def look(self, ended: set[str]) -> None:
-        """Take the digests of recordings of ended calls that did not grow since the last look."""
+        """Take digests of recordings of ended calls: whole files that did not grow since the last look."""
         for name in ended:
             for path in self.files(name):
                 if path.name in self.digests or not path.exists():
                     continue
                 size = path.stat().st_size
-                if self._sizes.get(path.name) == size:
+                if self._sizes.get(path.name) == size and is_whole(path):
                     self.digests[path.name] = digest_of(path)
                 self._sizes[path.name] = size
 
@@ -80,6 +80,14 @@ class RecordingWatch:
             self.folder / f"{name}-rx.wav",
             self.folder / f"{name}-tx.wav",
         )
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a WAV file's own header speaks of as many bytes as there are: its writer has closed it."""
+    with path.open("rb") as file:
+        head = file.read(8)
+    told = int.from_bytes(head[4:8], "little") + 8
+    return head[:4] == b"RIFF" and 0 <= path.stat().st_size - told <= 1
 
 
 def digest_of(path: Path) -> str:
