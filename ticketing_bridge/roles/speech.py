@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from asr.models import ModelInvalid, check_model, default_model
-from asr.streaming import LiveEngine
+from asr.streaming import LiveEngine, StreamState
 from facts.audio import TapRequest
 from facts.transcript import LiveText
 from telephony.live_audio.server import AudioSocketServer, AudioStream
@@ -53,10 +53,10 @@ class Hearing:
         try:
             async for pcm, arrived_s in audio:
                 live.feed(pcm, arrived_s)
-            ending = live.state.value if live.state.value == "deferred" else "closed"
+            ending = "deferred" if live.state is StreamState.DEFERRED else "closed"
         finally:
             await live.close()
-            self._keeper.ended(request.stream, ending)
+            self._keeper.ended(request.stream, "gap" if live.gaps else ending)
 
 
 async def run_speech(house: House) -> None:
@@ -81,7 +81,7 @@ async def run_speech(house: House) -> None:
                 keeper.said(text)
 
         engine = await stack.enter_async_context(
-            LiveEngine(model, on_text, live_streams=settings.live_streams)
+            LiveEngine(model, on_text, live_streams=settings.live_streams, nice=0)
         )
         hearing = Hearing(engine, keeper)
         audio = AudioSocketServer(

@@ -15,12 +15,13 @@ from ivr_flows import FlowStore, line_context, run_flow
 from ivr_flows.prompts import prompt_name, prompt_path, render_prompts
 from telephony.agi.server import AgiServer
 from telephony.agi.session import AgiSession
-from telephony.ami.link import AmiAddress, AmiLink
+from telephony.ami.link import AmiAddress, AmiLink, LinkState
 from telephony.call_fold import CallTracker, FoldRules
 from telephony.live_audio.tap_control import TapControl
 from telephony.live_audio.taps import ChanSpyTap
 from ticketing_bridge.call_ledger.service import LedgerWriter
 from ticketing_bridge.call_ledger.spool import EventSpool
+from ticketing_bridge.desk.health import keep_beating
 from ticketing_bridge.house import House
 from ticketing_bridge.live.taps import TapKeeper
 from ticketing_bridge.store.database import Database
@@ -133,15 +134,20 @@ async def run_telephony(house: House) -> None:
         log.info("telephony serves", pbx=settings.pbx_id)
         follow = asyncio.create_task(_follow(reader, writer), name="follow")
         lost = asyncio.create_task(leadership.lost(), name="leadership")
+        shown = asyncio.create_task(
+            keep_beating(database, settings.pbx_id, lambda: reader.status.state is LinkState.UP),
+            name="page beat",
+        )
         try:
             done, _ = await asyncio.wait((follow, lost), return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
             lost.cancel()
+            shown.cancel()
             # The link's own end is a mark in the ledger, too: let the follower read to the last message.
             await reader.close()
-            await asyncio.gather(follow, lost, return_exceptions=True)
+            await asyncio.gather(follow, lost, shown, return_exceptions=True)
 
 
 async def _follow(reader: AmiLink, writer: LedgerWriter) -> None:
