@@ -1,6 +1,6 @@
 """Fixtures: one embedded PostgreSQL a test run, one database a test, made from a migrated template.
 
-Use with ``pytest_plugins = ["tests.database"]`` in the top conftest, or import the fixtures.
+Loaded by the top conftest.
 Workers of pytest-xdist share the server: the first starts it, the last stops it.
 """
 
