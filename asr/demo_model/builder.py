@@ -13,6 +13,7 @@ import numpy as np
 
 from asr.demo_model import corpus, graph, kaldi_files, language, network, texts
 from asr.demo_model.corpus import Progress, Words
+from asr.demo_model.extras import need
 from asr.demo_model.lexicon import Lexicon, measured_syllables
 from voice.pinyin import vocabulary, word_counts, words
 
@@ -38,8 +39,11 @@ FULL = Plan()
 def build(out_dir: Path, *, quick: bool = False, progress: Progress | None = None) -> Path:
     """Build a whole model in ``out_dir`` (made or replaced); ``quick`` hears a little less well.
 
-    Needs the extra ``demo-model``; the full model takes about ten minutes on two cores.
+    Needs the extra ``demo-model`` and about 5 GB of memory; the full model takes a quarter of an hour on
+    two idle cores. ``progress.bars`` draws what ``progress`` is told.
     """
+    for package in ("torch", "kaldifst", "kaldi_native_fbank", "scipy"):
+        need(package)
     tell = progress or _quiet
     plan = QUICK if quick else FULL
     lexicon = Lexicon(measured_syllables())

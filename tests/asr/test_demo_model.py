@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 
 import numpy as np
 import pytest
 
-from asr.demo_model import features, kaldi_files, language, lexicon, model_path, network, texts, vocabulary
+from asr.demo_model import (
+    builder,
+    extras,
+    features,
+    kaldi_files,
+    language,
+    lexicon,
+    model_path,
+    network,
+    progress,
+    texts,
+    vocabulary,
+)
 from asr.demo_model.evaluation import distance, listen
 from voice import g711, pcm
 from voice.synthesis import VOICES, synthesise
@@ -160,3 +173,20 @@ def test_sentences_are_the_same_for_the_same_seed_and_have_no_open_slot() -> Non
 )
 def test_numbers_stay_out_of_the_table_of_words(word: str, fit: bool) -> None:
     assert vocabulary.acceptable(word) is fit
+
+
+def test_without_the_extra_the_builder_says_what_to_install(
+    tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(extras.BuilderMissing, match="--extra demo-model"):
+        builder.build(tmp_path / "model", quick=True)
+    assert not (tmp_path / "model").exists()
+
+
+def test_progress_is_drawn_for_every_stage(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.bars() as tell:
+        tell("speech", 5, 10)
+        tell("training, epoch 1", 1, 4)
+        tell("training, epoch 2", 4, 4)
+    assert "epoch 2" in capsys.readouterr().out
