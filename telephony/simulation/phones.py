@@ -16,7 +16,7 @@ from pathlib import Path
 import structlog
 
 from facts.errors import HotlineError
-from telephony.ami.actions import Action, ActionResult, AmiError
+from telephony.ami.actions import Action, ActionResult, AmiActionRefused, AmiNoAnswer, AmiUnreachable
 from telephony.ami.codec import AmiMessage
 from telephony.ami.connection import AmiAddress, AmiConnection, WireCounts
 
@@ -24,7 +24,8 @@ _log = structlog.get_logger(__name__)
 
 #: the number that a withheld caller shows to agents
 ANONYMOUS = "anonymous"
-_ACTION_S = 5.0
+_ACTION_S = 10.0
+_LOST_FIX = "see log/outside.log in the home folder, and start the demo again"
 
 
 class OutsideWorldLost(HotlineError):
@@ -110,7 +111,7 @@ class Phones:
             await asyncio.wait({lost, heard}, return_when=asyncio.FIRST_COMPLETED)
             if heard.done():
                 return heard.result()
-            raise OutsideWorldLost(fix="see log/outside.log in the home folder, and start the demo again")
+            raise OutsideWorldLost(fix=_LOST_FIX)
         finally:
             lost.cancel()
             heard.cancel()
@@ -176,13 +177,16 @@ class Phones:
         }
 
     async def _do(self, action: Action) -> ActionResult:
-        return await self._connection.action(action, _ACTION_S)
+        try:
+            return await self._connection.action(action, _ACTION_S)
+        except (AmiUnreachable, AmiNoAnswer) as gone:
+            raise OutsideWorldLost(f"the simulated outside world is gone: {gone}", fix=_LOST_FIX) from gone
 
     async def _try(self, action: Action) -> bool:
         """A command about a telephone that may have been hung up meanwhile."""
         try:
             await self._do(action)
-        except AmiError as refused:
+        except AmiActionRefused as refused:
             _log.debug("outside.too_late", action=action.name, problem=str(refused))
             return False
         return True

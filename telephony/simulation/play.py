@@ -133,6 +133,8 @@ class Player:
             if not play.done():
                 pump.result()
             await play
+        except ExceptionGroup as several:
+            raise several.exceptions[0] from None  # one clear reason; the calls end together anyway
         finally:
             agents = [task for task, _ in self._ringing.values()]
             for task in (pump, play, *agents):

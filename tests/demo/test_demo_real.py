@@ -17,10 +17,12 @@ from telephony.ami.codec import AmiMessage
 from telephony.ami.connection import AmiAddress, AmiConnection, WireCounts
 from telephony.ami.events import event_to_json, parse_event
 from telephony.call_fold import FoldRules
+from telephony.pbx.process import AsteriskProcess
 from telephony.pbx.program import AsteriskProgram
 from telephony.simulation.diary import Diary
-from telephony.simulation.outside import outside_world
+from telephony.simulation.outside import DemoRuns, outside_world
 from telephony.simulation.outside_config import OutsidePaths
+from telephony.simulation.phones import OutsideWorldLost
 from telephony.simulation.play import PlayedCall, Player
 from telephony.simulation.scenario_file import parse_scenario, plan
 from telephony.simulation.speech import Dialogue, speak_all
@@ -175,3 +177,37 @@ def test_a_queue_log_line_changed_behind_our_back_is_found(played: Played) -> No
         assert {"unchanged", "lines", "outcome"} <= {it.field for it in played.wrong()}
     finally:
         path.write_text(text)
+
+
+def test_an_outside_world_that_dies_is_one_clear_error(played: Played) -> None:
+    pbx = played.pbx
+    paths = OutsidePaths.of(pbx.settings)
+    process = AsteriskProcess(pbx.program, paths.config, paths.run, paths.output)
+
+    async def phone() -> None:
+        async with outside_world(pbx.settings, pbx.hotline, pbx.secrets, pbx.program) as phones:
+            with Diary() as diary:
+                times = prompt_times(pbx.settings, pbx.hotline)
+                player = Player(phones, diary, played.case.dialogues, times, run_id="lost")
+                first, second, *_ = (call.plan for call in played.calls)
+                playing = asyncio.create_task(player.play([first, replace(second, at_s=4.0)]))
+                await asyncio.sleep(1.5)
+                await process.stop()
+                await playing
+
+    with pytest.raises(OutsideWorldLost, match=r"outside\.log"):
+        asyncio.run(phone())
+
+
+def test_a_second_demo_in_the_same_home_is_refused(played: Played) -> None:
+    pbx = played.pbx
+
+    async def twice() -> None:
+        async with (
+            outside_world(pbx.settings, pbx.hotline, pbx.secrets, pbx.program),
+            outside_world(pbx.settings, pbx.hotline, pbx.secrets, pbx.program),
+        ):
+            pass
+
+    with pytest.raises(DemoRuns, match="HOTLINE_HOME"):
+        asyncio.run(twice())
