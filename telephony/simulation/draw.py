@@ -139,16 +139,16 @@ def _dialogue(dice: Random, data: TalkData, line: str) -> tuple[Turn, ...]:
     }
     said = dice.choice(data.citizen_openings) + matter.says.format(**words)
     turns = [(Who.AGENT, dice.choice(data.agent_openings)), (Who.CITIZEN, said)]
-    if dice.random() < 0.4:
+    if dice.random() < 0.3:
         turns += [
             (Who.AGENT, dice.choice(data.agent_ask_place)),
             (Who.CITIZEN, dice.choice(data.place_wording).format(**words)),
         ]
-    if dice.random() < 0.25:
+    if dice.random() < 0.2:
         turns.append((Who.AGENT, dice.choice(data.agent_ask_wish)))
         turns.append((Who.CITIZEN, matter.wish))
     turns.append((Who.AGENT, dice.choice(data.agent_closings)))
-    if dice.random() < 0.3:
+    if dice.random() < 0.2:
         turns.append((Who.CITIZEN, dice.choice(data.citizen_thanks)))
     return tuple(Turn(who=who, text=text, pause_s=round(dice.uniform(0.3, 0.7), 2)) for who, text in turns)
 

@@ -179,6 +179,22 @@ def test_a_queue_log_line_changed_behind_our_back_is_found(played: Played) -> No
         path.write_text(text)
 
 
+def test_a_line_about_another_call_is_found(played: Played) -> None:
+    evidence = played.case.evidence
+    path = evidence.queue_log.path
+    before = path.read_text()
+    evidence.over.add("city-1000000000.1")
+    try:
+        for uniqueid in ("city-1000000000.1", "city-9000000000.1"):
+            with path.open("a") as out:
+                out.write(f"9000000001|{uniqueid}|main|NONE|ABANDON|1|1|4\n")
+        evidence.look()
+        unknown = {it.call for it in played.wrong() if it.field == "existence"}
+        assert unknown == {"city-1000000000.1", "city-9000000000.1"}
+    finally:
+        path.write_text(before)
+
+
 def test_an_outside_world_that_dies_is_one_clear_error(played: Played) -> None:
     pbx = played.pbx
     paths = OutsidePaths.of(pbx.settings)

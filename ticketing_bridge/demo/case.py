@@ -95,6 +95,11 @@ class Case:
         ended = max((it.end for it in records if it.end), default=None)
         return began is not None and any(it.hides(began, ended) for it in self.ledger.outages())
 
+    def _should_be_known(self, uniqueid: str) -> bool:
+        """A line about this call cannot be explained by what was before the demo, or by an outage."""
+        late = uniqueid in self.evidence.over
+        return late or (began_since(uniqueid, self.since) and not self._hidden(uniqueid))
+
     def _extra_evidence(self) -> list[Disagreement]:
         """Lines about calls that have no row, and lines that changed after they were written."""
         known = {row.key.uniqueid for row in self.ledger.rows}
@@ -106,7 +111,7 @@ class Case:
                 (Witness.CDR, evidence.cdr_of_calls()),
             )
             for uniqueid, lines in calls.items()
-            if uniqueid not in known and began_since(uniqueid, self.since) and not self._hidden(uniqueid)
+            if uniqueid not in known and self._should_be_known(uniqueid)
         ]
         for witness, file in ((Witness.QUEUE_LOG, evidence.queue_log), (Witness.CDR, evidence.cdr)):
             found += [

@@ -26,6 +26,12 @@ class Evidence:
         self.cdr = GrowingFile(paths.cdr)
         self.recordings = RecordingWatch(paths.recordings)
         self.live = LiveListener(settings.live_socket)
+        #: calls that were over before the demo: nothing more may be written about them
+        self.over = {
+            line.uniqueid
+            for line in parse_queue_log(self.queue_log.earlier())
+            if line.event == "HOTLINEENDED"
+        }
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:

@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
+_EARLIER_BYTES = 4_000_000
+
 
 @dataclass(slots=True)
 class GrowingFile:
@@ -22,6 +24,15 @@ class GrowingFile:
 
     def __post_init__(self) -> None:
         self._start = self.path.stat().st_size if self.path.exists() else 0
+
+    def earlier(self) -> list[str]:
+        """Lines from before the demo (the last few megabytes)."""
+        if not self._start:
+            return []
+        with self.path.open("rb") as file:
+            first = max(0, self._start - _EARLIER_BYTES)
+            file.seek(first)
+            return file.read(self._start - first).decode("utf-8", "replace").splitlines()
 
     def look(self) -> None:
         """Read on; note what changed behind us."""
