@@ -108,8 +108,14 @@ class RoleStatus:
 
 
 def role_command(name: str) -> list[str]:
-    """``hotline run NAME`` with this interpreter."""
-    return [sys.executable, "-m", "ticketing_bridge", "run", name]
+    """``hotline run NAME`` with this interpreter, so that process lists say what it is."""
+    program = Path(sys.executable).parent / "hotline"
+    return [
+        sys.executable,
+        *([str(program)] if program.is_file() else ["-m", "ticketing_bridge"]),
+        "run",
+        name,
+    ]
 
 
 @dataclass(slots=True)

@@ -21,9 +21,9 @@ def main() -> None:
     # A command speaks to a person: only what serves for long keeps a log (it sets its own up).
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     try:
-        from ticketing_bridge.cli.app import app  # noqa: PLC0415 - loads what the command needs
+        from ticketing_bridge.cli.app import run_app  # noqa: PLC0415 - loads what the command needs
 
-        app()
+        run_app()
     except HotlineError as error:
         _say(error)
         sys.exit(error.exit_code)

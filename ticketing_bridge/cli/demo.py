@@ -110,7 +110,7 @@ async def _phone(
         raise AsteriskMissing("there is no Asterisk for the world outside", fix="hotline pbx install")
     columns = (TextColumn("{task.description:<26}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     async with Database(house.database_url, connections=3) as database:
-        with Progress(*columns, console=out, transient=not out.is_terminal) as bars:
+        with Progress(*columns, console=out, disable=not out.is_terminal) as bars:
             tasks = {name: bars.add_task(text, total=None, start=False) for name, text in STAGES.items()}
 
             def tell(stage: str, done: int, total: int) -> None:

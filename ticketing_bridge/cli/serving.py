@@ -1,4 +1,4 @@
-"""``hotline serve | run | demo``: the house at work."""
+"""``hotline serve | demo``: the house at work."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from ticketing_bridge.bring_up import Ready, serving
-from ticketing_bridge.cli.output import Json, console, errors
+from ticketing_bridge.cli.output import Json, console
 from ticketing_bridge.cli.stages import Stages
 from ticketing_bridge.house import House, open_house
 from ticketing_bridge.logs import set_up_file_logs
@@ -20,7 +20,6 @@ from ticketing_bridge.supervision import stop_signals
 def add_to(app: typer.Typer) -> None:
     """Register this module's commands."""
     app.command()(serve)
-    app.command()(run)
     app.command()(demo)
 
 
@@ -36,7 +35,7 @@ def serve() -> None:
 
     async def work() -> None:
         async with stop_signals() as stopped, serving(house, stages.show) as ready:
-            console.print(stages.summary())
+            console.print(stages.summary(), highlight=False)
             where_to_look(house, ready, console)
             await stopped.wait()
 
@@ -53,16 +52,9 @@ def where_to_look(house: House, ready: Ready, out: Console) -> None:
             f"login: {login}  password: {password}  (made now, not shown again; "
             "hotline users passwd changes it)",
             highlight=False,
+            soft_wrap=True,
         )
-    out.print(f"logs and data: {settings.home}", highlight=False)
-
-
-def run(role: Annotated[str, typer.Argument(help="telephony, speech, worker or web")]) -> None:
-    """Run one role alone, under systemd or an orchestrator."""
-    from ticketing_bridge.roles.run import role_named, run_role  # noqa: PLC0415 - loads the role's libraries
-
-    role_named(role)
-    asyncio.run(run_role(role, open_house()))
+    out.print(f"logs and data: {settings.home}", highlight=False, soft_wrap=True)
 
 
 def demo(
@@ -82,6 +74,3 @@ def demo(
     from ticketing_bridge.cli.demo import show_demo  # noqa: PLC0415 - the simulation is not needed to serve
 
     show_demo(calls, seed, scenario, at_once=at_once, exit_after=exit_, as_json=json_)
-
-
-__all__ = ["add_to", "errors"]

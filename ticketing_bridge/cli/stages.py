@@ -44,7 +44,9 @@ class Stages:
     def show(self, name: str) -> Iterator[ConsoleStage]:
         began = time.monotonic()
         columns = (TextColumn("[cyan]…[/] {task.description:<12}"), BarColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=self.console, transient=True) as progress:
+        with Progress(
+            *columns, console=self.console, transient=True, disable=not self.console.is_terminal
+        ) as progress:
             stage = ConsoleStage(progress, progress.add_task(name, total=None))
             yield stage
         took_s = time.monotonic() - began
