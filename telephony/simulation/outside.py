@@ -64,7 +64,7 @@ async def outside_world(
         folder.mkdir(parents=True, exist_ok=True)
     with _alone(paths):
         await process.stop()  # one that a killed demo left
-        _write(paths, program, render_outside(settings, hotline, secrets, program.modules, paths.root))
+        _write(paths, program, render_outside(settings, hotline, secrets, program))
         check_ports(
             (
                 NeededPort(settings.outside_sip_port, "OUTSIDE_SIP_PORT", socket.SOCK_DGRAM),

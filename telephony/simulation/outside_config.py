@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from config.hotline import Hotline
 from config.secrets import Secrets
 from config.settings import Settings
+from telephony.pbx.program import AsteriskProgram
 from telephony.pbx.values import safe
 
 #: without one of these there is no telephone
@@ -124,20 +125,16 @@ class OutsidePaths:
 
 
 def render_outside(
-    settings: Settings, hotline: Hotline, secrets: Secrets, modules: Path | None, documentation: Path
+    settings: Settings, hotline: Hotline, secrets: Secrets, program: AsteriskProgram
 ) -> dict[str, str]:
-    """File name in the ``etc`` folder to content.
-
-    Args:
-        modules: Asterisk's module folder when it is not the program's built-in one.
-        documentation: the data folder whose ``documentation`` Asterisk reads its option tables from.
-    """
+    """File name in the ``etc`` folder to content."""
     paths = OutsidePaths.of(settings)
     values = {
         "root": paths.root,
         "run": paths.run,
-        "data": documentation,
-        "modules": modules,
+        "modules": program.modules,
+        # older versions do not know the option, and wait up to 10 s
+        "registers_at_once": program.version.major >= 22,
         "sip_port": settings.outside_sip_port,
         "hotline_sip_port": settings.sip_port,
         "ami_port": settings.outside_ami_port,
