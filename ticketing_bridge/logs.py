@@ -40,7 +40,7 @@ def _cleaned(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping
 
 
 def set_up_logs(role: str, level: int = logging.INFO, stream: TextIO | None = None) -> None:
-    """Send structlog and the standard library's logging to stderr (or a stream) as JSON lines naming the role."""
+    """Send structlog and the standard library's logging to stderr (or a stream) as JSON lines."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -55,6 +55,8 @@ def set_up_logs(role: str, level: int = logging.INFO, stream: TextIO | None = No
             *shared,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
+        # named, because a command line that wants silence has configured another before
+        wrapper_class=structlog.stdlib.BoundLogger,
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
