@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Annotated, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from config.settings import PBX_ID, Port, checked_networks
 from facts.errors import HotlineError
 
 DEFAULTS = Path(__file__).parent / "defaults"
@@ -69,6 +70,33 @@ class Agent(Fact):
     penalty: int = Field(0, ge=0, le=100)
 
 
+class FurtherPbx(Fact):
+    """A PBX beside the first one, followed by a telephony role of its own. Folders are absolute."""
+
+    id: str = Field(pattern=PBX_ID, description="its systemname")
+    ami_host: str
+    ami_port: Port = 5038
+    agi_port: Port = Field(description="where our FastAGI for this PBX listens")
+    agi_peers: tuple[str, ...] = Field((), description="who may use it; default: ami_host, when an address")
+    hotline_host: str | None = Field(
+        None, description="our address as this PBX dials it; default: HOTLINE_ADVERTISE_HOST"
+    )
+    recordings: Path = Field(description="its recordings as they are seen on this machine")
+    secret_file: Path = Field(description="passwords of its two AMI users; made by hotline pbx render")
+
+    @field_validator("agi_peers")
+    @classmethod
+    def _networks(cls, peers: tuple[str, ...]) -> tuple[str, ...]:
+        return checked_networks(peers)
+
+    @field_validator("recordings", "secret_file")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        if not path.is_absolute():
+            raise ValueError(f"{path} is not an absolute path")
+        return path
+
+
 class Hotline(Fact):
     """All of it. ``trunk_hosts`` are the addresses from which citizens' calls come."""
 
@@ -81,6 +109,7 @@ class Hotline(Fact):
     queues: tuple[Queue, ...] = Field(min_length=1)
     lines: tuple[Line, ...] = Field(min_length=1)
     agents: tuple[Agent, ...] = ()
+    pbxs: tuple[FurtherPbx, ...] = Field((), description="PBXs beside the one of the settings")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -92,6 +121,9 @@ class Hotline(Fact):
             ("number", [number for line in self.lines for number in line.numbers]),
             ("agent", [agent.id for agent in self.agents]),
             ("extension", [agent.extension for agent in self.agents]),
+            ("pbx", [pbx.id for pbx in self.pbxs]),
+            ("agi_port", [str(pbx.agi_port) for pbx in self.pbxs]),
+            ("AMI address", [f"{pbx.ami_host}:{pbx.ami_port}" for pbx in self.pbxs]),
         ):
             problems += [
                 f"{kind} {name} is there twice" for name in sorted(set(names)) if names.count(name) > 1

@@ -10,6 +10,9 @@ import secrets as random
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from config.sites import PbxSite
+from facts.errors import HotlineError
+
 
 def _token() -> str:
     return random.token_urlsafe(24)
@@ -40,11 +43,64 @@ def load_or_make_secrets(home: Path) -> Secrets:
     kept: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
     found = Secrets(**{name: value for name, value in kept.items() if name in Secrets.__dataclass_fields__})
     if asdict(found) != kept:
-        home.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
-            json.dump(asdict(found), out, indent=1)
-            out.flush()
-            os.fsync(out.fileno())
-        part.replace(path)
+        _keep(path, asdict(found))
     return found
+
+
+def _keep(path: Path, content: dict[str, str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+        json.dump(content, out, indent=1)
+        out.flush()
+        os.fsync(out.fileno())
+    part.replace(path)
+
+
+class SecretFileInvalid(HotlineError):
+    """The file with a further PBX's passwords cannot be used."""
+
+    error_id = "secret-file-invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class AmiSecrets:
+    """Passwords of one PBX's two AMI users."""
+
+    ami_reader: str = field(repr=False)
+    ami_originator: str = field(repr=False)
+
+
+def ami_secrets(site: PbxSite, secrets: Secrets) -> AmiSecrets:
+    """The passwords of a PBX: the installation's own for the first one, else those of its file.
+
+    Raises:
+        SecretFileInvalid: the file is missing, not ours to read, or lacks a password.
+    """
+    path = site.secret_file
+    if path is None:
+        return AmiSecrets(secrets.ami_reader, secrets.ami_originator)
+    fix = f"hotline pbx render --pbx {site.id} --out DIR makes it"
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        found = AmiSecrets(kept["ami_reader"], kept["ami_originator"])
+    except OSError as problem:
+        raise SecretFileInvalid(f"pbxs {site.id}: {path}: {problem.strerror}", fix=fix) from None
+    except (ValueError, KeyError, TypeError):
+        raise SecretFileInvalid(
+            f"pbxs {site.id}: {path} does not hold ami_reader and ami_originator", fix=fix
+        ) from None
+    if path.stat().st_mode & 0o077:
+        raise SecretFileInvalid(f"pbxs {site.id}: {path} is readable by others", fix=f"chmod 600 {path}")
+    return found
+
+
+def make_ami_secrets(site: PbxSite, secrets: Secrets) -> AmiSecrets:
+    """The same; a further PBX's file (mode 0600) is made when there is none.
+
+    Raises:
+        SecretFileInvalid: there is one and it cannot be used.
+    """
+    if site.secret_file is not None and not site.secret_file.exists():
+        _keep(site.secret_file, asdict(AmiSecrets(_token(), _token())))
+    return ami_secrets(site, secrets)

@@ -6,16 +6,31 @@ defaults run everything on one machine, on loopback.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from facts.errors import HotlineError
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+#: systemname of a PBX: calls are named by it, and files
+PBX_ID = r"^[a-z][a-z0-9-]{0,30}$"
+#: listening addresses that are every address of the machine
+ANYWHERE = frozenset({"0.0.0.0", "::"})
+
+
+def checked_networks(peers: tuple[str, ...]) -> tuple[str, ...]:
+    """The same addresses and networks; raises ``ValueError`` naming the one that is none."""
+    for peer in peers:
+        try:
+            ipaddress.ip_network(peer)
+        except ValueError:
+            raise ValueError(f"{peer!r} is no IP address or network (10.1.2.3, 10.1.0.0/16)") from None
+    return peers
 
 
 class SettingsInvalid(HotlineError):
@@ -44,8 +59,15 @@ class Settings(BaseSettings):
 
     home: Path = Field(default_factory=default_home, description="data, logs, recordings, secrets")
     bind_host: str = "127.0.0.1"
+    telephony_host: str | None = Field(
+        None, description="where FastAGI and AudioSocket listen for PBXs; default: bind_host"
+    )
+    advertise_host: str | None = Field(
+        None, description="our address as PBXs on other machines dial it; default: telephony_host"
+    )
 
-    pbx_id: str = Field("city", pattern=r"^[a-z][a-z0-9-]{0,30}$", description="systemname of the PBX")
+    local_pbx: bool = Field(True, description="false: follow the PBX that is at ami_host already")
+    pbx_id: str = Field("city", pattern=PBX_ID, description="systemname of the PBX")
     asterisk: Path | None = Field(None, description="asterisk program; default: PATH, then HOME/asterisk")
     sip_port: Port = 5060
     rtp_first: Port = 10000
@@ -53,6 +75,12 @@ class Settings(BaseSettings):
     ami_host: str = "127.0.0.1"
     ami_port: Port = 5038
     agi_port: Port = 4573
+    agi_peers: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="addresses or networks that may use FastAGI, by comma; default: ami_host"
+    )
+    recordings_folder: Path | None = Field(
+        None, description="where an existing PBX's recordings are seen here; default: HOME/pbx/spool/monitor"
+    )
     audiosocket_port: Port = 9092
     web_port: Port = 8012
 
@@ -73,6 +101,35 @@ class Settings(BaseSettings):
     t_short_s: float = Field(5.0, ge=0, description="abandoned sooner than this is flagged short")
     target_percent: float = Field(98.0, gt=0, le=100)
 
+    @field_validator("agi_peers", mode="before")
+    @classmethod
+    def _by_comma(cls, given: object) -> object:
+        if isinstance(given, str):
+            return tuple(part.strip() for part in given.split(",") if part.strip())
+        return given
+
+    @field_validator("agi_peers")
+    @classmethod
+    def _networks(cls, peers: tuple[str, ...]) -> tuple[str, ...]:
+        return checked_networks(peers)
+
+    @field_validator("recordings_folder")
+    @classmethod
+    def _of_an_existing_pbx(cls, folder: Path | None, info: ValidationInfo) -> Path | None:
+        if folder is not None and info.data.get("local_pbx"):
+            raise ValueError("the local PBX records into HOME/pbx: set it with HOTLINE_LOCAL_PBX=false only")
+        return folder
+
+    @property
+    def listen_host(self) -> str:
+        """Where FastAGI and AudioSocket listen."""
+        return self.telephony_host or self.bind_host
+
+    @property
+    def own_host(self) -> str:
+        """The address of our telephony ports as this machine itself dials it."""
+        return "127.0.0.1" if self.listen_host in ANYWHERE else self.listen_host
+
     @property
     def run(self) -> Path:
         """Sockets and process ids. Short enough for a UNIX socket's 107 bytes."""
@@ -90,7 +147,7 @@ class Settings(BaseSettings):
     @property
     def recordings(self) -> Path:
         """Where MixMonitor writes."""
-        return self.pbx_root / "spool" / "monitor"
+        return self.recordings_folder or self.pbx_root / "spool" / "monitor"
 
     @property
     def sounds(self) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -18,8 +18,10 @@ from telephony.pbx.local import LocalPbx
 from telephony.pbx.program import AsteriskProgram
 from ticketing_bridge.desk.auth import ensure_first_user
 from ticketing_bridge.house import House
+from ticketing_bridge.ports import wait_for_role_ports
 from ticketing_bridge.store.database import Database
 from ticketing_bridge.store.embedded import EmbeddedPostgres
+from ticketing_bridge.store.keeper import kept_running
 from ticketing_bridge.store.upgrade import upgrade
 from ticketing_bridge.supervision import RoleStatus, Supervisor, serving_lock
 
@@ -132,7 +134,11 @@ async def serving(
                 started = await pbx.start()
                 stage.note("taken up again" if started.reused else f"started, process {started.pid}")
             environment = {**os.environ, "HOTLINE_HOME": str(settings.home.absolute())}
-            async with Supervisor(settings.run, settings.logs, environment, on_change=on_role) as supervisor:
+            await asyncio.to_thread(wait_for_role_ports, settings)
+            async with (
+                kept_running(EmbeddedPostgres(settings.home)) if house.embedded else nullcontext(),
+                Supervisor(settings.run, settings.logs, environment, on_change=on_role) as supervisor,
+            ):
                 with show("roles") as stage:
                     await supervisor.ready()
                     stage.note(", ".join(supervisor.status))

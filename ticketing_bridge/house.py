@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from config.hotline import Hotline, load_hotline
-from config.secrets import Secrets, load_or_make_secrets
+from config.secrets import AmiSecrets, Secrets, ami_secrets, load_or_make_secrets
 from config.settings import Settings, load_settings
+from config.sites import PbxSite, pbx_sites, site_of
 from ticketing_bridge.store.database import Database
 from ticketing_bridge.store.embedded import EmbeddedPostgres
 from ticketing_bridge.store.upgrade import is_current, upgrade
@@ -31,6 +32,19 @@ class House:
     def database_url(self) -> str:
         return self.settings.database_url or EmbeddedPostgres(self.settings.home).url
 
+    @property
+    def sites(self) -> tuple[PbxSite, ...]:
+        """Every PBX that is followed; the one of the settings first."""
+        return pbx_sites(self.settings, self.hotline)
+
+    def site(self, pbx_id: str | None = None) -> PbxSite:
+        """One of them; the first when no name is given. Raises ``PbxUnknown``."""
+        return site_of(self.sites, pbx_id)
+
+    def ami_secrets(self, site: PbxSite) -> AmiSecrets:
+        """The passwords of our AMI users there. Raises ``SecretFileInvalid``."""
+        return ami_secrets(site, self.secrets)
+
 
 def open_house() -> House:
     """Read settings, facts and secrets, making folders and secrets on first use.
@@ -40,6 +54,7 @@ def open_house() -> House:
     """
     settings = load_settings()
     hotline = load_hotline(settings.hotline_config)
+    pbx_sites(settings, hotline)
     settings.make_folders()
     return House(settings, hotline, load_or_make_secrets(settings.home))
 

@@ -18,7 +18,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -60,6 +60,16 @@ ROLES: tuple[RoleSpec, ...] = (
     RoleSpec("worker", nice=10),
     RoleSpec("web", nice=2),
 )
+
+
+def roles_for(further_pbxs: Iterable[str] = ()) -> tuple[RoleSpec, ...]:
+    """All roles of a house; each PBX beside the first one has a telephony role of its own.
+
+    >>> [role.name for role in roles_for(["east"])]
+    ['telephony', 'telephony@east', 'speech', 'worker', 'web']
+    """
+    first, *others = ROLES
+    return (first, *(RoleSpec(f"telephony@{pbx_id}") for pbx_id in further_pbxs), *others)
 
 
 async def beat() -> None:

@@ -23,6 +23,7 @@ from asr.transcript import merge_turns
 from config.catalogue import CityData
 from config.hotline import Hotline
 from config.settings import Settings
+from config.sites import pbx_sites, site_of
 from facts.call import Call
 from facts.errors import HotlineError
 from facts.identity import CallKey
@@ -93,7 +94,7 @@ class CallWords:
         if call.recording is None:
             await self._keep_record(call, Transcript((), "none: not recorded"), None)
             return
-        files = await asyncio.to_thread(wait_for_recording, self._settings.recordings, call.recording)
+        files = await asyncio.to_thread(wait_for_recording, self._recordings(key), call.recording)
         began = call.notice_at or call.arrived_at
         transcript = await transcribe_legs(
             files.caller,
@@ -110,6 +111,10 @@ class CallWords:
         )
         digest = await asyncio.to_thread(audio_digest, (files.caller, files.heard))
         await self._keep_record(call, transcript, digest)
+
+    def _recordings(self, key: CallKey) -> Path:
+        """Where the call's PBX records. Raises ``PbxUnknown`` when it is not configured any more."""
+        return site_of(pbx_sites(self._settings, self._hotline), key.pbx_id).recordings
 
     async def _keep_record(self, call: Call, transcript: Transcript, digest: str | None) -> None:
         content = await asyncio.to_thread(self._content, call, transcript)

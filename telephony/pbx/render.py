@@ -124,6 +124,7 @@ def render_include(
         "transport": "",
         "media_address": "",
         "hotline_host": hotline_host,
+        "manager_peer": hotline_host,
         "hold_music": hold_music,
         "cdr_file": "hotline-cdr.csv",
         "cel_file": "hotline-cel.csv",

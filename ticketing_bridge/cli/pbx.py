@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from config.secrets import make_ami_secrets
+from facts.errors import HotlineError
 from telephony.pbx.find import find_asterisk
 from telephony.pbx.local import LocalPbx, write_private
 from telephony.pbx.program import AsteriskMissing
@@ -27,7 +29,18 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(_commands, name="pbx")
 
 
+class NoLocalPbx(HotlineError):
+    """This house follows an existing PBX and has none of its own."""
+
+    error_id = "no-local-pbx"
+
+
 def _local(house: House) -> LocalPbx:
+    if not house.settings.local_pbx:
+        raise NoLocalPbx(
+            "this house has no PBX of its own (HOTLINE_LOCAL_PBX=false)",
+            fix="use the PBX's own commands, or set HOTLINE_LOCAL_PBX=true",
+        )
     program = find_asterisk(house.settings)
     if program is None:
         raise AsteriskMissing("there is no Asterisk on this machine", fix="hotline pbx install")
@@ -44,10 +57,24 @@ def install() -> None:
 
 
 @_commands.command()
-def render(out: Annotated[Path, typer.Option(help="Folder for the files.")]) -> None:
-    """Write files that an administrator can include in an existing PBX, with a README."""
+def render(
+    out: Annotated[Path, typer.Option(help="Folder for the files.")],
+    pbx: Annotated[
+        str | None, typer.Option(help="Which PBX; default: the first one (HOTLINE_PBX_ID).")
+    ] = None,
+) -> None:
+    """Write files that an administrator can include in an existing PBX, with a README.
+
+    The passwords of a further PBX (pbxs in hotline.yaml) are made when its secret_file is missing.
+    """
     house = open_house()
-    files = render_include(house.settings, house.hotline, house.secrets)
+    site = house.site(pbx)
+    files = render_include(
+        house.settings.model_copy(update={"pbx_id": site.id, "agi_port": site.agi_port}),
+        house.hotline,
+        replace(house.secrets, **asdict(make_ami_secrets(site, house.secrets))),
+        hotline_host=house.settings.advertise_host or site.hotline_host if site.local else site.hotline_host,
+    )
     out.mkdir(parents=True, exist_ok=True)
     for name, text in sorted(files.items()):
         path = out / name

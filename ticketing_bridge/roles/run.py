@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -30,9 +31,14 @@ def role_named(name: str) -> Role:
     Raises:
         RoleUnknown: naming the roles that there are.
     """
+    kind, at, pbx_id = name.partition("@")
+    if at and (kind != "telephony" or not pbx_id):
+        raise RoleUnknown(f"there is no role {name!r}", fix="telephony@PBX is the one role that names a PBX")
     # Imported here: each role is a process of its own and must not load the others' libraries.
-    if name == "telephony":
-        from ticketing_bridge.roles.telephony import run_telephony as role  # noqa: PLC0415
+    if kind == "telephony":
+        from ticketing_bridge.roles.telephony import run_telephony  # noqa: PLC0415
+
+        role: Role = functools.partial(run_telephony, pbx_id=pbx_id or None)
     elif name == "speech":
         from ticketing_bridge.roles.speech import run_speech as role  # noqa: PLC0415
     elif name == "worker":
@@ -40,7 +46,9 @@ def role_named(name: str) -> Role:
     elif name == "web":
         from ticketing_bridge.roles.web import run_web as role  # noqa: PLC0415
     else:
-        raise RoleUnknown(f"there is no role {name!r}", fix="one of telephony, speech, worker, web")
+        raise RoleUnknown(
+            f"there is no role {name!r}", fix="one of telephony, telephony@PBX, speech, worker, web"
+        )
     return role
 
 

@@ -85,7 +85,7 @@ async def run_speech(house: House) -> None:
         )
         hearing = Hearing(engine, keeper)
         audio = AudioSocketServer(
-            settings.bind_host,
+            settings.listen_host,
             settings.audiosocket_port,
             hearing.listen,
             accept=lambda stream: hearing.control is not None and hearing.control.expects(stream),

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 
 import structlog
 
+from config.sites import PbxSite
 from facts.call import Call
 from facts.errors import HotlineError
 from ivr_flows import FlowStore, line_context, run_flow
@@ -89,25 +90,37 @@ def fold_rules(house: House) -> FoldRules:
     )
 
 
-def _address(house: House, user: str, secret: str) -> AmiAddress:
-    settings = house.settings
-    return AmiAddress(settings.ami_host, settings.ami_port, user, secret, settings.pbx_id)
+def _address(site: PbxSite, user: str, secret: str) -> AmiAddress:
+    return AmiAddress(site.ami_host, site.ami_port, user, secret, site.id)
 
 
-async def run_telephony(house: House) -> None:
-    """Serve until cancelled, or until another process leads this PBX."""
-    settings = house.settings
+async def run_telephony(house: House, pbx_id: str | None = None) -> None:
+    """Serve one PBX (the first one when none is named) until cancelled, or until another process leads it.
+
+    Raises:
+        PbxUnknown, SecretFileInvalid: the PBX is not configured, or its passwords are not there.
+        AgiPortTaken: the FastAGI port of this PBX cannot be opened.
+        LeadershipLost: another process leads this PBX now.
+    """
+    settings, site = house.settings, house.site(pbx_id)
+    secrets = house.ami_secrets(site)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database(house.database_url, connections=4))
-        leadership = await stack.enter_async_context(database.leadership(f"telephony:{settings.pbx_id}"))
+        leadership = await stack.enter_async_context(database.leadership(f"telephony:{site.id}"))
         # Callers first: the dialplan waits for nobody, and a flow needs neither AMI nor database.
         await stack.enter_async_context(
-            AgiServer(settings.bind_host, settings.agi_port, Greeter(house).lead, pbx_id=settings.pbx_id)
+            AgiServer(
+                site.listen_host,
+                site.agi_port,
+                Greeter(house).lead,
+                pbx_id=site.id,
+                allowed_peers=site.agi_peers,
+            )
         )
         originator = await stack.enter_async_context(
-            AmiLink(_address(house, "hotline-originator", house.secrets.ami_originator), follow=False)
+            AmiLink(_address(site, "hotline-originator", secrets.ami_originator), follow=False)
         )
-        reader = AmiLink(_address(house, "hotline-reader", house.secrets.ami_reader))
+        reader = AmiLink(_address(site, "hotline-reader", secrets.ami_reader))
         keeper: TapKeeper | None = None
 
         def on_calls(calls: Sequence[Call]) -> None:
@@ -118,24 +131,23 @@ async def run_telephony(house: House) -> None:
         writer = await stack.enter_async_context(
             LedgerWriter(
                 database,
-                CallTracker(settings.pbx_id, fold_rules(house)),
-                EventSpool(settings.spool, settings.pbx_id),
+                CallTracker(site.id, fold_rules(house)),
+                EventSpool(settings.spool, site.id),
                 on_calls=on_calls,
             )
         )
         control = TapControl(settings.tap_socket, lambda: keeper.listen_again() if keeper else None)
-        heard_at = "127.0.0.1" if settings.bind_host == "0.0.0.0" else settings.bind_host
-        tap = ChanSpyTap(originator, heard_at, settings.audiosocket_port, control.release)
+        tap = ChanSpyTap(originator, site.hotline_host, site.audiosocket_port, control.release)
         keeper = await stack.enter_async_context(
             TapKeeper(tap, control, lambda: reader.clock.pbx_datetime(time.time()))
         )
         await stack.enter_async_context(control)
         await stack.enter_async_context(reader)
-        log.info("telephony serves", pbx=settings.pbx_id)
+        log.info("telephony serves", pbx=site.id)
         follow = asyncio.create_task(_follow(reader, writer), name="follow")
         lost = asyncio.create_task(leadership.lost(), name="leadership")
         shown = asyncio.create_task(
-            keep_beating(database, settings.pbx_id, lambda: reader.status.state is LinkState.UP),
+            keep_beating(database, site.id, lambda: reader.status.state is LinkState.UP),
             name="page beat",
         )
         try:
