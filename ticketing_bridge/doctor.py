@@ -15,9 +15,10 @@ from facts.errors import HotlineError
 from telephony.ami.actions import Action
 from telephony.ami.link import AmiAddress, AmiLink
 from telephony.pbx.find import find_asterisk
-from telephony.pbx.process import NeededPort, taken_ports
+from telephony.pbx.process import taken_ports
 from telephony.pbx.program import AsteriskVersion, Safety, security_state
 from ticketing_bridge.house import House
+from ticketing_bridge.ports import role_ports
 from ticketing_bridge.store.database import Database
 from ticketing_bridge.store.embedded import EmbeddedPostgres
 from ticketing_bridge.store.upgrade import is_current
@@ -124,15 +125,9 @@ async def check_pbx(house: House) -> Finding:
 
 async def check_ports(house: House) -> Finding:
     """Every port is free, or taken by this house itself."""
-    settings = house.settings
-    ours = (
-        NeededPort(settings.agi_port, "AGI_PORT"),
-        NeededPort(settings.audiosocket_port, "AUDIOSOCKET_PORT"),
-        NeededPort(settings.web_port, "WEB_PORT"),
-    )
-    if is_serving(settings.run):
+    if is_serving(house.settings.run):
         return _good("ports", "in use by this installation")
-    taken = await asyncio.to_thread(taken_ports, ours)
+    taken = await asyncio.to_thread(taken_ports, role_ports(house.settings))
     if taken:
         return Finding(
             "ports",
