@@ -23,7 +23,7 @@ from ticketing_bridge.store.database import Database
 from ticketing_bridge.store.embedded import EmbeddedPostgres
 from ticketing_bridge.store.keeper import kept_running
 from ticketing_bridge.store.upgrade import upgrade
-from ticketing_bridge.supervision import RoleStatus, Supervisor, serving_lock
+from ticketing_bridge.supervision import RoleStatus, Supervisor, roles_for, serving_lock
 
 
 class Stage(Protocol):
@@ -47,7 +47,8 @@ ShowStage = Callable[[str], AbstractContextManager[Stage]]
 class Ready:
     """A house that takes calls."""
 
-    pbx: LocalPbx
+    #: None: an existing PBX is followed
+    pbx: LocalPbx | None
     supervisor: Supervisor
     #: login and password of the user made at first start, shown once
     first_user: tuple[str, str] | None
@@ -104,6 +105,12 @@ async def local_pbx(house: House, show: ShowStage, *, stop_on_exit: bool = False
     return LocalPbx(house.settings, house.hotline, house.secrets, program, stop_on_exit=stop_on_exit)
 
 
+async def _started(pbx: LocalPbx) -> str:
+    """Start the local PBX; returns what the stage says."""
+    started = await pbx.start()
+    return "taken up again" if started.reused else f"started, process {started.pid}"
+
+
 @asynccontextmanager
 async def serving(
     house: House,
@@ -119,7 +126,10 @@ async def serving(
     """
     settings = house.settings
     with serving_lock(settings.run):
-        pbx = await local_pbx(house, show, stop_on_exit=stop_all)
+        first, *further = house.sites
+        for site in house.sites:
+            house.ami_secrets(site)  # missing ones are said now, not by a role again and again
+        pbx = await local_pbx(house, show, stop_on_exit=stop_all) if first.local else None
         try:
             await start_database(house, show)
             with show("prompts") as stage:
@@ -131,13 +141,13 @@ async def serving(
             ):
                 first_user = await ensure_first_user(uow)
             with show("pbx") as stage:
-                started = await pbx.start()
-                stage.note("taken up again" if started.reused else f"started, process {started.pid}")
+                stage.note(await _started(pbx) if pbx else f"existing, {first.ami_host}:{first.ami_port}")
+            roles = roles_for(site.id for site in further)
             environment = {**os.environ, "HOTLINE_HOME": str(settings.home.absolute())}
-            await asyncio.to_thread(wait_for_role_ports, settings)
+            await asyncio.to_thread(wait_for_role_ports, settings, further)
             async with (
                 kept_running(EmbeddedPostgres(settings.home)) if house.embedded else nullcontext(),
-                Supervisor(settings.run, settings.logs, environment, on_change=on_role) as supervisor,
+                Supervisor(settings.run, settings.logs, environment, roles, on_role) as supervisor,
             ):
                 with show("roles") as stage:
                     await supervisor.ready()
@@ -145,6 +155,7 @@ async def serving(
                 yield Ready(pbx, supervisor, first_user)
         finally:
             if stop_all:
-                await pbx.stop()
+                if pbx is not None:
+                    await pbx.stop()
                 if house.embedded:
                     await EmbeddedPostgres(settings.home).stop()

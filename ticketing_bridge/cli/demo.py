@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from facts.errors import HotlineError
 from telephony.pbx.find import find_asterisk
 from telephony.pbx.program import AsteriskMissing
 from telephony.simulation.draw import draw
@@ -37,11 +38,22 @@ STAGES = {
 }
 
 
+class DemoNeedsLocalPbx(HotlineError):
+    """Simulated people must not phone a PBX that is not ours."""
+
+    error_id = "demo-needs-local-pbx"
+
+
 def show_demo(
     calls: int, seed: int | None, scenario: Path | None, *, at_once: int, exit_after: bool, as_json: bool
 ) -> None:
     """Run the demo and print what it found; ends with the demo's exit code."""
     house = open_house()
+    if not house.settings.local_pbx:
+        raise DemoNeedsLocalPbx(
+            "the demo phones the local PBX, and this house follows an existing one (HOTLINE_LOCAL_PBX=false)",
+            fix="run it with HOTLINE_LOCAL_PBX=true and a HOTLINE_HOME of its own",
+        )
     if scenario is None:
         seed = random.SystemRandom().randrange(1_000_000) if seed is None else seed
         wanted = draw(seed, calls, [line.id for line in house.hotline.lines])

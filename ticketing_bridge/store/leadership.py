@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,6 +17,8 @@ log = structlog.get_logger(__name__)
 
 #: how often those who stand by ask, in seconds
 STAND_BY_S = 0.5
+#: a database that has not answered for so long does not keep a PBX from being followed (seconds)
+PROVISIONAL_AFTER_S = 2.0
 #: how often the leader looks whether its connection lives, in seconds
 WATCH_S = 1.0
 
@@ -29,23 +32,31 @@ class LeadershipLost(HotlineError):
 class Leadership:
     """``async with`` waits until this process leads; ``await lost()`` returns only by raising.
 
-    A leader whose database is away goes on leading (it spools) and takes the lock again when
-    the database is back; when somebody else has it by then, it must step down.
+    While the database does not answer nobody can say who leads: after ``provisional_after_s``
+    this process leads provisionally. A leader whose database is away goes on leading (it spools)
+    and takes the lock when the database is back; when somebody else has it by then, it must step down.
     """
 
-    def __init__(self, url: str, name: str) -> None:
+    def __init__(self, url: str, name: str, *, provisional_after_s: float = PROVISIONAL_AFTER_S) -> None:
         self._url = url
         self.name = name
+        self._provisional_after_s = provisional_after_s
         digest = hashlib.sha256(name.encode()).digest()
         self._key = int.from_bytes(digest[:8], "big", signed=True)
         self._connection: psycopg.AsyncConnection[Any] | None = None
 
     async def __aenter__(self) -> Self:
         told = False
-        while not await self._try():
-            if not told:
-                log.info("standing_by", leadership=self.name)
-                told = True
+        silent_since = time.monotonic()
+        while not (mine := await self._try()):
+            if mine is False:
+                silent_since = time.monotonic()
+                if not told:
+                    log.info("standing_by", leadership=self.name)
+                    told = True
+            elif time.monotonic() - silent_since >= self._provisional_after_s:
+                log.warning("leading_provisionally", leadership=self.name, why="the database does not answer")
+                return self
             await asyncio.sleep(STAND_BY_S)
         log.info("leading", leadership=self.name)
         return self
@@ -65,17 +76,19 @@ class Leadership:
             await asyncio.sleep(WATCH_S)
             if await self._alive():
                 continue
-            log.warning("leadership_connection_lost", leadership=self.name)
+            if self._connection is not None:
+                log.warning("leadership_connection_lost", leadership=self.name)
             while (mine := await self._try()) is None:
                 await asyncio.sleep(STAND_BY_S / 5)
             if not mine:
                 raise LeadershipLost(f"another process leads {self.name} now", fix="this one stands by")
+            log.info("leading", leadership=self.name)
 
     async def _try(self) -> bool | None:
         """True: ours. False: somebody else's. None: the database does not answer."""
         await self._drop()
         try:
-            connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True, connect_timeout=3)
+            connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True, connect_timeout=2)
             self._connection = connection
             cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", (self._key,))
             row = await cursor.fetchone()
