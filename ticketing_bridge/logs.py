@@ -15,6 +15,8 @@ from facts.masking import mask_number
 
 # Mobile numbers and area-code numbers; a Uniqueid (epoch seconds after a dash) is neither.
 _TELEPHONE = re.compile(r"(?<![\d.-])(?:(?:\+?86)?1[3-9]\d{9}|0\d{9,11})(?!\d)")
+#: names of warnings that are counted; beyond that counting begins anew
+_FLOOD_KEYS = 1000
 _BREAKS = re.compile(r"[\r\n\x00]+")
 
 
@@ -37,6 +39,40 @@ def clean(value: Any) -> Any:
 
 def _cleaned(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     return {key: clean(value) for key, value in event.items()}
+
+
+class Flood(logging.Filter):
+    """Keeps a warning that comes again and again (a port scan) from filling the disk.
+
+    Each warning or error of one logger and name passes ``most`` times in ``within_s``; the first
+    one after that says how many were held back.
+    """
+
+    def __init__(self, most: int = 30, within_s: float = 60.0) -> None:
+        super().__init__()
+        self._most = most
+        self._within_s = within_s
+        #: logger and name → begin of its window, how many came since
+        self._seen: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether this record is written."""
+        if record.levelno < logging.WARNING:
+            return True
+        event = record.msg if isinstance(record.msg, dict) else None
+        key = (record.name, str(event["event"] if event and "event" in event else record.msg))
+        began, count = self._seen.get(key, (record.created, 0))
+        held = 0
+        if record.created - began > self._within_s:
+            began, count, held = record.created, 0, max(0, count - self._most)
+        if len(self._seen) >= _FLOOD_KEYS:
+            self._seen.clear()
+        self._seen[key] = began, count + 1
+        if held and event is not None:
+            event["held_back"] = held
+        elif held:
+            record.msg, record.args = f"{record.getMessage()} ({held} more were held back)", ()
+        return count < self._most
 
 
 def set_up_logs(role: str, level: int = logging.INFO, stream: TextIO | None = None) -> None:
@@ -70,6 +106,7 @@ def set_up_logs(role: str, level: int = logging.INFO, stream: TextIO | None = No
             ],
         )
     )
+    handler.addFilter(Flood())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
