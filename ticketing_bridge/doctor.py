@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import os
 import shutil
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from asr.models import check_model, default_model
+from config.sites import PbxSite
 from facts.errors import HotlineError
 from telephony.ami.actions import Action
 from telephony.ami.link import AmiAddress, AmiLink
@@ -90,44 +93,73 @@ def _version_finding(check: str, version: AsteriskVersion, *, unpacked: bool = F
     return _good(check, version.number)
 
 
-async def check_pbx(house: House) -> Finding:
-    """The reader's login, its rights, and the PBX's clock."""
-    settings = house.settings
+async def check_pbx(house: House, site: PbxSite | None = None) -> Finding:
+    """One PBX, the first when none is given: the reader's login and rights, systemname, clock.
+
+    Of a PBX that we did not set up also its version, and whether its recordings are seen here.
+    """
+    first, site = site is None or site == house.site(), site or house.site()
+    name = "pbx" if first else f"pbx {site.id}"
+    where = "HOTLINE_AMI_HOST/_PORT" if first else f"pbxs {site.id} in hotline.yaml"
     address = AmiAddress(
-        settings.ami_host, settings.ami_port, "hotline-reader", house.secrets.ami_reader, settings.pbx_id
+        site.ami_host, site.ami_port, "hotline-reader", house.ami_secrets(site).ami_reader, site.id
     )
     async with AmiLink(address, follow=False) as link:
         try:
             await link.wait_up(6)
             allowed = set((await link.action(Action("ListCommands"))).headers)
+            core = (await link.action(Action("CoreSettings"))).headers
         except HotlineError as problem:
-            return Finding(
-                "pbx", Health.BAD, str(problem), "hotline pbx start, or mend HOTLINE_AMI_HOST/_PORT"
-            )
+            fix = f"hotline pbx start, or mend {where}" if site.local else f"start it, or mend {where}"
+            return Finding(name, Health.BAD, str(problem), fix)
         offset_s = link.clock.offset_s
     too_wide = sorted(TOO_MUCH & allowed)
     if too_wide:
         return Finding(
-            "pbx",
+            name,
             Health.BAD,
             f"the AMI user hotline-reader may {', '.join(too_wide)}",
             "give it read=system,call,agent,reporting,user and write=reporting only",
         )
+    if core.get("SystemName", site.id) != site.id:
+        return Finding(
+            name,
+            Health.BAD,
+            f"its systemname is {core['SystemName']!r}, and we call it {site.id!r}",
+            f"set systemname = {site.id} in its asterisk.conf and restart it",
+        )
     if offset_s is not None and abs(offset_s) > CLOCK_OFF_S:
         return Finding(
-            "pbx",
+            name,
             Health.BAD,
             f"its clock is {offset_s:+.1f} s off ours",
             "run an NTP client on both machines",
         )
-    return _good("pbx", f"reachable, rights are narrow, clock {offset_s or 0:+.3f} s")
+    if not site.local and (found := _of_a_foreign_pbx(name, site, core)):
+        return found
+    return _good(name, f"reachable, rights are narrow, clock {offset_s or 0:+.3f} s")
+
+
+def _of_a_foreign_pbx(name: str, site: PbxSite, core: Mapping[str, str]) -> Finding | None:
+    """What is wrong with a PBX that we did not set up: its version, or that its recordings are not seen."""
+    version = AsteriskVersion.parse(f"Asterisk {core.get('AsteriskVersion', '')}")
+    if version and (found := _version_finding(name, version)).health is not Health.GOOD:
+        return found
+    if not os.access(site.recordings, os.R_OK | os.X_OK):
+        return Finding(
+            name,
+            Health.BAD,
+            f"its recordings cannot be read in {site.recordings}",
+            "mount the folder, let this user read it, or mend HOTLINE_RECORDINGS_FOLDER or pbxs",
+        )
+    return None
 
 
 async def check_ports(house: House) -> Finding:
     """Every port is free, or taken by this house itself."""
     if is_serving(house.settings.run):
         return _good("ports", "in use by this installation")
-    taken = await asyncio.to_thread(taken_ports, role_ports(house.settings))
+    taken = await asyncio.to_thread(taken_ports, role_ports(house.settings, house.sites[1:]))
     if taken:
         return Finding(
             "ports",
@@ -199,25 +231,28 @@ async def check_clock(house: House) -> Finding:
     return _good("clock", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC, steady")
 
 
-CHECKS: tuple[Check, ...] = (
-    check_asterisk,
-    check_pbx,
-    check_ports,
-    check_disk,
-    check_speech_model,
-    check_database,
-    check_clock,
-)
+def checks_for(house: House) -> dict[str, Check]:
+    """The checks of this house by name: one line a PBX, an Asterisk of our own only where it is used."""
+    first, *further = house.sites
+    return {
+        **({"asterisk": check_asterisk} if first.local else {}),
+        "pbx": check_pbx,
+        **{f"pbx {site.id}": functools.partial(check_pbx, site=site) for site in further},
+        "ports": check_ports,
+        "disk": check_disk,
+        "model": check_speech_model,
+        "database": check_database,
+        "clock": check_clock,
+    }
 
 
 async def examine(house: House) -> list[Finding]:
     """Run every check; one that fails unexpectedly is a finding, too."""
     findings = []
-    for check in CHECKS:
+    for name, check in checks_for(house).items():
         try:
             findings.append(await check(house))
         except (HotlineError, OSError) as problem:
-            name = check.__name__.removeprefix("check_")
             findings.append(
                 Finding(name, Health.BAD, str(problem), getattr(problem, "fix", None) or "see the logs")
             )

@@ -126,6 +126,23 @@ class LedgerWriter:
         while self._pieces:
             await self._write_batch()
 
+    async def hand_over(self) -> None:
+        """Another process leads now: it gets the events that only we kept, and none of our rows.
+
+        What our link said of itself is left out: the other has a link of its own. For the end:
+        nothing is folded or written afterwards. With the database away again all stays on the disk.
+        """
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        taken = [*(it for piece in self._pieces for it in piece.taken), *self._waiting]
+        self._pieces, self._waiting, self._changed = deque(), [], {}
+        await self._spool([record for record, _ in taken])
+        kept = await asyncio.to_thread(lambda: [*self.spool.waiting()])
+        of_calls = [record for record in kept if not record.kind.startswith(("Link", "Snapshot"))]
+        if await self._tried(lambda: self._add(of_calls)):
+            log.info("handed_over", events=len(of_calls))
+
     @property
     def away(self) -> bool:
         """Whether events go to the spool now."""

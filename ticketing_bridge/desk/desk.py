@@ -14,6 +14,7 @@ import structlog
 
 from config.hotline import Hotline
 from config.settings import Settings
+from config.sites import pbx_sites
 from ticketing_bridge.desk.auth import Brake
 from ticketing_bridge.desk.feed import LiveFeed
 from ticketing_bridge.desk.health import TELEPHONY_CHANNEL, Health, HealthView, TelephonyBeat
@@ -45,7 +46,7 @@ class Desk:
     hotline: Hotline
     feed: LiveFeed
     now: Callable[[], datetime] = utc_now
-    health: Health = field(default_factory=Health)
+    health: Health = field(init=False)
     pages: Switchboard = field(default_factory=Switchboard)
     brake: Brake = field(default_factory=Brake)
     address_brake: Brake = field(default_factory=lambda: Brake(free=20))
@@ -56,6 +57,7 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.templates = Templates(self.hotline.name)
+        self.health = Health(site.id for site in pbx_sites(self.settings, self.hotline))
 
     async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(self.feed)
@@ -100,7 +102,7 @@ class Desk:
         before = self.health_view()
         self.health.take(beat, self.now())
         after = self.health_view()
-        if (before.telephony_stale, before.pbx_linked) != (after.telephony_stale, after.pbx_linked):
+        if (before.silent, before.lost) != (after.silent, after.lost):
             self.pages.poke_all(HEALTH)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -71,12 +71,21 @@ class HealthView:
     pbx_linked: bool
     link_since: datetime | None
     live_connected: bool
+    #: PBXs whose telephony role is silent, and those whose link is broken; named where there are several
+    silent: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+    several: bool = False
 
 
 class Health:
-    """The newest beat of every PBX, with the time at which it came."""
+    """The newest beat of every PBX, with the time at which it came.
 
-    def __init__(self) -> None:
+    Args:
+        expected: the configured PBXs; one that never says anything is silent, too.
+    """
+
+    def __init__(self, expected: Iterable[str] = ()) -> None:
+        self._expected = frozenset(expected)
         self._beats: dict[str, tuple[TelephonyBeat, datetime]] = {}
 
     def take(self, beat: TelephonyBeat, at: datetime) -> None:
@@ -85,14 +94,22 @@ class Health:
 
     def view(self, now: datetime, *, live_connected: bool) -> HealthView:
         """The worst of all PBXs: the oldest beat, the longest broken link."""
-        oldest = min((at for _, at in self._beats.values()), default=None)
-        broken = min((beat.since for beat, _ in self._beats.values() if not beat.linked), default=None)
-        age_s = (now - oldest).total_seconds() if oldest else None
+        unheard = sorted(self._expected - self._beats.keys())
+        oldest = None if unheard else min((at for _, at in self._beats.values()), default=None)
+        old = sorted(name for name, (_, at) in self._beats.items() if _age_s(at, now) > STALE_AFTER_S)
+        lost = {name: beat.since for name, (beat, _) in self._beats.items() if not beat.linked}
         return HealthView(
             beat_at=oldest,
-            age_s=age_s,
-            telephony_stale=age_s is None or age_s > STALE_AFTER_S,
-            pbx_linked=broken is None,
-            link_since=broken,
+            age_s=_age_s(oldest, now) if oldest else None,
+            telephony_stale=oldest is None or bool(old),
+            pbx_linked=not lost,
+            link_since=min(lost.values(), default=None),
             live_connected=live_connected,
+            silent=(*unheard, *old),
+            lost=tuple(sorted(lost)),
+            several=len(self._expected | self._beats.keys()) > 1,
         )
+
+
+def _age_s(at: datetime, now: datetime) -> float:
+    return (now - at).total_seconds()

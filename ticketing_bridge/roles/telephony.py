@@ -160,6 +160,8 @@ async def run_telephony(house: House, pbx_id: str | None = None) -> None:
             # The link's own end is a mark in the ledger, too: let the follower read to the last message.
             await reader.close()
             await asyncio.gather(follow, lost, shown, return_exceptions=True)
+            if not lost.cancelled():
+                await writer.hand_over()
 
 
 async def _follow(reader: AmiLink, writer: LedgerWriter) -> None:
