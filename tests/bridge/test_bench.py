@@ -1,0 +1,80 @@
+"""Every benchmark runs and gives figures; how good they are is not a test's matter."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from ticketing_bridge.bench import run as bench_run
+from ticketing_bridge.bench.figures import BenchReport, Figure, Size
+from ticketing_bridge.bench.run import BENCHES, BenchFailed, BenchUnknown, run_benches
+from ticketing_bridge.cli import bench as command
+
+#: one figure that each must have
+EXPECTED = {
+    "ami": "events_per_s",
+    "ledger": "events_per_s",
+    "drafting": "warm_p50_ms",
+    "speech": "live1_rss_mb",
+    "web": "words2_p95_ms",
+    "start": "help_ms",
+}
+
+
+@pytest.fixture
+def home_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith("HOTLINE_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOTLINE_HOME", str(tmp_path / "h"))
+
+
+@pytest.mark.usefixtures("home_of_its_own")
+@pytest.mark.parametrize(
+    "name", [pytest.param(it, marks=pytest.mark.speech if it == "speech" else ()) for it in BENCHES]
+)
+async def test_it_gives_figures(name: str) -> None:
+    found: list[Figure] = await importlib.import_module(f"ticketing_bridge.bench.{name}").measure(Size.TINY)
+    figures = {figure.name: figure.value for figure in found}
+    assert len(figures) == len(found)
+    assert figures[EXPECTED[name]] > 0
+    assert all(value >= 0 for value in figures.values())
+
+
+def test_a_measurement_has_a_process_of_its_own() -> None:
+    (report,) = run_benches(["ami"], size=Size.TINY)
+    assert report.as_json()["figures"]["ratio"]["median"] > 0
+
+
+def test_an_unknown_one_is_named() -> None:
+    with pytest.raises(BenchUnknown, match="ledger"):
+        run_benches(["legder"])
+
+
+def test_one_that_breaks_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(bench_run.BENCHES, "nothing", "")  # type: ignore[arg-type]
+    with pytest.raises(BenchFailed, match="No module named"):
+        run_benches(["nothing"], size=Size.TINY)
+
+
+def test_repeats_become_medians_and_ends() -> None:
+    runs = tuple((Figure("a_ms", value, "ms", "a"),) for value in (3.0, 1.0, 20.0))
+    (summary,) = BenchReport("x", runs, 0.5, 1.5).summaries
+    assert (summary.least, summary.median, summary.most) == (1.0, 3.0, 20.0)
+
+
+def test_the_command_prints_for_scripts(monkeypatch: pytest.MonkeyPatch) -> None:
+    report = BenchReport("ami", ((Figure("ratio", 1.5, "×", "us to them"),),), 0.5, 1.5)
+    monkeypatch.setattr(bench_run, "run_benches", lambda names, **_: [report])
+    app = typer.Typer()
+    command.add_to(app)
+    printed = json.loads(CliRunner().invoke(app, ["ami", "--json"]).stdout)
+    assert printed["benches"]["ami"]["figures"]["ratio"]["median"] == 1.5
+    assert printed["machine"]["cores"] >= 1
+    assert "hotline demo" in CliRunner().invoke(app, ["path"]).stdout
