@@ -20,6 +20,7 @@ MODULES = {
     "calls": ("calls", "rate"),
     "language": ("flows", "models", "transcribe", "draft", "drafting"),
     "upkeep": ("doctor", "users", "db"),
+    "bench": ("bench",),
 }
 
 
