@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -18,10 +18,10 @@ from telephony.pbx.local import LocalPbx
 from telephony.pbx.program import AsteriskProgram
 from ticketing_bridge.desk.auth import ensure_first_user
 from ticketing_bridge.house import House
+from ticketing_bridge.keeping import Kept, kept_running
 from ticketing_bridge.ports import wait_for_role_ports
 from ticketing_bridge.store.database import Database
 from ticketing_bridge.store.embedded import EmbeddedPostgres
-from ticketing_bridge.store.keeper import kept_running
 from ticketing_bridge.store.upgrade import upgrade
 from ticketing_bridge.supervision import RoleStatus, Supervisor, roles_for, serving_lock
 
@@ -129,6 +129,7 @@ async def serving(
         first, *further = house.sites
         for site in house.sites:
             house.ami_secrets(site)  # missing ones are said now, not by a role again and again
+        await asyncio.to_thread(wait_for_role_ports, settings, further)
         pbx = await local_pbx(house, show, stop_on_exit=stop_all) if first.local else None
         try:
             await start_database(house, show)
@@ -144,9 +145,10 @@ async def serving(
                 stage.note(await _started(pbx) if pbx else f"existing, {first.ami_host}:{first.ami_port}")
             roles = roles_for(site.id for site in further)
             environment = {**os.environ, "HOTLINE_HOME": str(settings.home.absolute())}
-            await asyncio.to_thread(wait_for_role_ports, settings, further)
+            kept = [Kept.database(EmbeddedPostgres(settings.home))] if house.embedded else []
+            kept += [Kept.pbx(pbx)] if pbx is not None else []
             async with (
-                kept_running(EmbeddedPostgres(settings.home)) if house.embedded else nullcontext(),
+                kept_running(*kept),
                 Supervisor(settings.run, settings.logs, environment, roles, on_role) as supervisor,
             ):
                 with show("roles") as stage:

@@ -27,6 +27,7 @@ from telephony.ami.codec import AmiMessage, MessageFramer, banner_version, parse
 from telephony.gateway import clean_field
 
 _log = structlog.get_logger(__name__)
+_NOT_AMI = "see what answers at this address: it must be the PBX's manager interface"
 #: panoramisk logs whole messages, and those carry citizens' numbers
 _SILENT = logging.Logger("panoramisk", level=logging.CRITICAL + 1)
 
@@ -104,8 +105,11 @@ class _BytesProtocol(AMIProtocol):  # type: ignore[misc]
                 self._hand_on(_PlainMessage(headers, now))
             elif block.strip() and banner_version(block) is None:
                 owner.counts.malformed += 1
-        owner.counts.oversized += self._framer.oversized
-        self._framer.oversized = 0
+                _log.warning("ami.malformed", count=owner.counts.malformed, fix=_NOT_AMI)
+        if self._framer.oversized:
+            owner.counts.oversized += self._framer.oversized
+            self._framer.oversized = 0
+            _log.warning("ami.oversized", count=owner.counts.oversized, fix=_NOT_AMI)
 
     def _hand_on(self, message: _PlainMessage) -> None:
         owner = self._owner

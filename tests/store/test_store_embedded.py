@@ -17,7 +17,6 @@ import pytest
 import pytest_asyncio
 
 from ticketing_bridge.store.embedded import EmbeddedDatabaseFailed, EmbeddedPostgres
-from ticketing_bridge.store.keeper import kept_running
 
 
 @pytest_asyncio.fixture
@@ -142,23 +141,3 @@ async def _start_and_stop(home: Path) -> None:
         with psycopg.connect(server.url) as connection:
             assert connection.execute("SELECT current_user").fetchone() == ("hotline",)
         assert server.data.stat().st_uid == os.geteuid()
-
-
-async def test_a_kept_server_that_dies_comes_back(home: Path) -> None:
-    server = EmbeddedPostgres(home, durable=False)
-    await server.start()
-    async with kept_running(server, look_s=0.05):
-        died = server.pid()
-        assert died
-        os.kill(died, signal.SIGKILL)
-        async with asyncio.timeout(20):
-            while server.pid() in (None, died) or not answers(server.url):
-                await asyncio.sleep(0.05)
-
-
-def answers(url: str) -> bool:
-    try:
-        with psycopg.connect(url):
-            return True
-    except psycopg.OperationalError:
-        return False
