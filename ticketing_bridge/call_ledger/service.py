@@ -84,6 +84,7 @@ class LedgerWriter:
         spool: EventSpool,
         *,
         on_calls: Callable[[Sequence[Call]], None] | None = None,
+        may_return: Callable[[], bool] = lambda: True,
     ) -> None:
         self.tracker = tracker
         self.spool = spool
@@ -91,6 +92,8 @@ class LedgerWriter:
         self.malformed = 0
         self._database = database
         self._on_calls = on_calls
+        #: False keeps everything on the disk: it is not known yet whose ledger this is
+        self._may_return = may_return
         self._keys = EventKeys()
         self._waiting: list[_Taken] = []
         self._pieces: deque[_Piece] = deque()
@@ -108,7 +111,7 @@ class LedgerWriter:
         self._steps: set[asyncio.Task[Any]] = set()
 
     async def __aenter__(self) -> Self:
-        self._away = not await self._tried(self._recover)
+        self._away = not (self._may_return() and await self._tried(self._recover))
         self._tasks = [
             asyncio.create_task(self._fold_for_ever(), name="ledger-fold"),
             asyncio.create_task(self._write_for_ever(), name="ledger-writer"),
@@ -127,10 +130,9 @@ class LedgerWriter:
             await self._write_batch()
 
     async def hand_over(self) -> None:
-        """Another process leads now: it gets the events that only we kept, and none of our rows.
+        """Another process leads now: it gets the events that only we kept, and none of our rows. For the end.
 
-        What our link said of itself is left out: the other has a link of its own. For the end:
-        nothing is folded or written afterwards. With the database away again all stays on the disk.
+        What our link said of itself is left out: the other has a link of its own.
         """
         for task in self._tasks:
             task.cancel()
@@ -312,8 +314,9 @@ class LedgerWriter:
         attempt = 0
         while True:
             await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
-            attempt = attempt + 1 if self._away else 0
-            if self._away and await self._tried(lambda: self._in_time(self._database.ping())):
+            waits = self._away and self._may_return()
+            attempt = attempt + 1 if waits else 0
+            if waits and await self._tried(lambda: self._in_time(self._database.ping())):
                 async with self._alone:
                     back = await self._tried(self._drain if self._recovered else self._recover)
                 if back:

@@ -134,6 +134,7 @@ async def run_telephony(house: House, pbx_id: str | None = None) -> None:
                 CallTracker(site.id, fold_rules(house)),
                 EventSpool(settings.spool, site.id),
                 on_calls=on_calls,
+                may_return=lambda: leadership.held,
             )
         )
         control = TapControl(settings.tap_socket, lambda: keeper.listen_again() if keeper else None)

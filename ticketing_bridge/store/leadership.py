@@ -44,6 +44,7 @@ class Leadership:
         digest = hashlib.sha256(name.encode()).digest()
         self._key = int.from_bytes(digest[:8], "big", signed=True)
         self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._held = False
 
     async def __aenter__(self) -> Self:
         told = False
@@ -65,6 +66,11 @@ class Leadership:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._drop()
+
+    @property
+    def held(self) -> bool:
+        """Whether the lock was ours when it was last looked at: False while leading provisionally."""
+        return self._held
 
     async def lost(self) -> None:
         """Watch the lock.
@@ -95,6 +101,7 @@ class Leadership:
         except psycopg.Error:
             return None
         if row and row[0]:
+            self._held = True
             return True
         await self._drop()
         return False
@@ -110,6 +117,6 @@ class Leadership:
         return True
 
     async def _drop(self) -> None:
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._held = self._connection, None, False
         if connection is not None:
             await connection.close()
