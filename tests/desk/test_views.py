@@ -34,6 +34,7 @@ from ticketing_bridge.desk.feed import LiveWords
 from ticketing_bridge.desk.health import STALE_AFTER_S, Health, TelephonyBeat
 from ticketing_bridge.desk.labels import Labels
 from ticketing_bridge.desk.picture import HourCount, hour_chart, rate_view
+from ticketing_bridge.desk.rendering import Templates
 from ticketing_bridge.desk.today import by_hour
 from ticketing_bridge.desk.views import board_view, call_view, timeline
 from ticketing_bridge.desk.words_view import Evidence, mask_spoken, newest_words, record_view, turn_view
@@ -240,6 +241,27 @@ def test_silence_and_a_broken_link_are_told_apart() -> None:
     health.take(TelephonyBeat("city", linked=True, since=NOW), NOW + seconds(5))
     view = health.view(NOW + seconds(5), live_connected=True)
     assert (view.telephony_stale, view.pbx_linked, view.link_since) == (False, False, NOW)
+
+
+def test_the_page_names_the_pbx_that_is_lost_while_the_other_works() -> None:
+    def banner(health: Health, at: datetime) -> str:
+        view = health.view(at, live_connected=True)
+        return Templates("热线").render("_health.html", {"health": view})
+
+    health = Health(["city", "east"])
+    health.take(TelephonyBeat("city", linked=True, since=NOW), NOW)
+    assert "已过时（east）" in banner(health, NOW)
+    assert "尚未报告" in banner(health, NOW)
+    health.take(TelephonyBeat("east", linked=False, since=NOW), NOW)
+    assert "与交换机（east）的连接中断" in banner(health, NOW)
+    health.take(TelephonyBeat("east", linked=True, since=NOW), NOW)
+    assert "banner" not in banner(health, NOW)
+    later = NOW + seconds(STALE_AFTER_S + 1)
+    health.take(TelephonyBeat("city", linked=True, since=NOW), later)
+    assert "已过时（east）" in banner(health, later)
+    alone = Health(["city"])
+    alone.take(TelephonyBeat("city", linked=False, since=NOW), NOW)
+    assert "与交换机的连接中断" in banner(alone, NOW)
 
 
 def test_a_beat_travels_as_it_is() -> None:
