@@ -28,6 +28,7 @@ BENCHES: Mapping[str, str] = {
 }
 #: a benchmark that is asked to stop may tidy up for this long (seconds)
 STOP_GRACE_S = 20.0
+NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
 #: after this long a benchmark hangs (seconds)
 LONGEST_S = 600.0
 
@@ -66,24 +67,31 @@ def run_benches(
     runs: dict[str, list[tuple[Figure, ...]]] = {name: [] for name in names}
     before: dict[str, float] = {}
     after: dict[str, float] = {}
-    for round_ in range(repeat):
-        for name, found in runs.items():
-            tell(name, round_ + 1)
-            before.setdefault(name, os.getloadavg()[0])
-            found.append(measure_apart(name, size))
-            after[name] = os.getloadavg()[0]
+    with tempfile.TemporaryDirectory(prefix="hotline-bench-") as bytecode:
+        for round_ in range(repeat):
+            for name, found in runs.items():
+                tell(name, round_ + 1)
+                before.setdefault(name, os.getloadavg()[0])
+                found.append(measure_apart(name, size, Path(bytecode)))
+                after[name] = os.getloadavg()[0]
     return [BenchReport(name, tuple(found), before[name], after[name]) for name, found in runs.items()]
 
 
-def measure_apart(name: str, size: Size) -> tuple[Figure, ...]:
-    """One measurement in a process of its own, far from any installation's home and settings."""
+def measure_apart(name: str, size: Size, bytecode: Path) -> tuple[Figure, ...]:
+    """One measurement in a process of its own, far from any installation's home and settings.
+
+    ``bytecode`` takes the compiled modules: figures must not depend on whether the environment
+    has some already, or may write them.
+    """
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hotline-bench-")))
         stack.callback(lambda: asyncio.run(EmbeddedPostgres(home).stop()))
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("HOTLINE_")}
+        environment = {
+            key: value for key, value in os.environ.items() if not key.startswith(("HOTLINE_", NO_BYTECODE))
+        }
         process = subprocess.Popen(
             [sys.executable, "-m", "ticketing_bridge.bench", name, size.value],
-            env=environment | {"HOTLINE_HOME": str(home)},
+            env=environment | {"HOTLINE_HOME": str(home), "PYTHONPYCACHEPREFIX": str(bytecode)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -89,6 +89,8 @@ async def _files(path: Path, samples: Pcm) -> list[Figure]:
     """A short recording shows what a process and its model cost, a long one what speech costs."""
     short = samples[: 2 * TELEPHONE_RATE]
     times = []
+    write_wav(path, short)
+    await transcribe_file(path, model=model_path())  # its modules get compiled, its files read
     for piece in (short, samples):
         write_wav(path, piece)
         began = time.perf_counter()
