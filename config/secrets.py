@@ -14,6 +14,12 @@ from config.sites import PbxSite
 from facts.errors import HotlineError
 
 
+class SecretFileInvalid(HotlineError):
+    """A file with passwords cannot be used."""
+
+    error_id = "secret-file-invalid"
+
+
 def _token() -> str:
     return random.token_urlsafe(24)
 
@@ -38,9 +44,20 @@ class Secrets:
 
 
 def load_or_make_secrets(home: Path) -> Secrets:
-    """Read ``HOME/secrets.json``; make it (mode 0600) when there is none or a secret is missing from it."""
+    """Read ``HOME/secrets.json``; make it (mode 0600) when there is none or a secret is missing from it.
+
+    Raises:
+        SecretFileInvalid: it is there, and is not what we wrote.
+    """
     path = home / "secrets.json"
-    kept: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    try:
+        kept: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        if not all(isinstance(value, str) for value in kept.values()):
+            raise ValueError
+    except (ValueError, AttributeError):
+        raise SecretFileInvalid(
+            f"{path} is damaged", fix="restore it from a backup, or remove it: all passwords are made anew"
+        ) from None
     found = Secrets(**{name: value for name, value in kept.items() if name in Secrets.__dataclass_fields__})
     if asdict(found) != kept:
         _keep(path, asdict(found))
@@ -55,12 +72,6 @@ def _keep(path: Path, content: dict[str, str]) -> None:
         out.flush()
         os.fsync(out.fileno())
     part.replace(path)
-
-
-class SecretFileInvalid(HotlineError):
-    """The file with a further PBX's passwords cannot be used."""
-
-    error_id = "secret-file-invalid"
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,6 @@ class FlowInvalid(HotlineError):
     """A flow file is wrong."""
 
     error_id = "flow-invalid"
-    exit_code = 1
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)

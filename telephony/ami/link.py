@@ -74,9 +74,11 @@ class LinkTimes:
     #: how long to wait for FullyBooted before the snapshot is taken all the same
     boot_s: float = 10.0
     backoff_first_s: float = 0.5
-    backoff_most_s: float = 30.0
-    #: a refused login is not tried sooner than this
+    #: knocking at a closed door costs nothing, and what happens before it opens goes unheard
+    backoff_most_s: float = 5.0
+    #: a refused login is not tried sooner than this, and at last this often
     refused_first_s: float = 5.0
+    refused_most_s: float = 30.0
 
 
 class AmiLink:
@@ -234,7 +236,7 @@ class AmiLink:
 
     async def _supervise(self) -> None:
         backoff = Backoff(self._times.backoff_first_s, self._times.backoff_most_s)
-        refused = Backoff(self._times.refused_first_s, self._times.backoff_most_s)
+        refused = Backoff(self._times.refused_first_s, self._times.refused_most_s)
         try:
             while True:
                 wait_s = await self._one_connection(backoff, refused)

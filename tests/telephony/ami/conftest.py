@@ -23,6 +23,7 @@ QUICK = LinkTimes(
     backoff_first_s=0.02,
     backoff_most_s=0.2,
     refused_first_s=0.1,
+    refused_most_s=0.2,
 )
 
 
