@@ -171,9 +171,10 @@ async def check_ports(house: House) -> Finding:
 
 
 async def check_disk(house: House) -> Finding:
-    """Room for recordings (about 1 MB a leg and minute) and the database."""
-    free = shutil.disk_usage(house.settings.home).free
-    text = f"{free / 1e9:.1f} GB free in {house.settings.home}"
+    """Room for recordings (about 1 MB a leg and minute) and the database, which may be on two disks."""
+    folders = [it for it in (house.settings.home, house.settings.recordings) if it.is_dir()]
+    free, fullest = min((shutil.disk_usage(it).free, it) for it in folders)
+    text = f"{free / 1e9:.1f} GB free in {fullest}"
     fix = "make room, or set HOTLINE_HOME to a larger disk"
     if free < ROOM_BYTES / 10:
         return Finding("disk", Health.BAD, text, fix)

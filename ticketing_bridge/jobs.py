@@ -17,6 +17,7 @@ import psycopg
 import structlog
 from procrastinate.exceptions import ConnectorException
 
+from facts.errors import HotlineError
 from facts.identity import CallKey
 from ticketing_bridge.call_ledger.service import AFTER_CALL
 from ticketing_bridge.store.database import Database
@@ -32,8 +33,10 @@ HEARTBEAT_S: Final = 2.0
 STALLED_S: Final = 6.0
 #: how often jobs of dead workers are looked for, and waiting jobs that no NOTIFY told of (seconds)
 LOOK_S: Final = 1.0
-#: a job that failed, or whose worker died, so often stays failed
+#: a job whose worker died so often stays failed
 MOST_ATTEMPTS: Final = 6
+#: a job that failed so often stays failed: after 2, 4, 8 … s, about four hours in all to mend the cause
+MOST_TRIES: Final = 14
 #: how long running jobs may go on after a stop was asked for (seconds); then they are given back
 GRACE_S: Final = 5.0
 #: finished jobs are forgotten after this time (hours)
@@ -57,16 +60,21 @@ def job_app(database_url: str, jobs: Mapping[str, CallJob]) -> procrastinate.App
     """The procrastinate app with our tasks: ``draft_call`` and ``transcribe_call``, one argument ``call``."""
     connector = procrastinate.PsycopgConnector(conninfo=database_url, min_size=1, max_size=6)
     app = procrastinate.App(connector=connector)
-    retry = procrastinate.RetryStrategy(max_attempts=MOST_ATTEMPTS, exponential_wait=2)
+    retry = procrastinate.RetryStrategy(max_attempts=MOST_TRIES, exponential_wait=2)
     for name in AFTER_CALL:
-        app.task(name=name, queue=AFTER_CALL[name], retry=retry)(_task(jobs[name]))
+        app.task(name=name, queue=AFTER_CALL[name], retry=retry)(_task(name, jobs[name]))
     return app
 
 
-def _task(job: CallJob) -> Callable[[str], Awaitable[None]]:
+def _task(name: str, job: CallJob) -> Callable[[str], Awaitable[None]]:
     async def run(call: str) -> None:
         with structlog.contextvars.bound_contextvars(call=call):
-            await job(CallKey.parse(call))
+            try:
+                await job(CallKey.parse(call))
+            except HotlineError as problem:
+                # procrastinate tries again, and says nothing of why
+                log.warning("job_failed", task=name, error_id=problem.error_id, why=str(problem))
+                raise
 
     return run
 

@@ -39,6 +39,8 @@ LOCAL = ZoneInfo("Asia/Shanghai")
 #: how long the live streams of an ended call are given to say their last words
 LAST_WORDS_S = 2.0
 POLL_S = 0.05
+#: a recording that lacks more than this was cut off: the disk was full, or the PBX was ended (seconds)
+SHORT_BY_S = 2.0
 
 
 class CallUnknown(HotlineError):
@@ -94,8 +96,24 @@ class CallWords:
         if call.recording is None:
             await self._keep_record(call, Transcript((), "none: not recorded"), None)
             return
-        files = await asyncio.to_thread(wait_for_recording, self._recordings(key), call.recording)
+        try:
+            transcript, digest = await self._heard_again(call, call.recording)
+        except HotlineError:
+            await self._draft_without_words(call)
+            raise
+        await self._keep_record(call, transcript, digest)
+
+    async def _heard_again(self, call: Call, recording: str) -> tuple[Transcript, str]:
+        """What the recording says, and its digest."""
+        files = await asyncio.to_thread(wait_for_recording, self._recordings(call.key), recording)
         began = call.notice_at or call.arrived_at
+        missing_s = ((call.ended_at or began) - began).total_seconds() - files.caller_s
+        if missing_s > SHORT_BY_S:
+            log.error(
+                "recording_short",
+                missing_s=round(missing_s, 1),
+                fix=f"make room for recordings in {files.caller.parent}",
+            )
         transcript = await transcribe_legs(
             files.caller,
             files.heard,
@@ -110,7 +128,15 @@ class CallWords:
             offset_s=(began - call.arrived_at).total_seconds(),
         )
         digest = await asyncio.to_thread(audio_digest, (files.caller, files.heard))
-        await self._keep_record(call, transcript, digest)
+        return transcript, digest
+
+    async def _draft_without_words(self, call: Call) -> None:
+        """Caller, line and time, until the call's words can be had: nobody who was answered is forgotten."""
+        content = await asyncio.to_thread(self._content, call, Transcript((), "none: not heard"))
+        async with self._database.unit_of_work() as uow:
+            if await uow.drafts.latest(call.key) is None:
+                await uow.drafts.put(call.key, 1, "live", {**content, "whole": False})
+                await uow.notify("hotline_call", str(call.key))
 
     def _recordings(self, key: CallKey) -> Path:
         """Where the call's PBX records. Raises ``PbxUnknown`` when it is not configured any more."""
