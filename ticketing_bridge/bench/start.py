@@ -28,7 +28,8 @@ async def measure(size: Size) -> list[Figure]:
         await asyncio.to_thread(upgrade, server.url)
         upgraded = time.perf_counter()
         found = await asyncio.to_thread(_turns, size)
-        cold_s = await asyncio.to_thread(partial(wall_s, *HOTLINE, "--help", bytecode=home / "bytecode"))
+        first = size.of((*HOTLINE, "--help"), ("-c", "pass"))
+        cold_s = await asyncio.to_thread(partial(wall_s, *first, bytecode=home / "bytecode"))
     return [
         Figure(name, statistics.median(seconds) * 1000, "ms", about)
         for (name, about), seconds in found.items()
