@@ -67,6 +67,12 @@ class Finding:
 Check = Callable[[House], Awaitable[Finding]]
 
 
+def _what(problem: Exception) -> str:
+    """What is wrong, in one line and without the fix, which has its own place."""
+    fix = getattr(problem, "fix", None)
+    return " ".join(str(problem).removesuffix(f" — {fix}").split())
+
+
 def _good(check: str, text: str) -> Finding:
     return Finding(check, Health.GOOD, text)
 
@@ -111,7 +117,7 @@ async def check_pbx(house: House, site: PbxSite | None = None) -> Finding:
             core = (await link.action(Action("CoreSettings"))).headers
         except HotlineError as problem:
             fix = f"hotline pbx start, or mend {where}" if site.local else f"start it, or mend {where}"
-            return Finding(name, Health.BAD, str(problem), fix)
+            return Finding(name, Health.BAD, _what(problem), problem.fix or fix)
         offset_s = link.clock.offset_s
     too_wide = sorted(TOO_MUCH & allowed)
     if too_wide:
@@ -188,7 +194,7 @@ async def check_speech_model(house: House) -> Finding:
     try:
         facts = await asyncio.to_thread(check_model, house.settings.model or default_model())
     except HotlineError as problem:
-        return Finding("model", Health.BAD, str(problem), problem.fix or "set HOTLINE_MODEL")
+        return Finding("model", Health.BAD, _what(problem), problem.fix or "set HOTLINE_MODEL")
     if house.settings.model is None:
         return Finding(
             "model",
@@ -215,7 +221,7 @@ async def check_database(house: House) -> Finding:
         return Finding(
             "database",
             Health.BAD,
-            str(problem),
+            _what(problem),
             problem.fix or "mend HOTLINE_DATABASE_URL or start the server",
         )
     return _good("database", "answers, schema current")
@@ -255,6 +261,6 @@ async def examine(house: House) -> list[Finding]:
             findings.append(await check(house))
         except (HotlineError, OSError) as problem:
             findings.append(
-                Finding(name, Health.BAD, str(problem), getattr(problem, "fix", None) or "see the logs")
+                Finding(name, Health.BAD, _what(problem), getattr(problem, "fix", None) or "see the logs")
             )
     return findings
