@@ -54,6 +54,8 @@ before=$(du -sk .venv 2>/dev/null | cut -f1 || echo 0)
 # A venv that another interpreter or folder made cannot be trusted: uv makes it anew.
 # The machine's own certificates: behind a company's proxy the built-in ones do not do.
 export UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=1 UV_NATIVE_TLS=1
+# Compiled once here, not four times at once by the roles of the first start.
+[ -d .venv ] || set -- --compile-bytecode "$@"
 "$uv" sync --frozen --python "$python" --quiet "$@"
 after=$(du -sk .venv | cut -f1)
 echo "environment: .venv ready in $(($(date +%s) - started)) s (download and unpacking), $(((after - ${before:-0}) / 1024)) MB added"

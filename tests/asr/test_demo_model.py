@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -22,7 +22,8 @@ from asr.demo_model import (
     texts,
     vocabulary,
 )
-from asr.demo_model.evaluation import distance, listen
+from asr.demo_model.evaluation import distance
+from tests.asr.vosk_child import Ear, ear
 from voice import g711, pcm
 from voice.synthesis import VOICES, synthesise
 
@@ -34,10 +35,9 @@ UNHEARD = (
 
 
 @pytest.fixture(scope="module")
-def model():
-    vosk = pytest.importorskip("vosk")
-    vosk.SetLogLevel(-1)
-    return vosk.Model(str(model_path()))
+def model() -> Iterator[Ear]:
+    with ear() as listening:
+        yield listening
 
 
 def said_by(name: str, text: str) -> pcm.Pcm:
@@ -46,17 +46,17 @@ def said_by(name: str, text: str) -> pcm.Pcm:
 
 
 @pytest.mark.speech
-def test_sentences_that_nobody_trained_with_are_heard(model) -> None:
+def test_sentences_that_nobody_trained_with_are_heard(model: Ear) -> None:
     assert not set(UNHEARD) & set(texts.free_sentences())
     for name in VOICES:
-        errors = sum(distance(text, listen(model, said_by(name, text))) for text in UNHEARD)
+        errors = sum(distance(text, model.text(said_by(name, text))) for text in UNHEARD)
         assert errors / sum(map(len, UNHEARD)) <= 0.10, name
 
 
 @pytest.mark.speech
 @pytest.mark.parametrize("name", ["citizen_m1", "citizen_f1", "agent_f1"])
-def test_a_telephone_number_is_heard_digit_by_digit(model, name: str) -> None:
-    assert listen(model, said_by(name, "我的电话是13907894562")) == "我的电话是幺三九零七八九四五六二"
+def test_a_telephone_number_is_heard_digit_by_digit(model: Ear, name: str) -> None:
+    assert model.text(said_by(name, "我的电话是13907894562")) == "我的电话是幺三九零七八九四五六二"
 
 
 @pytest.mark.speech
@@ -70,23 +70,15 @@ def test_a_telephone_number_is_heard_digit_by_digit(model, name: str) -> None:
     ],
     ids=["zeros", "ring-back tone", "A-law zeros", "noise"],
 )
-def test_where_nobody_speaks_no_word_is_heard(model, sound: pcm.Pcm) -> None:
-    assert listen(model, sound) == ""
+def test_where_nobody_speaks_no_word_is_heard(model: Ear, sound: pcm.Pcm) -> None:
+    assert model.text(sound) == ""
 
 
 @pytest.mark.speech
-def test_words_carry_times_and_confidences_and_come_the_same_again(model) -> None:
-    vosk = pytest.importorskip("vosk")
+def test_words_carry_times_and_confidences_and_come_the_same_again(model: Ear) -> None:
     sound = said_by("citizen_m2", "您好，我要反映一个问题")
-
-    def recognise() -> list[dict[str, object]]:
-        recogniser = vosk.KaldiRecognizer(model, 8000)
-        recogniser.SetWords(True)
-        recogniser.AcceptWaveform(pcm.to_bytes(sound))
-        return list(json.loads(recogniser.FinalResult())["result"])
-
-    found = recognise()
-    assert found == recognise()
+    found = model.words(sound)
+    assert found == model.words(sound)
     assert "".join(str(word["word"]) for word in found) == "您好我要反映一个问题"
     assert 0.25 <= float(str(found[0]["start"])) <= 0.4
     ends = [float(str(word["end"])) for word in found]
@@ -96,11 +88,11 @@ def test_words_carry_times_and_confidences_and_come_the_same_again(model) -> Non
 
 
 @pytest.mark.speech
-def test_a_grammar_restricts_what_can_be_heard(model) -> None:
+def test_a_grammar_restricts_what_can_be_heard(model: Ear) -> None:
     phrases = ["满意", "不满意", "转人工", "[unk]"]
     for text in phrases[:3]:
-        assert listen(model, said_by("citizen_f1", text), phrases) == text
-    assert "满意" not in listen(model, said_by("citizen_f1", "我家的水管漏水了"), phrases)
+        assert model.text(said_by("citizen_f1", text), phrases) == text
+    assert "满意" not in model.text(said_by("citizen_f1", "我家的水管漏水了"), phrases)
 
 
 def test_shipped_files_are_small_and_grammars_are_possible() -> None:

@@ -14,7 +14,7 @@ from ticketing_bridge.cli.output import Json, console
 from ticketing_bridge.cli.stages import Stages
 from ticketing_bridge.house import House, open_house
 from ticketing_bridge.logs import set_up_file_logs
-from ticketing_bridge.supervision import stop_signals
+from ticketing_bridge.supervision import RoleStatus, stop_signals
 
 
 def add_to(app: typer.Typer) -> None:
@@ -34,12 +34,19 @@ def serve() -> None:
     stages = Stages(console)
 
     async def work() -> None:
-        async with stop_signals() as stopped, serving(house, stages.show) as ready:
+        async with stop_signals() as stopped, serving(house, stages.show, on_role=show_restart) as ready:
             console.print(stages.summary(), highlight=False)
             where_to_look(house, ready, console)
             await stopped.wait()
 
     asyncio.run(work())
+
+
+def show_restart(name: str, status: RoleStatus) -> None:
+    """Say when a role had to be started again."""
+    if status.pid is None and status.restarts:
+        why = "was frozen" if status.frozen else f"ended with {status.last_exit}"
+        console.print(f"[yellow]![/] {name} {why}; starting it again (see its log)", highlight=False)
 
 
 def where_to_look(house: House, ready: Ready, out: Console) -> None:

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -26,8 +27,14 @@ FIRST_ROLE = "admin"
 
 #: argon2id with the library's defaults (RFC 9106, low memory): about 50 ms and 64 MiB a check
 _hasher = PasswordHasher()
-#: checked when there is no such user, so that both answers take the same time
-_NOBODY = _hasher.hash(secrets.token_urlsafe(16))
+
+
+@cache
+def _nobody() -> str:
+    """Checked when there is no such user, so that both answers take the same time."""
+    return _hasher.hash(secrets.token_urlsafe(16))
+
+
 #: how many checks may run at once: each takes 64 MiB
 _checks = asyncio.Semaphore(2)
 
@@ -55,7 +62,7 @@ def hash_password(password: str) -> str:
 async def password_right(password_hash: str | None, password: str) -> bool:
     """Check a password off the event loop; as slow for an unknown user as for a known one."""
     async with _checks:
-        right = await asyncio.to_thread(_verify, password_hash or _NOBODY, password)
+        right = await asyncio.to_thread(_verify, password_hash or _nobody(), password)
     return right and password_hash is not None
 
 
