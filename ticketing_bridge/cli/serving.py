@@ -26,8 +26,8 @@ def add_to(app: typer.Typer) -> None:
 def serve() -> None:
     """Start everything on this machine and keep it running until Ctrl-C.
 
-    At the end the roles and the database stop; the PBX goes on serving callers
-    (hotline pbx stop ends it).
+    At the end the roles stop. The PBX goes on serving callers (hotline pbx stop ends
+    it), and the database waits for the next start (hotline db stop).
     """
     house = open_house()
     set_up_file_logs("serve", house.settings.logs)
