@@ -39,8 +39,8 @@ FULL = Plan()
 def build(out_dir: Path, *, quick: bool = False, progress: Progress | None = None) -> Path:
     """Build a whole model in ``out_dir`` (made or replaced); ``quick`` hears a little less well.
 
-    Needs the extra ``demo-model`` and about 5 GB of memory; the full model takes a quarter of an hour on
-    two idle cores. ``progress.bars`` draws what ``progress`` is told.
+    Needs the extra ``demo-model`` and about 5 GB of memory; the full model took 54 minutes at the lowest
+    priority on two cores that were busy with other work. ``progress.bars`` draws what ``progress`` is told.
     """
     for package in ("torch", "kaldifst", "kaldi_native_fbank", "scipy"):
         need(package)

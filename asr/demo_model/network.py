@@ -35,8 +35,8 @@ class Layer:
 class Size:
     """How large a network and how long a training."""
 
-    width: int = 192
-    epochs: int = 5
+    width: int = 224
+    epochs: int = 9
     batch: int = 64
     peak_rate: float = 2e-3
     seed: int = 12345

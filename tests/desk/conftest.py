@@ -32,7 +32,7 @@ QUICK = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 @pytest.fixture(autouse=True)
 def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auth, "_hasher", QUICK)
-    monkeypatch.setattr(auth, "_NOBODY", QUICK.hash("nobody"))
+    monkeypatch.setattr(auth, "_nobody", lambda: QUICK.hash("nobody"))
 
 
 @pytest.fixture

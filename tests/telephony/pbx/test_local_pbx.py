@@ -80,6 +80,8 @@ def test_a_taken_port_is_named(asterisk_program: AsteriskProgram, endings: Hotli
 
 def test_it_serves_on_when_its_starter_is_killed(asterisk_program: AsteriskProgram, tmp_path: Path) -> None:
     settings = pbx_settings(tmp_path)
+    if asterisk_program.origin != "system":
+        settings = settings.model_copy(update={"asterisk": Path(asterisk_program.origin)})
     starter = subprocess.Popen(
         [sys.executable, "-c", STARTER, settings.model_dump_json()], stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
