@@ -6,7 +6,7 @@ import os
 
 from hypothesis import settings
 
-from tests.provision import browser, sipp
+from tests.provision import browser, node, sipp
 
 pytest_plugins = ["tests.pbx", "tests.database"]
 
@@ -14,6 +14,10 @@ pytest_plugins = ["tests.pbx", "tests.database"]
 settings.register_profile("hotline", deadline=None)
 settings.load_profile("hotline")
 
-for _variable, _found in (("HOTLINE_CHROMIUM", browser()), ("HOTLINE_SIPP", sipp())):
+for _variable, _found in (
+    ("HOTLINE_CHROMIUM", browser()),
+    ("HOTLINE_SIPP", sipp()),
+    ("PLAYWRIGHT_NODEJS_PATH", node()),
+):
     if _found is not None:
         os.environ.setdefault(_variable, str(_found))

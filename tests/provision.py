@@ -12,12 +12,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import playwright
+
 from config.settings import load_settings
 from facts.errors import HotlineError
 from telephony.pbx.apt import fetch_packages
 from telephony.pbx.install import ensure_asterisk
 
 TOOLS = Path(__file__).resolve().parent.parent / ".tools"
+
+DRIVER_NODE = Path(playwright.__file__).parent / "driver" / "node"
 
 FONTS_CONF = """<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">
@@ -42,16 +46,26 @@ def sipp() -> Path | None:
     return Path(found) if found else _launched("sipp")
 
 
+def node() -> Path | None:
+    """The browser driver's own Node.js when it runs here, or its launcher with the library it lacks."""
+    answer = subprocess.run([DRIVER_NODE, "--version"], capture_output=True, check=False)
+    return DRIVER_NODE if answer.returncode == 0 else _launched("node")
+
+
 def _launched(name: str) -> Path | None:
     launcher = TOOLS / name / "launch"
     return launcher if launcher.is_file() else None
 
 
-def fetch(name: str, packages: list[str], program: str) -> Path:
+def fetch(name: str, packages: list[str], program: str | Path) -> Path:
     """Fetch packages of the machine's own release beside the system, and make a launcher for one program."""
     root = TOOLS / name / "root"
     fetch_packages(packages, root, beside_system=True)
-    found = next(path for path in sorted(root.glob(program)) if path.is_file())
+    found = (
+        program
+        if isinstance(program, Path)
+        else next(path for path in sorted(root.glob(program)) if path.is_file())
+    )
     fonts = TOOLS / name / "fonts.conf"
     fonts.write_text(FONTS_CONF.format(fonts=root / "usr/share/fonts", cache=TOOLS / name / "fontcache"))
     launcher = TOOLS / name / "launch"
@@ -74,6 +88,7 @@ def main() -> None:
             "usr/lib/chromium/*headless*shell",
         ),
         (sipp, "sipp", ["sip-tester"], "usr/bin/sipp"),
+        (node, "node", ["libatomic1"], DRIVER_NODE),
     )
     for find, name, packages, program in wanted:
         try:
