@@ -1,17 +1,15 @@
 """Fixtures: one embedded PostgreSQL a test run, one database a test, made from a migrated template.
 
 Loaded by the top conftest.
-Workers of pytest-xdist share the server: the first starts it, the last stops it.
+Workers of pytest-xdist share the server: the first starts it, the controller stops it at the end.
 """
 
 from __future__ import annotations
 
 import asyncio
 import fcntl
-import json
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -23,36 +21,33 @@ from ticketing_bridge.store import Database, EmbeddedPostgres, upgrade
 TEMPLATE = "template_hotline"
 
 
-@contextmanager
-def _users(folder: Path) -> Iterator[dict[str, int]]:
-    """How many workers use the server, under a lock between processes."""
-    file = folder / "database-users.json"
-    with open(folder / "database-users.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        users = json.loads(file.read_text()) if file.exists() else {"count": 0}
-        yield users
-        file.write_text(json.dumps(users))
-
-
 @pytest.fixture(scope="session")
-def database_server(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[EmbeddedPostgres]:
+def database_server(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> EmbeddedPostgres:
     """The shared server (fsync off)."""
     base = tmp_path_factory.getbasetemp()
     shared = base if worker_id == "master" else base.parent
-    server = EmbeddedPostgres(shared / "database", durable=False)
-    with _users(shared) as users:
+    server = _server(shared)
+    with open(shared / "database.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         asyncio.run(server.start())
-        if users["count"] == 0:
-            with psycopg.connect(server.url_of("postgres"), autocommit=True) as connection:
-                connection.execute(f"DROP DATABASE IF EXISTS {TEMPLATE}")
+        with psycopg.connect(server.url_of("postgres"), autocommit=True) as connection:
+            found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (TEMPLATE,)).fetchone()
+            if not found:
                 connection.execute(f"CREATE DATABASE {TEMPLATE}")
+        if not found:
             upgrade(server.url_of(TEMPLATE))
-        users["count"] += 1
-    yield server
-    with _users(shared) as users:
-        users["count"] -= 1
-        if users["count"] == 0:
-            asyncio.run(server.stop())
+    return server
+
+
+def _server(folder: Path) -> EmbeddedPostgres:
+    return EmbeddedPostgres(folder / "database", durable=False)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the server when the run is over, for all workers."""
+    factory = getattr(config, "_tmp_path_factory", None)
+    if factory is not None and not hasattr(config, "workerinput"):
+        asyncio.run(_server(factory.getbasetemp()).stop())
 
 
 @pytest.fixture
