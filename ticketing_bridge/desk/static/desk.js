@@ -4,7 +4,10 @@
 const SILENT_AFTER_MS = 6000; // the server speaks every 2 s
 const HIDDEN_CLOSE_MS = 60000; // a browser allows six streams a host: hidden pages give theirs back
 
-const serverAhead = Number(document.body.dataset.now) - Date.now();
+// the page left the server when its first byte came, not when this script runs
+const [arrival] = performance.getEntriesByType("navigation");
+const serverAhead =
+  Number(document.body.dataset.now) - performance.timeOrigin - (arrival ? arrival.responseStart : performance.now());
 const serverNow = () => Date.now() + serverAhead;
 
 function duration(seconds) {
