@@ -18,7 +18,10 @@ MODULES = {
     "serving": ("serve", "demo"),
     "pbx": ("pbx",),
     "calls": ("calls", "rate"),
-    "language": ("flows", "models", "transcribe", "draft", "drafting"),
+    "flows": ("flows",),
+    "models": ("models",),
+    "transcribing": ("transcribe",),
+    "drafting": ("draft", "drafting"),
     "upkeep": ("doctor", "users", "db"),
     "bench": ("bench",),
 }
