@@ -17,6 +17,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -35,6 +36,8 @@ TICK_S = 0.1
 FROZEN_AFTER_S = 1.6
 START_GRACE_S = 90.0
 STOP_GRACE_S = 6.0
+#: a role that nobody watches any more ends itself after this, whatever its libraries still wait for
+FORCED_END_S = 12.0
 STABLE_AFTER_S = 30.0
 BACKOFF_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 BEAT_FD = "HOTLINE_BEAT_FD"
@@ -93,6 +96,21 @@ async def beat() -> None:
             except BrokenPipeError:
                 return
             await asyncio.sleep(BEAT_S)
+
+
+def force_end(after_s: float = FORCED_END_S) -> None:
+    """End this process in ``after_s`` seconds, even when something in it never lets go.
+
+    For a role that is ending: its supervisor may be gone, so nobody else would end it, and it holds ports.
+    """
+
+    def end() -> None:
+        log.error("role ended by force", after_s=after_s)
+        os._exit(os.EX_TEMPFAIL)
+
+    timer = threading.Timer(after_s, end)
+    timer.daemon = True
+    timer.start()
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -74,6 +75,16 @@ async def test_roles_end_with_their_supervisor(tmp_path: Path) -> None:
         pid = roles.status["role"].pid
     assert pid is not None
     assert has_ended(pid)
+
+
+def test_a_role_that_cannot_end_is_ended(tmp_path: Path) -> None:
+    stuck = (
+        "import threading; from ticketing_bridge.supervision import force_end; "
+        "force_end(0.2); threading.Event().wait()"
+    )
+    ended = subprocess.run([sys.executable, "-c", stuck], timeout=60, check=False, capture_output=True)
+    assert ended.returncode == os.EX_TEMPFAIL
+    assert b"ended by force" in ended.stdout + ended.stderr
 
 
 def test_an_installation_is_served_once(tmp_path: Path) -> None:

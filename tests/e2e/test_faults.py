@@ -124,7 +124,7 @@ def test_a_killed_supervisor_a_dead_pbx_and_a_wrong_secret(house: HouseFolder) -
         left = [roles(name) for name in ("telephony", "speech", "worker", "web")]
         process.kill()
         # the roles end with their supervisor; the PBX goes on
-        until(lambda: all(pid is None or has_ended(pid) for pid in left), 30)
+        until(lambda: all(pid is None or has_ended(pid) for pid in left), 60)
         assert house.command("pbx", "status").returncode == 0
 
     secrets = house.home / "secrets.json"

@@ -12,7 +12,7 @@ import structlog
 from facts.errors import HotlineError
 from ticketing_bridge.house import House
 from ticketing_bridge.logs import set_up_logs
-from ticketing_bridge.supervision import beat, stop_signals
+from ticketing_bridge.supervision import beat, force_end, stop_signals
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +70,7 @@ async def run_role(name: str, house: House) -> None:
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            force_end()
             if not work.done():
                 work.cancel()
             for end in ends[1:]:
