@@ -119,7 +119,7 @@ def transcript_from_json(content: Mapping[str, Any]) -> Transcript:
         for turn in content["turns"]
     )
     gaps = tuple(replace(Gap(**gap), leg=Leg(gap["leg"])) for gap in content["gaps"])
-    return Transcript(turns, content["model"], gaps)
+    return Transcript(turns, content["model"], gaps, content.get("reason", ""))
 
 
 def export(

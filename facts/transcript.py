@@ -53,6 +53,8 @@ class Transcript:
     #: name and version of the model that heard it
     model: str
     gaps: tuple[Gap, ...] = ()
+    #: why there are no turns, where there are none: ``silence`` or ``no speech``
+    reason: str = ""
 
     def text(self, leg: Leg | None = None) -> str:
         """The words of one leg (or both), a line a turn."""

@@ -105,6 +105,7 @@ def transcript_to_json(transcript: Transcript) -> dict[str, Any]:
             for turn in transcript.turns
         ],
         "gaps": [{**asdict(gap), "leg": gap.leg.value} for gap in transcript.gaps],
+        "reason": transcript.reason,
     }
 
 
@@ -120,4 +121,4 @@ def transcript_from_json(model: str, stored: Row) -> Transcript:
         for it in stored["turns"]
     )
     gaps = (Gap(Leg(it["leg"]), it["start_s"], it["end_s"], it["reason"]) for it in stored["gaps"])
-    return Transcript(tuple(turns), model, tuple(gaps))
+    return Transcript(tuple(turns), model, tuple(gaps), stored.get("reason", ""))
