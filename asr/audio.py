@@ -1,19 +1,23 @@
-"""Recordings of every kind as linear samples: what the file has is read, nothing is guessed silently.
+"""Recordings of every kind as linear samples, block after block: a file is never in memory as a whole.
 
-WAV with PCM, A-law or µ-law needs no other program; anything else (GSM, MP3, Opus, …) goes through pydub to
-ffmpeg. A recording that was cut off (a crash, a full disk) is read as far as it goes, and says so.
+WAV with PCM, floats, A-law or µ-law and telephone files without a header are read here; GSM, MP3, Ogg, FLAC
+and others by libsndfile, which comes inside the soundfile wheel; what neither knows goes through pydub to
+ffmpeg, where it is installed. A recording that was cut off (a crash, a full disk) is read as far as it goes,
+and says so. Nothing is guessed silently.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
+import stat
 import struct
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,23 +31,21 @@ with warnings.catch_warnings():  # it warns when there is no ffmpeg; we say so w
     from pydub.exceptions import CouldntDecodeError
 
 Samples = NDArray[np.int16]
+Decode = Callable[[bytes], Samples]
 
-#: recordings that are longer are a mistake, or an attack on memory: 8 h of 8 kHz stereo
-LONGEST_BYTES = 1 << 30
+#: recordings that are longer are a mistake (hours)
+LONGEST_H = 24
+#: what ffmpeg decodes is in memory as a whole
+LONGEST_FOR_FFMPEG_BYTES = 64 << 20
 RATES_HZ = range(8000, 48001)
 PCM, FLOAT, ALAW, ULAW, EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
-#: Asterisk's files without a header
-HEADERLESS: MappingProxyType[str, tuple[int, Callable[[bytes], Samples]]] = MappingProxyType(
-    {
-        ".sln": (8000, lambda data: _linear(data, 2)),
-        ".sln16": (16000, lambda data: _linear(data, 2)),
-        ".alaw": (8000, alaw_decode),
-        ".al": (8000, alaw_decode),
-        ".ulaw": (8000, ulaw_decode),
-        ".ul": (8000, ulaw_decode),
-        ".pcm": (8000, ulaw_decode),
-    }
-)
+#: channels that differ by no more than this are one voice (dither of the least bits)
+SAME_WITHIN = 8
+#: files that libsndfile reads by their header
+BY_LIBRARY = frozenset({".mp3", ".ogg", ".oga", ".opus", ".flac", ".au", ".snd", ".aif", ".aiff", ".w64"})
+#: files for which ffmpeg is needed
+BY_FFMPEG = frozenset({".m4a", ".aac", ".amr", ".wma", ".webm", ".mp4", ".3gp", ".mka", ".mkv"})
+_CHECK_NAME = "name another file"
 
 
 class RecordingInvalid(HotlineError):
@@ -52,70 +54,160 @@ class RecordingInvalid(HotlineError):
     error_id = "recording-invalid"
 
 
+class Source(Protocol):
+    """Where a recording's samples come from."""
+
+    def blocks(self, first: int, size: int) -> Iterator[AudioSegment]:
+        """From frame ``first`` on, ``size`` frames at a time, 16 bits a sample. Opens the file anew."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Linear 16-bit samples of a file, an array for every channel."""
+    """What a file holds, known before its sound is read."""
 
     path: Path
     rate_hz: int
-    channels: tuple[Samples, ...]
+    channels: int
+    #: samples of each channel that are there
+    frames: int
+    source: Source
     #: how long the file claims to be, when less than that is there
     claimed_s: float | None = None
 
     @property
     def duration_s(self) -> float:
         """Seconds that are there."""
-        return len(self.channels[0]) / self.rate_hz
+        return self.frames / self.rate_hz
 
-    @property
+    def blocks(self, first: int, size: int) -> Iterator[tuple[Samples, ...]]:
+        """Samples of every channel from frame ``first`` on, ``size`` at a time.
+
+        Raises:
+            RecordingInvalid: the file went away or became unreadable meanwhile.
+        """
+        try:
+            for segment in self.source.blocks(first, size):
+                yield tuple(np.frombuffer(side.raw_data, dtype="<i2") for side in segment.split_to_mono())
+        except (OSError, RuntimeError) as problem:  # libsndfile's errors are RuntimeErrors
+            reason = getattr(problem, "strerror", None) or str(problem)
+            raise RecordingInvalid(
+                f"{self.path}: it could not be read to its end ({reason})",
+                fix="look at the file and its disk",
+            ) from None
+
     def is_two_sided(self) -> bool:
-        """Two channels that differ: one side of the call on each."""
-        return len(self.channels) == 2 and not np.array_equal(*self.channels)
-
-    def mono(self) -> Samples:
-        """All channels as one."""
-        if len(self.channels) == 1:
-            return self.channels[0]
-        mixed: Samples = np.mean(np.stack(self.channels), axis=0).astype(np.int16)
-        return mixed
+        """Two channels that differ: one side of the call on each. Reads as far as it must."""
+        if self.channels != 2:
+            return False
+        blocks = self.blocks(0, 60 * self.rate_hz)
+        return any(np.abs(left.astype(np.int32) - right).max() > SAME_WITHIN for left, right in blocks)
 
 
-def load_recording(path: Path) -> Recording:
-    """Read a recording.
+def known_suffixes() -> frozenset[str]:
+    """Endings of files (lower case) that can be read on this machine."""
+    return frozenset(
+        {".wav", ".wave", ".wav49", *HEADERLESS, *BY_LIBRARY, *(BY_FFMPEG if _has_ffmpeg() else ())}
+    )
+
+
+def open_recording(path: Path) -> Recording:
+    """Find out what a file holds.
 
     Raises:
         RecordingInvalid: it is missing, empty, too long, or of a kind that cannot be read here.
     """
-    data = _read(path)
-    if data[:4] == b"RIFF" and data[8:12] == b"WAVE":
-        recording = _wav(path, data)
-    elif path.suffix.lower() in HEADERLESS:
-        rate_hz, decode = HEADERLESS[path.suffix.lower()]
-        recording = Recording(path, rate_hz, (decode(data),))
-    else:
-        recording = _by_ffmpeg(path)
-    if recording.duration_s <= 0:
-        raise RecordingInvalid(f"{path}: the recording has no sound in it", fix="name another file")
+    size = _size(path)
+    try:
+        recording = _opened(path, size)
+    except OSError as problem:
+        raise _unreadable(path, problem) from None
     if recording.rate_hz not in RATES_HZ:
         raise RecordingInvalid(
             f"{path}: {recording.rate_hz} Hz is no sample rate of speech", fix="convert it to 8000–48000 Hz"
         )
+    if recording.channels not in (1, 2):
+        raise RecordingInvalid(
+            f"{path}: {recording.channels} channels are neither one voice nor the two sides of a call",
+            fix="take out the channels that carry speech",
+        )
+    if recording.frames <= 0:
+        raise RecordingInvalid(f"{path}: the recording has no sound in it", fix=_CHECK_NAME)
+    if recording.duration_s > LONGEST_H * 3600:
+        hours = recording.duration_s / 3600
+        raise RecordingInvalid(
+            f"{path}: {hours:.0f} h are longer than {LONGEST_H} h", fix="cut it into parts"
+        )
     return recording
 
 
-def _read(path: Path) -> bytes:
+def _size(path: Path) -> int:
+    """Bytes of a file that can be read without waiting for anybody (a pipe may never end)."""
     try:
-        size = path.stat().st_size
-        if size > LONGEST_BYTES:
-            raise RecordingInvalid(f"{path}: {size >> 20} MB is too long", fix="cut it into parts")
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise RecordingInvalid(f"{path}: there is no such recording", fix="check the name") from None
+        found = os.stat(path)
     except OSError as problem:
-        raise RecordingInvalid(f"{path}: {problem.strerror}", fix="check the file and its rights") from None
-    if not data:
-        raise RecordingInvalid(f"{path}: the recording is empty (0 bytes)", fix="name another file")
-    return data
+        raise _unreadable(path, problem) from None
+    if stat.S_ISDIR(found.st_mode):
+        raise RecordingInvalid(f"{path}: it is a directory", fix="name the recordings in it")
+    if not stat.S_ISREG(found.st_mode):
+        raise RecordingInvalid(f"{path}: it is no file but a device or a pipe", fix=_CHECK_NAME)
+    if not found.st_size:
+        raise RecordingInvalid(f"{path}: the recording is empty (0 bytes)", fix=_CHECK_NAME)
+    return found.st_size
+
+
+def _unreadable(path: Path, problem: OSError) -> RecordingInvalid:
+    if isinstance(problem, FileNotFoundError):
+        return RecordingInvalid(f"{path}: there is no such recording", fix="check the name")
+    return RecordingInvalid(f"{path}: {problem.strerror}", fix="check the file and its rights")
+
+
+def _opened(path: Path, size: int) -> Recording:
+    with path.open("rb") as file:
+        head = file.read(12)
+        if head[:4] == b"RIFF" and head[8:] == b"WAVE":
+            found = _wav(path, file, size)
+            if found is not None:
+                return found
+    suffix = path.suffix.lower()
+    if suffix in HEADERLESS:
+        return HEADERLESS[suffix](path, size)
+    return _by_library(path)
+
+
+# --- linear samples and G.711: frames of a fixed length ---------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Frames:
+    """Frames of a fixed length, one after the other."""
+
+    path: Path
+    begin: int
+    frames: int
+    channels: int
+    width: int
+    rate_hz: int
+    decode: Decode
+
+    def blocks(self, first: int, size: int) -> Iterator[AudioSegment]:
+        frame = self.channels * self.width
+        with self.path.open("rb") as file:
+            file.seek(self.begin + first * frame)
+            for done in range(first, self.frames, size):
+                data = file.read(min(size, self.frames - done) * frame)
+                whole = data[: len(data) // frame * frame]
+                if not whole:  # it became shorter while we read
+                    return
+                yield _segment(self.decode(whole), self.rate_hz, self.channels)
+
+
+def _segment(samples: Samples, rate_hz: int, channels: int) -> AudioSegment:
+    return AudioSegment(
+        samples.astype("<i2", copy=False).tobytes(),
+        sample_width=2,
+        frame_rate=rate_hz,
+        channels=channels,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,21 +222,30 @@ class _WavFormat:
         return self.bits // 8
 
 
-def _wav(path: Path, data: bytes) -> Recording:
-    """Read the chunks ourselves: Python's wave knows PCM only, and trusts the header of a file cut off."""
+def _wav(path: Path, file: Any, size: int) -> Recording | None:
+    """Read the chunks ourselves: libraries trust or refuse the header of a file that was cut off.
+
+    None for codings that the library knows (GSM, ADPCM).
+    """
     form: _WavFormat | None = None
     place = 12
-    while place + 8 <= len(data):
-        name, size = data[place : place + 4], int.from_bytes(data[place + 4 : place + 8], "little")
+    while place + 8 <= size:
+        file.seek(place)
+        name, length = struct.unpack("<4sI", file.read(8))
         body = place + 8
-        if name == b"fmt " and body + 16 <= len(data):
-            form = _wav_format(data[body : body + size])
+        if name == b"fmt " and body + 16 <= size:
+            form = _wav_format(file.read(min(length, 64)))
+            if form.code not in WAV_WIDTHS:
+                return None
+            _check_format(path, form)
         elif name == b"data" and form is not None:
-            return _wav_samples(path, form, data[body:], size)
-        place = body + size + size % 2
-    raise RecordingInvalid(
-        f"{path}: the WAV file is cut off before its sound begins", fix="name another file"
-    )
+            return _wav_data(path, form, body, size - body, length)
+        place = body + length + length % 2
+    raise RecordingInvalid(f"{path}: the WAV file is cut off before its sound begins", fix=_CHECK_NAME)
+
+
+#: widths (bits) of the codings that are read here
+WAV_WIDTHS = MappingProxyType({PCM: (8, 16, 24, 32), FLOAT: (32, 64), ALAW: (8,), ULAW: (8,)})
 
 
 def _wav_format(chunk: bytes) -> _WavFormat:
@@ -154,58 +255,172 @@ def _wav_format(chunk: bytes) -> _WavFormat:
     return _WavFormat(code, channels, rate_hz, bits)
 
 
-def _wav_samples(path: Path, form: _WavFormat, rest: bytes, size: int) -> Recording:
+def _check_format(path: Path, form: _WavFormat) -> None:
+    """A header that leads nowhere; rate and channels are checked for every kind of file."""
+    wrong = None
+    if form.bits not in WAV_WIDTHS[form.code]:
+        wrong = f"{form.bits} bits a sample"
+    elif not form.rate_hz:
+        wrong = "0 Hz"
+    elif not form.channels:
+        wrong = "0 channels"
+    if wrong:
+        raise RecordingInvalid(
+            f"{path}: the header says {wrong}", fix="record or convert it again as 16-bit PCM"
+        )
+
+
+def _wav_data(path: Path, form: _WavFormat, begin: int, there: int, length: int) -> Recording:
     frame = form.channels * form.width
-    known = {PCM: (8, 16, 24, 32), FLOAT: (32, 64), ALAW: (8,), ULAW: (8,)}
-    if form.bits not in known.get(form.code, ()) or not 1 <= form.channels <= 32:
-        return _by_ffmpeg(path)
-    unfinished = size in (0, 0xFFFFFFFF)  # the writer never came back to fill in the length
-    there = rest if unfinished else rest[:size]
-    there = there[: len(there) // frame * frame]
-    samples = _decode(form, there).reshape(-1, form.channels)
-    cut = not unfinished and len(there) + frame <= size
-    return Recording(
-        path,
-        form.rate_hz,
-        tuple(np.ascontiguousarray(samples[:, channel]) for channel in range(form.channels)),
-        claimed_s=size / frame / form.rate_hz if cut else None,
-    )
+    unfinished = length in (0, 0xFFFFFFFF)  # the writer never came back to fill in the length
+    frames = (there if unfinished else min(there, length)) // frame
+    cut = not unfinished and frames * frame + frame <= length
+    source = _Frames(path, begin, frames, form.channels, form.width, form.rate_hz, _decoder(form))
+    claimed_s = length / frame / form.rate_hz if cut else None
+    return Recording(path, form.rate_hz, form.channels, frames, source, claimed_s)
 
 
-def _decode(form: _WavFormat, data: bytes) -> Samples:
+def _decoder(form: _WavFormat) -> Decode:
     if form.code == ALAW:
-        return alaw_decode(data)
+        return alaw_decode
     if form.code == ULAW:
-        return ulaw_decode(data)
+        return ulaw_decode
     if form.code == FLOAT:
-        floats = np.nan_to_num(np.frombuffer(data, dtype=f"<f{form.width}"))
-        clipped: Samples = (np.clip(floats, -1.0, 1.0) * 32767).astype(np.int16)
-        return clipped
-    return _linear(data, form.width)
+        return lambda data: _from_floats(np.frombuffer(data, dtype=f"<f{form.width}"))
+    return lambda data: _linear(data, form.width)
+
+
+def _from_floats(floats: NDArray[np.floating]) -> Samples:
+    """-1…1 as 16 bits; what is no number is silence."""
+    samples: Samples = np.rint(np.clip(np.nan_to_num(floats), -1.0, 1.0) * 32767).astype(np.int16)
+    return samples
 
 
 def _linear(data: bytes, width: int) -> Samples:
     """PCM of 8 (unsigned), 16, 24 or 32 bits, by its upper 16 bits."""
-    whole = np.frombuffer(data[: len(data) // width * width], dtype=np.uint8)
+    whole = np.frombuffer(data, dtype=np.uint8)
     if width == 1:
         return (whole.astype(np.int16) - 128) << 8
     upper = np.ascontiguousarray(whole.reshape(-1, width)[:, -2:])
-    linear: Samples = upper.view("<i2").reshape(-1).astype(np.int16)
+    linear: Samples = upper.view("<i2").reshape(-1)
     return linear
 
 
-def _by_ffmpeg(path: Path) -> Recording:
-    if shutil.which("ffmpeg") is None or shutil.which("ffprobe") is None:
-        raise RecordingInvalid(
-            f"{path}: this kind of recording needs ffmpeg, which is not installed",
-            fix="install ffmpeg, or convert it to WAV (PCM, A-law or µ-law)",
-        )
+# --- libsndfile -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Library:
+    """A file that libsndfile decodes."""
+
+    path: Path
+    #: how to read one without a header
+    raw: Mapping[str, Any]
+
+    def blocks(self, first: int, size: int) -> Iterator[AudioSegment]:
+        with _sound_file(self.path, self.raw) as file:
+            begin = file.begin_near(first)
+            while begin < first and (passed := len(_read(file, min(size, first - begin)))):
+                begin += passed
+            while len(floats := _read(file, size)):
+                yield _segment(_from_floats(floats).reshape(-1), file.samplerate, file.channels)
+
+
+def _read(file: Any, frames: int) -> NDArray[np.float32]:
+    floats: NDArray[np.float32] = file.read(frames, dtype="float32", always_2d=True)
+    return floats
+
+
+def _sound_file(path: Path, raw: Mapping[str, Any]) -> Any:
+    import soundfile  # noqa: PLC0415 — loads a library that most recordings do not need
+
+    class Forward(soundfile.SoundFile):  # type: ignore[misc]
+        """Read from front to back: soundfile seeks after every read, and MP3 is damaged by each seek."""
+
+        def begin_near(self, frame: int) -> int:
+            """Go so near before a frame that it sounds right, if the kind of file allows; returns where."""
+            if not super().seekable():  # GSM
+                return 0
+            near: int = self.seek(max(0, frame - self.samplerate))
+            return near
+
+        def seekable(self) -> bool:
+            return False
+
+    return Forward(os.fspath(path), **raw)
+
+
+def _by_library(path: Path, **raw: Any) -> Recording:
     try:
-        segment: Any = AudioSegment.from_file(str(path))
+        with _sound_file(path, raw) as file:
+            return Recording(path, file.samplerate, file.channels, file.frames, _Library(path, raw))
+    except RuntimeError as problem:
+        if _has_ffmpeg():
+            return _by_ffmpeg(path)
+        why = str(problem).rpartition(": ")[2].rstrip(".")
+        raise RecordingInvalid(
+            f"{path}: no kind of recording that can be read ({why})",
+            fix="name a WAV, A-law, µ-law, GSM, MP3, Ogg or FLAC file, or install ffmpeg for other kinds",
+        ) from None
+
+
+# --- files without a header, as telephone exchanges write them --------------------------------------------
+
+
+def _headerless(rate_hz: int, width: int, decode: Decode) -> Callable[[Path, int], Recording]:
+    def opened(path: Path, size: int) -> Recording:
+        frames = size // width
+        return Recording(path, rate_hz, 1, frames, _Frames(path, 0, frames, 1, width, rate_hz, decode))
+
+    return opened
+
+
+def _gsm(path: Path, _: int) -> Recording:
+    return _by_library(path, format="RAW", subtype="GSM610", channels=1, samplerate=8000)
+
+
+def _linear_16(data: bytes) -> Samples:
+    return _linear(data, 2)
+
+
+HEADERLESS: MappingProxyType[str, Callable[[Path, int], Recording]] = MappingProxyType(
+    {
+        ".sln": _headerless(8000, 2, _linear_16),
+        **{f".sln{khz}": _headerless(khz * 1000, 2, _linear_16) for khz in (12, 16, 24, 32, 48)},
+        ".sln44": _headerless(44100, 2, _linear_16),
+        **{suffix: _headerless(8000, 1, alaw_decode) for suffix in (".al", ".alaw")},
+        **{suffix: _headerless(8000, 1, ulaw_decode) for suffix in (".ul", ".ulaw", ".pcm")},
+        ".gsm": _gsm,
+    }
+)
+
+
+# --- ffmpeg -----------------------------------------------------------------------------------------------
+
+
+def _has_ffmpeg() -> bool:
+    return shutil.which("ffmpeg") is not None and shutil.which("ffprobe") is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """Sound that is in memory."""
+
+    segment: AudioSegment
+
+    def blocks(self, first: int, size: int) -> Iterator[AudioSegment]:
+        for begin in range(first, int(self.segment.frame_count()), size):
+            yield self.segment.get_sample_slice(begin, begin + size)
+
+
+def _by_ffmpeg(path: Path) -> Recording:
+    if path.stat().st_size > LONGEST_FOR_FFMPEG_BYTES:
+        raise RecordingInvalid(f"{path}: too long for this kind of file", fix="convert it to WAV or MP3")
+    try:
+        segment: Any = AudioSegment.from_file(os.fspath(path)).set_sample_width(2)
     except (CouldntDecodeError, OSError, IndexError, KeyError, ValueError):
         raise RecordingInvalid(
             f"{path}: ffmpeg finds no sound in it", fix="name an audio file (WAV, MP3, GSM, …)"
         ) from None
-    sides = segment.set_sample_width(2).split_to_mono()
-    channels = tuple(np.frombuffer(side.raw_data, dtype="<i2").astype(np.int16) for side in sides)
-    return Recording(path, segment.frame_rate, channels)
+    frames = int(segment.frame_count())
+    return Recording(path, segment.frame_rate, segment.channels, frames, _Decoded(segment))

@@ -1,35 +1,41 @@
 """Transcripts of recordings: the two legs of a call, or any file that a user names.
 
-Every job runs in a process of its own. When Vosk takes that process down, another goes on behind the place
-where it happened and the lost stretch is marked as a gap; a recording is given up after three such places.
+Recordings are heard in a process of their own, which keeps its model from one to the next. When Vosk takes
+that process down, another goes on behind the place where it happened and the lost stretch is marked as a gap;
+a recording is given up after three such places.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import structlog
 
 from asr.audio import RecordingInvalid
-from asr.models import CHILD, ModelFacts, broken_model, default_model, model_facts
-from asr.transcript import TranscriptFormat, export, merge_turns
+from asr.file_process import ProcessLost, TranscriberProcess
+from asr.models import ModelFacts, broken_model, default_model, model_facts
+from asr.transcript import merge_turns
 from facts.errors import HotlineError
 from facts.transcript import Gap, Leg, Transcript, Word
 
 log = structlog.get_logger(__name__)
 
-__all__ = ["RecognitionFailed", "RecordingInvalid", "transcribe_file", "transcribe_legs", "transcribe_paths"]
+__all__ = [
+    "Hearing",
+    "RecognitionFailed",
+    "RecordingInvalid",
+    "Sides",
+    "Transcriber",
+    "transcribe_file",
+    "transcribe_legs",
+]
 
 MOST_LOSSES = 3
-#: a process that says nothing for this long is stuck (loading the largest models takes about a minute)
-STUCK_AFTER_S = 180.0
-LONGEST_LINE_BYTES = 16 << 20
 
 Progress = Callable[[float], None]
 Interval = tuple[float, float]
@@ -42,13 +48,92 @@ class RecognitionFailed(HotlineError):
     exit_code = 1
 
 
-class _Lost(Exception):
-    """The process is gone before its job was done."""
+class Sides(StrEnum):
+    """Whose voices the two channels of a recording carry, when they differ."""
 
-    def __init__(self, code: int, said: str) -> None:
-        super().__init__(f"code {code}")
-        self.code = code
-        self.said = said
+    CALLER_AGENT = "caller-agent"
+    AGENT_CALLER = "agent-caller"
+    #: both channels are one voice, or nobody knows
+    MONO = "mono"
+
+    @property
+    def legs(self) -> list[Leg]:
+        """The legs in the order of the channels."""
+        return [Leg.CALLER] if self is Sides.MONO else [Leg(name) for name in self.value.split("-")]
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """A recording's transcript, and how long (seconds) the recording is."""
+
+    transcript: Transcript
+    duration_s: float
+
+
+class Transcriber:
+    """Hears recordings one after the other. Its process starts with the first and ends with the context."""
+
+    def __init__(self, model: Path | None = None, *, nice: int = 10) -> None:
+        self._facts: ModelFacts = model_facts(model or default_model())
+        self._child = TranscriberProcess(self._facts, nice)
+        #: the model has heard something without ending its process
+        self._proven = False
+
+    async def __aenter__(self) -> Transcriber:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._child.stop()
+
+    async def file(
+        self, path: Path, *, sides: Sides = Sides.CALLER_AGENT, progress: Progress | None = None
+    ) -> Hearing:
+        """Hear any recording: WAV (PCM, A-law, µ-law, GSM), telephone files without a header, MP3, Ogg, FLAC.
+
+        Two channels that differ are two legs, as ``sides`` says. One voice counts as the caller's.
+
+        Raises:
+            RecordingInvalid: the recording is missing, empty or unreadable.
+            ModelInvalid: the model cannot be used.
+            RecognitionFailed: the recogniser ended too often.
+        """
+        return await self._hear([{"path": str(path), "legs": sides.legs}], 0.0, progress)
+
+    async def legs(
+        self,
+        caller_wav: Path,
+        agent_wav: Path,
+        *,
+        agent_intervals: Sequence[Interval] | None = None,
+        offset_s: float = 0.0,
+        progress: Progress | None = None,
+    ) -> Hearing:
+        """Hear a call from the recordings of its two legs; see ``transcribe_legs``."""
+        intervals = None if agent_intervals is None else _valid_intervals(agent_intervals)
+        recordings: list[dict[str, Any]] = [
+            {"path": str(caller_wav), "legs": [Leg.CALLER]},
+            {"path": str(agent_wav), "legs": [Leg.AGENT], "intervals": intervals},
+        ]
+        return await self._hear(recordings, offset_s, progress)
+
+    async def _hear(
+        self, recordings: Sequence[Mapping[str, Any]], offset_s: float, progress: Progress | None
+    ) -> Hearing:
+        job = _Job(recordings, self._facts, progress)
+        for losses in range(1, MOST_LOSSES + 1):
+            try:
+                await self._child.run(job)
+                self._proven = True
+                return Hearing(job.transcript(offset_s), job.duration_s)
+            except ProcessLost as lost:
+                log.warning("transcriber_lost", code=lost.code, said=lost.said[-500:], losses=losses)
+                job.lost(lost, blame_model=not self._proven)
+        raise RecognitionFailed(
+            f"the recogniser ended {MOST_LOSSES} times over {job.names}",
+            fix="try another model, or look at the log",
+        )
 
 
 async def transcribe_legs(
@@ -76,48 +161,23 @@ async def transcribe_legs(
         ModelInvalid: the model cannot be used.
         RecognitionFailed: the recogniser ended too often.
     """
-    intervals = None if agent_intervals is None else _valid_intervals(agent_intervals)
-    recordings: list[dict[str, Any]] = [
-        {"path": str(caller_wav), "leg": Leg.CALLER.value},
-        {"path": str(agent_wav), "leg": Leg.AGENT.value, "intervals": intervals},
-    ]
-    return await _Job(recordings, model or default_model(), progress).run(offset_s)
+    async with Transcriber(model) as transcriber:
+        hearing = await transcriber.legs(
+            caller_wav, agent_wav, agent_intervals=agent_intervals, offset_s=offset_s, progress=progress
+        )
+    return hearing.transcript
 
 
 async def transcribe_file(
     path: Path,
     *,
     model: Path | None = None,
-    leg: Leg | None = None,
+    sides: Sides = Sides.CALLER_AGENT,
     progress: Progress | None = None,
 ) -> Transcript:
-    """The transcript of any recording: WAV (PCM, A-law, µ-law), and with ffmpeg MP3, GSM, Opus and others.
-
-    Two channels that differ are the caller's and the agent's side, in this order, unless ``leg`` says whose
-    voice the whole file is. One channel counts as the caller's side. Raises like ``transcribe_legs``.
-    """
-    recordings = [{"path": str(path), "leg": leg.value if leg else None}]
-    return await _Job(recordings, model or default_model(), progress).run(0.0)
-
-
-def transcribe_paths(
-    paths: Iterable[Path],
-    fmt: TranscriptFormat | str = TranscriptFormat.TEXT,
-    *,
-    model: Path | None = None,
-    speakers: Mapping[Leg, str] | None = None,
-    progress: Callable[[Path, float], None] | None = None,
-) -> Iterable[tuple[Path, str]]:
-    """For the command line: each file and its transcript as a document, one after the other. Blocks.
-
-    A file of one side only gets no speakers' names. Raises at the first file that cannot be transcribed.
-    """
-    form = TranscriptFormat(fmt)
-    for path in paths:
-        report = None if progress is None else (lambda share, path=path: progress(path, share))
-        transcript = asyncio.run(transcribe_file(path, model=model, progress=report))
-        two_sided = len({turn.leg for turn in transcript.turns}) > 1
-        yield path, export(transcript, form, speakers=speakers if two_sided else {})
+    """The transcript of any recording; see ``Transcriber.file``."""
+    async with Transcriber(model) as transcriber:
+        return (await transcriber.file(path, sides=sides, progress=progress)).transcript
 
 
 def _valid_intervals(intervals: Sequence[Interval]) -> list[list[float]]:
@@ -133,6 +193,7 @@ class _Side:
     taken_s: float = 0.0
     settled_s: float = 0.0
     done: bool = False
+    silent: bool = True
     segments: list[tuple[Word, ...]] = field(default_factory=list)
     gaps: list[tuple[float, float, str]] = field(default_factory=list)
 
@@ -141,92 +202,56 @@ class _Job:
     """One transcription, over as many processes as it takes."""
 
     def __init__(
-        self, recordings: Sequence[Mapping[str, Any]], model: Path, progress: Progress | None
+        self, recordings: Sequence[Mapping[str, Any]], facts: ModelFacts, progress: Progress | None
     ) -> None:
         self._recordings = recordings
-        self._facts: ModelFacts = model_facts(model)
+        self._facts = facts
         self._progress = progress
         self._sides: dict[Leg, _Side] = {}
-        self._problem: RecordingInvalid | HotlineError | None = None
-        self._ended = False
+        self._problem: HotlineError | None = None
 
-    async def run(self, offset_s: float) -> Transcript:
-        for losses in range(1, MOST_LOSSES + 1):
-            try:
-                await self._run_process()
-                return self._transcript(offset_s)
-            except _Lost as lost:
-                log.warning("transcriber_lost", code=lost.code, said=lost.said[-500:], losses=losses)
-                if not self._sides:
-                    names = self._names()
-                    raise RecordingInvalid(
-                        f"reading {names} ended the process ({lost})", fix="convert it to WAV"
-                    ) from None
-                if not any(side.taken_s for side in self._sides.values()):
-                    raise broken_model(self._facts.path, lost.code, lost.said) from None
-                self._skip_lost_stretch()
-        raise RecognitionFailed(
-            f"the recogniser ended {MOST_LOSSES} times over {self._names()}",
-            fix="try another model, or look at the log",
-        )
-
-    def _names(self) -> str:
+    @property
+    def names(self) -> str:
+        """The recordings, for a person."""
         return ", ".join(str(wish["path"]) for wish in self._recordings)
 
-    def _skip_lost_stretch(self) -> None:
-        """What was taken and not settled is lost; the last step may not have been reported."""
-        for side in self._sides.values():
-            if not side.done:
-                lost_until = min(side.taken_s + 2.0, side.duration_s)
-                heard_s = max([side.settled_s, *(words[-1].end_s for words in side.segments)])
-                side.gaps.append((heard_s, lost_until, "the recogniser ended here"))
-                side.taken_s = side.settled_s = lost_until
+    @property
+    def duration_s(self) -> float:
+        """Length of the longest recording."""
+        return max((side.duration_s for side in self._sides.values()), default=0.0)
 
-    async def _run_process(self) -> None:
-        process = await asyncio.create_subprocess_exec(
-            *(*CHILD, "asr.file_child"),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            limit=LONGEST_LINE_BYTES,
-        )
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stderr is not None
-        said = asyncio.create_task(process.stderr.read())
-        try:
-            process.stdin.write(json.dumps(self._order()).encode() + b"\n")
-            await process.stdin.drain()
-            while line := await asyncio.wait_for(process.stdout.readline(), STUCK_AFTER_S):
-                self._take(json.loads(line))
-            code = await process.wait()
-        except (TimeoutError, ConnectionError):
-            code = -1
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-            words = (await said).decode(errors="replace")
-        if self._problem is not None:
-            raise self._problem
-        if not self._ended:
-            raise _Lost(code, words)
-
-    def _order(self) -> dict[str, Any]:
+    def order(self) -> Mapping[str, Any]:
+        """What is still to be heard."""
         return {
-            "model": str(self._facts.path),
-            "rate_hz": self._facts.rate_hz,
             "recordings": self._recordings,
             "from_s": {leg.value: side.settled_s for leg, side in self._sides.items()},
         }
 
-    def _take(self, answer: Mapping[str, Any]) -> None:
+    def lost(self, lost: ProcessLost, *, blame_model: bool) -> None:
+        """The process ended: go on behind the place, where there is one."""
+        if not self._sides:
+            raise RecordingInvalid(
+                f"reading {self.names} ended the process ({lost})", fix="convert it to WAV"
+            ) from None
+        if blame_model and not any(side.taken_s for side in self._sides.values()):
+            raise broken_model(self._facts.path, lost.code, lost.said) from None
+        for side in self._sides.values():
+            if not side.done:  # what was taken and not settled; the last step may not have been reported
+                lost_until = min(side.taken_s + 2.0, side.duration_s)
+                heard_s = max([side.settled_s, *(words[-1].end_s for words in side.segments)])
+                side.gaps.append((heard_s, lost_until, "the recogniser ended here"))
+                side.taken_s = side.settled_s = lost_until
+                side.silent = False
+
+    def take(self, answer: Mapping[str, Any]) -> None:
+        """Take what the process says; raises, at the job's end, what it found wrong."""
+        if "end" in answer:
+            if self._problem is not None:
+                raise self._problem
+            return
         if "message" in answer:
             kind = RecordingInvalid if answer["error_id"] == RecordingInvalid.error_id else HotlineError
             self._problem = kind(answer["message"])
-            return
-        if "end" in answer:
-            self._ended = True
             return
         side = self._sides.setdefault(Leg(answer["leg"]), _Side())
         if "words" in answer:
@@ -235,18 +260,24 @@ class _Job:
             side.taken_s, side.settled_s = answer["taken_s"], answer["settled_s"]
             self._report()
         elif "done" in answer:
-            side.done = True
-            side.taken_s = side.settled_s = side.duration_s
-            self._report()
+            self._end(side, answer)
         else:
             side.duration_s, side.claimed_s = answer["duration_s"], answer["claimed_s"]
+
+    def _end(self, side: _Side, answer: Mapping[str, Any]) -> None:
+        side.done, side.silent = True, side.silent and answer["silent"]
+        if answer["ended_s"] is not None:  # the file was longer when it was opened
+            side.claimed_s, side.duration_s = side.claimed_s or side.duration_s, answer["ended_s"]
+        side.taken_s = side.settled_s = side.duration_s
+        self._report()
 
     def _report(self) -> None:
         whole_s = sum(side.duration_s for side in self._sides.values())
         if self._progress is not None and whole_s > 0:
             self._progress(min(1.0, sum(side.taken_s for side in self._sides.values()) / whole_s))
 
-    def _transcript(self, offset_s: float) -> Transcript:
+    def transcript(self, offset_s: float) -> Transcript:
+        """Everything that was heard; times from ``offset_s`` before the recording's start."""
         turns = merge_turns(
             {
                 leg: [tuple(_moved(word, offset_s) for word in words) for words in side.segments]
@@ -258,7 +289,9 @@ class _Job:
             for leg, side in self._sides.items()
             for start_s, end_s, reason in (*side.gaps, *_cut_off(side))
         ]
-        return Transcript(turns, self._facts.id, tuple(sorted(gaps, key=lambda gap: gap.start_s)))
+        silent = all(side.silent for side in self._sides.values())
+        reason = "" if turns else "silence" if silent else "no speech"
+        return Transcript(turns, self._facts.id, tuple(sorted(gaps, key=lambda gap: gap.start_s)), reason)
 
 
 def _cut_off(side: _Side) -> Iterable[tuple[float, float, str]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -93,6 +93,9 @@ class Settings(BaseSettings):
 
     model: Path | None = Field(None, description="Vosk model folder; default: the demo model")
     second_pass_model: Path | None = Field(None, description="Vosk model for recordings; default: model")
+    stereo_legs: Literal["caller-agent", "agent-caller", "mono"] = Field(
+        "caller-agent", description="whose voices the two channels of a recording from elsewhere carry"
+    )
     live_streams: int | None = Field(None, ge=1, description="streams heard live at once; default: measured")
 
     hotline_config: Path | None = Field(None, description="folder with the city's YAML; default: built in")

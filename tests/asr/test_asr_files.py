@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from asr.audio import RecordingInvalid
-from asr.files import transcribe_file, transcribe_legs, transcribe_paths
+from asr.files import Sides, transcribe_file, transcribe_legs
+from asr.many_files import Heard, hear_all
 from asr.models import ModelInvalid
 from facts.transcript import Leg
 from tests.asr.speech import AGENT, HEATING, ROAD, STREET, said_in_order, spoken, was_heard
@@ -116,12 +118,18 @@ async def test_missing_and_empty_recordings_say_so(tmp_path: Path, model: Path) 
         await transcribe_file(good, model=tmp_path / "no-model")
 
 
-def kill_transcriber() -> None:
-    """End the transcriber that this process started."""
+def transcribers() -> list[int]:
+    """The transcribers that this process started."""
     me = os.getpid()
-    for entry in Path(f"/proc/{me}/task/{me}/children").read_text().split():
-        if b"asr.file_child" in Path(f"/proc/{entry}/cmdline").read_bytes():
-            os.kill(int(entry), signal.SIGKILL)
+    children = Path(f"/proc/{me}/task/{me}/children").read_text().split()
+    return [
+        int(child) for child in children if b"asr.file_child" in Path(f"/proc/{child}/cmdline").read_bytes()
+    ]
+
+
+def kill_transcriber() -> None:
+    for process in transcribers():
+        os.kill(process, signal.SIGKILL)
 
 
 async def test_a_transcriber_killed_on_the_way_goes_on_behind_the_gap(tmp_path: Path, model: Path) -> None:
@@ -143,9 +151,52 @@ async def test_a_transcriber_killed_on_the_way_goes_on_behind_the_gap(tmp_path: 
     assert len(starts) == len(set(starts))
 
 
-def test_documents_for_the_command_line(tmp_path: Path, model: Path) -> None:
-    path = saved(tmp_path / "a.wav", said_in_order(0.3, HEATING, 0.5))
-    ((name, text),) = transcribe_paths([path], "srt", model=model)
-    assert name == path
-    assert text.startswith("1\n00:00:00,")
-    assert was_heard(text, HEATING)
+async def test_many_recordings_are_heard_in_their_order_and_a_bad_one_stops_none(
+    tmp_path: Path, model: Path
+) -> None:
+    long = saved(tmp_path / "long.wav", said_in_order(*([HEATING, 0.6, STREET, 0.6] * 4)))
+    short = saved(tmp_path / "short.wav", said_in_order(0.2, ROAD))
+    (tmp_path / "bad.wav").write_text("words")
+    paths = [long, tmp_path / "bad.wav", short, short, tmp_path / "none.wav"]
+    outcomes: list[Heard] = []
+    shares: dict[int, float] = {}
+    await hear_all(paths, outcomes.append, model=model, jobs=2, progress=shares.__setitem__)
+    assert [heard.path for heard in outcomes] == paths
+    assert [type(heard.problem) for heard in outcomes] == [
+        type(None), RecordingInvalid, type(None), type(None), RecordingInvalid,
+    ]  # fmt: skip
+    assert shares == {0: 1.0, 2: 1.0, 3: 1.0}
+    assert outcomes[2].hearing is not None
+    assert was_heard(outcomes[2].hearing.transcript.text(), ROAD)
+    with pytest.raises(ModelInvalid):
+        await hear_all(paths, outcomes.append, model=tmp_path, jobs=2)
+
+
+async def test_cancelled_it_ends_its_processes(tmp_path: Path, model: Path) -> None:
+    path = saved(tmp_path / "long.wav", said_in_order(*([HEATING, 0.2, STREET, 0.2] * 30)))
+    begun = asyncio.Event()
+    task = asyncio.create_task(
+        hear_all([path] * 4, lambda _: None, model=model, jobs=2, progress=lambda *_: begun.set())
+    )
+    await asyncio.wait_for(begun.wait(), 60)
+    assert transcribers()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not transcribers()
+
+
+@pytest.mark.parametrize(
+    ("sides", "whose"),
+    [(Sides.CALLER_AGENT, Leg.CALLER), (Sides.AGENT_CALLER, Leg.AGENT), (Sides.MONO, Leg.CALLER)],
+)
+async def test_whose_voices_the_channels_carry_is_said(
+    sides: Sides, whose: Leg, tmp_path: Path, model: Path
+) -> None:
+    left, right = spoken(HEATING), join(silence(4.0), spoken(AGENT, "agent_f1"))
+    left = join(left, silence((len(right) - len(left)) / 8000))
+    soundfile.write(tmp_path / "a.wav", np.stack((left, right), axis=1), 8000)
+    transcript = await transcribe_file(tmp_path / "a.wav", model=model, sides=sides)
+    assert was_heard(transcript.text(whose), HEATING)
+    other = {Leg.CALLER: Leg.AGENT, Leg.AGENT: Leg.CALLER}[whose]
+    assert was_heard(transcript.text(whose if sides is Sides.MONO else other), AGENT)
