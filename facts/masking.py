@@ -27,3 +27,22 @@ def mask_number(number: str | None) -> str:
 def mask_digits(text: str) -> str:
     """Hide every run of seven or more digits in a text."""
     return re.sub(r"\d{7,}", lambda run: mask_number(run.group()), text)
+
+
+#: seven or more digits in a row, as a recogniser writes them: a telephone, an identity card, a bank card
+_SPOKEN_NUMBER = re.compile(r"[零〇幺一二两三四五六七八九0-9]{7,}")
+
+
+def mask_spoken(text: str) -> str:
+    """Hide the middle of every long number that was said; the length stays, so that spans still fit.
+
+    >>> mask_spoken("我电话幺三九九七三六一五零八")
+    '我电话幺三九****一五零八'
+    """
+
+    def masked(run: re.Match[str]) -> str:
+        said = run.group()
+        head, tail = (3, 4) if len(said) >= 11 else (2, 2)
+        return said[:head] + "*" * (len(said) - head - tail) + said[-tail:]
+
+    return _SPOKEN_NUMBER.sub(masked, text)

@@ -1,20 +1,36 @@
 """Spoken numbers as people write them: 幺三九七… becomes 1397…, with the way back to what was said.
 
-For display and for finding telephone numbers; the transcript keeps the words as they were heard. Dates, clock
-times and ranges stay as said: their written form (2025/03/05, 3:30p.m.) is not how this country writes.
+For display and for finding telephone numbers; the transcript keeps the words as they were heard. House
+numbers, dates, clock times and plates go by rules of our own (``measures``), all other numbers by the
+grammars of ``wetext``. Those bring a second build of the library that Vosk is made with: both in one
+process wait for each other for ever, so this module refuses to write where Vosk is loaded.
 """
 
 from __future__ import annotations
 
 import re
+import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-_KEPT_AS_SAID = frozenset({"time", "date", "whitelist", "char"})
-#: digits, and units in Chinese: 23号, 50万元, 98%
-_WRITTEN = re.compile(r"[0-9.]+%?[\u4e00-\u9fff]{0,3}\d?")
-_NUMERALS = re.compile(r"[零〇一二三四五六七八九十百千万亿两幺点]")
+from asr.text.measures import Stretch, measured
+from facts.errors import HotlineError
+
+#: stands for what is written already, one for one: the grammars see no number in it
+_MASK = "某"
+_WANTED = frozenset({"cardinal", "measure", "money", "fraction"})
+_NUMERAL = "[零〇一二三四五六七八九十百千万亿两幺]"
+_WORTH_A_LOOK = re.compile(rf"{_NUMERAL}点?{_NUMERAL}|百分之{_NUMERAL}")
+_SAID_NUMBER = re.compile(r"(?:百分之)?[负零〇一二三四五六七八九十百千万亿两幺点]+")
+_FIGURES = re.compile(r"-?[0-9]+(?:\.[0-9]+)?%?")
+
+
+class NumbersUnavailable(HotlineError):
+    """Numbers cannot be written in this process."""
+
+    error_id = "numbers-unavailable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,51 +51,66 @@ class Written:
     text: str
     replacements: tuple[Replacement, ...] = ()
 
-    def said_span(self, first: int, end: int) -> tuple[int, int]:
-        """Where characters ``first`` to ``end`` of ``text`` stand in ``said``; a number counts as a whole."""
-        return self._said_at(first, behind=False), self._said_at(end, behind=True)
 
-    def _said_at(self, place: int, *, behind: bool) -> int:
-        shift = 0
-        for item in self.replacements:
-            if place <= item.written_first:
-                break
-            if place < item.written_end:
-                return item.end if behind else item.first
-            shift = item.end - item.written_end
-        return place + shift
+def write_numbers(said: str, *, kept: Iterable[tuple[int, int]] = ()) -> Written:
+    """Numbers in digits; everything else, and the spans ``kept`` (names of places), untouched.
+
+    The first call takes 0.4 s.
+
+    Raises:
+        NumbersUnavailable: Vosk is loaded in this process.
+    """
+    taken = bytearray(len(said))
+    stretches: list[Stretch] = []
+
+    def take(first: int, end: int) -> bool:
+        free = not any(taken[first:end])
+        if free:
+            taken[first:end] = b"\1" * (end - first)
+        return free
+
+    for first, end in kept:
+        take(first, end)
+    stretches += [it for it in measured(said) if take(it.first, it.end)]
+    rest = "".join(_MASK if taken[place] else character for place, character in enumerate(said))
+    stretches += [it for it in _by_grammar(rest) if take(it.first, it.end)]
+    return _written(said, sorted(stretches, key=lambda it: it.first))
 
 
-def write_numbers(said: str) -> Written:
-    """Numbers of two numerals or more in digits; everything else untouched. The first call takes 0.4 s."""
-    if len(_NUMERALS.findall(said)) < 2:
-        return Written(said, said)
-    text = ""
-    place = 0
+def _written(said: str, stretches: Iterable[Stretch]) -> Written:
+    text, place = "", 0
     replacements: list[Replacement] = []
-    for mapping in _rules().normalize_with_mapping(said).mappings:
-        raw, written = said[mapping.input_start : mapping.input_end], mapping.output_text
-        if raw != mapping.input_text or not _is_wanted(mapping.token_type, raw, written):
+    for it in stretches:
+        if said[it.first : it.end] == it.written:
             continue
-        text += said[place : mapping.input_start]
-        first = len(text)
-        text += written
-        replacements.append(Replacement(mapping.input_start, mapping.input_end, first, len(text)))
-        place = mapping.input_end
+        text += said[place : it.first]
+        replacements.append(Replacement(it.first, it.end, len(text), len(text) + len(it.written)))
+        text += it.written
+        place = it.end
     return Written(said, text + said[place:], tuple(replacements))
 
 
-def _is_wanted(kind: str, raw: str, written: str) -> bool:
-    return (
-        kind not in _KEPT_AS_SAID
-        and len(_NUMERALS.findall(raw)) >= 2
-        and _WRITTEN.fullmatch(written) is not None
-        and len(written) <= len(raw) + 1  # 十万 is easier to read than 100000
-    )
+def _by_grammar(rest: str) -> Iterable[Stretch]:
+    """What is left to the grammars; only the figures are taken, the unit stays as said (3.5公里)."""
+    if not _WORTH_A_LOOK.search(rest):
+        return
+    for it in _rules().normalize_with_mapping(rest).mappings:
+        raw = rest[it.input_start : it.input_end]
+        number = _SAID_NUMBER.match(raw)
+        figures = _FIGURES.findall(it.output_text)
+        if raw != it.input_text or it.token_type not in _WANTED or number is None or len(figures) != 1:
+            continue
+        if len(number[0]) >= 2 and not set(" ~") & set(it.output_text):
+            yield Stretch(it.input_start, it.input_start + len(number[0]), figures[0])
 
 
 @cache
 def _rules() -> Any:
-    from wetext import Normalizer  # noqa: PLC0415 — half a second that only readers of numbers pay for
+    if "vosk" in sys.modules:
+        raise NumbersUnavailable(
+            "numbers cannot be written where Vosk is loaded: both libraries would wait for each other",
+            fix="write numbers in the process that asked for the words, not in the one that recognises",
+        )
+    from wetext import Normalizer  # noqa: PLC0415 - half a second that only readers of numbers pay for
 
     return Normalizer(lang="zh", operator="itn")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from config.hotline import load_hotline
 from facts.call import CallFlag, CallState, Outcome
 from facts.identity import CallKey
+from facts.masking import mask_spoken
 from facts.transcript import Leg, Turn, Word
 from tests.desk.people import (
     DRAFT,
@@ -37,7 +38,7 @@ from ticketing_bridge.desk.picture import HourCount, hour_chart, rate_view
 from ticketing_bridge.desk.rendering import Templates
 from ticketing_bridge.desk.today import by_hour
 from ticketing_bridge.desk.views import board_view, call_view, timeline
-from ticketing_bridge.desk.words_view import Evidence, mask_spoken, newest_words, record_view, turn_view
+from ticketing_bridge.desk.words_view import Evidence, newest_words, record_view, turn_view
 from ticketing_bridge.rate import DEFINITIONS, Rate, measure
 from ticketing_bridge.store.records import DraftRecord
 

@@ -14,10 +14,10 @@ from typing import Any
 
 from config.hotline import Hotline
 from facts.call import Call
-from facts.masking import mask_number
+from facts.masking import mask_number, mask_spoken
 from ticketing_bridge.desk.labels import labels
 from ticketing_bridge.desk.views import agent_name, call_url, line_name
-from ticketing_bridge.desk.words_view import Evidence, anchors, mask_spoken
+from ticketing_bridge.desk.words_view import Evidence, anchors
 from ticketing_bridge.store.records import DraftRecord
 
 CONFIDENCE_BAR = 30

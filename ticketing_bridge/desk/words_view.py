@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from facts.masking import mask_spoken
 from facts.transcript import Gap, LiveText, Transcript, Turn, Word
 from ticketing_bridge.desk.feed import LiveWords, merged_finals
 from ticketing_bridge.desk.labels import labels
 
-#: seven or more digits in a row, as a recogniser writes them: a telephone, an identity card, a bank card
-_SPOKEN_NUMBER = re.compile(r"[零〇幺一二两三四五六七八九0-9]{7,}")
 #: below this confidence a word is shown as uncertain (0…1, as the recogniser says it)
 UNSURE_BELOW = 0.6
 #: fields that rest on most of the call
@@ -81,21 +79,6 @@ class SayingView:
     leg: str
     speaker: str
     text: str
-
-
-def mask_spoken(text: str) -> str:
-    """Hide the middle of every long number that was said; the length stays, so that spans still fit.
-
-    >>> mask_spoken("我电话幺三九九七三六一五零八")
-    '我电话幺三九****一五零八'
-    """
-
-    def masked(run: re.Match[str]) -> str:
-        said = run.group()
-        head, tail = (3, 4) if len(said) >= 11 else (2, 2)
-        return said[:head] + "*" * (len(said) - head - tail) + said[-tail:]
-
-    return _SPOKEN_NUMBER.sub(masked, text)
 
 
 def live_turns(stored: Iterable[LiveText], words: LiveWords) -> tuple[Turn, ...]:

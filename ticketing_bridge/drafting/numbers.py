@@ -4,49 +4,13 @@ from __future__ import annotations
 
 import re
 
-DIGITS = {
-    **dict(zip("零〇一二三四五六七八九", (0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9), strict=True)),
-    "幺": 1,
-    "两": 2,
-}
-DIGITS |= {str(n): n for n in range(10)}
-_SCALES = {"十": 10, "百": 100, "千": 1000}
+from facts.numerals import DIGITS, digits, number
+
+__all__ = ["DIGIT", "NUMERAL", "digits", "number", "with_figures"]
 
 #: characters of a number, for regular expressions
 NUMERAL = "[零〇一幺二两三四五六七八九十百千0-9]"
 DIGIT = "[零〇一幺二两三四五六七八九0-9]"
-
-
-def number(text: str) -> int | None:
-    """Value of a numeral; digit by digit when it has no scale.
-
-    >>> number("二十三"), number("十一"), number("八百五"), number("五零一"), number("两千零六"), number("个")
-    (23, 11, 850, 501, 2006, None)
-    """
-    if not text or not all(it in DIGITS or it in _SCALES for it in text):
-        return None
-    if not any(it in _SCALES for it in text):
-        return int(digits(text))
-    total, digit, scale = 0, 0, 0
-    for it in text:
-        if it in _SCALES:
-            scale = _SCALES[it]
-            total += (digit or 1) * scale
-            digit = 0
-        else:
-            digit = DIGITS[it]
-            scale = 1 if digit == 0 else scale
-    return total + digit * (scale // 10 if scale >= 100 else 1)
-
-
-def digits(text: str) -> str:
-    """Digits of a numeral read one by one.
-
-    >>> digits("幺三九零")
-    '1390'
-    """
-    return "".join(str(DIGITS[it]) for it in text if it in DIGITS)
-
 
 _MEASURED = re.compile(
     rf"({NUMERAL}{{1,6}})(?=号楼|号院|号|栋|幢|单元|楼|层|室|岁|元|块钱|块|天|个月|个人|个|人|名|盏|次|户|米|公里|年|月|日|度|分钟|小时|点)"
