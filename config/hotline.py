@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from config.facts import Fact, Identifier, Number
+from config.opening import OpeningHours, SpecialDays, is_open, overlaps
+from config.outbound import Callback, Emergency, FollowUp, Trunk
 from config.settings import PBX_ID, Port, checked_networks
 from facts.errors import HotlineError
 
+__all__ = ["Fact", "Hotline", "HotlineConfigInvalid", "Identifier", "Number", "is_open", "load_hotline"]
+
 DEFAULTS = Path(__file__).parent / "defaults"
 
-Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,30}$")]
-Number = Annotated[str, Field(pattern=r"^\+?[0-9]{2,20}$")]
+Key = Annotated[str, Field(pattern=r"^[0-9]$")]
 
 
 class HotlineConfigInvalid(HotlineError):
@@ -23,10 +29,25 @@ class HotlineConfigInvalid(HotlineError):
     error_id = "hotline-config-invalid"
 
 
-class Fact(BaseModel):
-    """Base of all facts: frozen, and an unknown key is an error rather than a silent nothing."""
+class Priority(StrEnum):
+    """Who is served first; within one priority the original arrival decides."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    NORMAL = "normal"
+    RAISED = "raised"
+    URGENT = "urgent"
+
+
+class KeyChoice(Fact):
+    """What a key does for a caller who waits: into another queue, or into a flow and back."""
+
+    queue: Identifier | None = None
+    flow: Identifier | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.queue is None) == (self.flow is None):
+            raise ValueError("a key leads either to a queue or to a flow")
+        return self
 
 
 class Queue(Fact):
@@ -44,6 +65,16 @@ class Queue(Fact):
     max_wait_s: int = Field(0, ge=0)
     join_empty: bool = Field(True, description="a caller may join when nobody is logged in")
     leave_empty: bool = Field(False, description="waiting callers leave when nobody is logged in any more")
+    weight: int = Field(0, ge=0, description="an agent of several queues is given to the heavier one first")
+    keys: Mapping[Key, KeyChoice] = Field(
+        default_factory=dict, description="while waiting; no other key does anything"
+    )
+    waiting: tuple[str, ...] = Field((), description="said in turn within the music; default: the hotline's")
+    otherwise: Identifier = Field(
+        "no_agent", description="flow when the queue gave up (full, empty, too long)"
+    )
+    overflow: Identifier | None = Field(None, description="queue that takes over before ``otherwise`` does")
+    overflow_after_s: int = Field(0, ge=0, description="0: only when this queue refuses the caller")
 
 
 class Line(Fact):
@@ -58,6 +89,7 @@ class Line(Fact):
     greeting: str
     #: name of the dedicated line as tickets carry it (营商环境 …); None for lines of all matters
     dedicated: str | None = None
+    priority: Priority = Priority.NORMAL
 
 
 class Agent(Fact):
@@ -104,11 +136,24 @@ class Hotline(Fact):
     name: str
     notice: str = Field(description="recording and transcription notice, played before recording starts")
     waiting: str = Field(description="said now and then to waiting callers, within the hold music")
-    sorry: str = Field("", description="said when the queue gave up (full, empty, waited too long)")
+    ahead: tuple[str, ...] = Field(
+        ("",),
+        min_length=1,
+        max_length=31,
+        description="said once on joining: with 0, 1, 2 … ahead, the last for all that are more",
+    )
+    sorry: str = Field("", description="said when the queue gave up and no flow can be reached")
     trunk_hosts: tuple[str, ...] = ("127.0.0.1",)
     queues: tuple[Queue, ...] = Field(min_length=1)
     lines: tuple[Line, ...] = Field(min_length=1)
     agents: tuple[Agent, ...] = ()
+    emergency: tuple[Emergency, ...] = ()
+    survey: Identifier | None = Field(None, description="flow after every answered call")
+    hours: Mapping[Identifier, tuple[OpeningHours, ...]] = Field(default_factory=dict)
+    calendar: tuple[SpecialDays, ...] = Field((), description="holidays, and days worked in their stead")
+    callback: Callback = Callback()
+    follow_up: FollowUp = FollowUp()
+    trunk: Trunk = Trunk()
     pbxs: tuple[FurtherPbx, ...] = Field((), description="PBXs beside the one of the settings")
 
     @model_validator(mode="after")
@@ -121,6 +166,7 @@ class Hotline(Fact):
             ("number", [number for line in self.lines for number in line.numbers]),
             ("agent", [agent.id for agent in self.agents]),
             ("extension", [agent.extension for agent in self.agents]),
+            ("emergency", [service.id for service in self.emergency]),
             ("pbx", [pbx.id for pbx in self.pbxs]),
             ("agi_port", [str(pbx.agi_port) for pbx in self.pbxs]),
             ("AMI address", [f"{pbx.ami_host}:{pbx.ami_port}" for pbx in self.pbxs]),
@@ -135,9 +181,61 @@ class Hotline(Fact):
             for queue in it.queues
             if queue not in queues
         ]
+        problems += [f"calendar: {twice}" for twice in overlaps(self.calendar)]
+        problems += self._queue_problems(queues)
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    def _queue_problems(self, known: set[str]) -> list[str]:
+        """Keys and overflows that lead nowhere, or round in a circle."""
+        problems = [
+            f"queue {it.id}: key {key} leads to no queue {choice.queue}"
+            for it in self.queues
+            for key, choice in it.keys.items()
+            if choice.queue is not None and choice.queue not in known
+        ]
+        after = {it.id: it.overflow for it in self.queues if it.overflow is not None}
+        for queue, overflow in after.items():
+            if overflow not in known:
+                problems.append(f"queue {queue}: no queue {overflow} to overflow to")
+            seen, place = {queue}, overflow
+            while place in after and place not in seen:
+                seen.add(place)
+                place = after[place]
+            if place == queue:
+                problems.append(f"queue {queue}: its overflow comes back to it")
+        return problems
+
+    def queue(self, queue_id: str) -> Queue | None:
+        """The queue with this id."""
+        return next((queue for queue in self.queues if queue.id == queue_id), None)
+
+    def waiting_texts(self, queue: Queue) -> tuple[str, ...]:
+        """What is said in turn to those who wait in this queue."""
+        return queue.waiting or (self.waiting,)
+
+    def spoken_while_waiting(self) -> tuple[str, ...]:
+        """Every text of the waiting material, once."""
+        texts = [*self.ahead, *(text for queue in self.queues for text in self.waiting_texts(queue))]
+        return tuple(dict.fromkeys(text for text in texts if text))
+
+    def spoken_by_dialplan(self) -> tuple[str, ...]:
+        """Every text that the PBX itself plays, so that it does not depend on us."""
+        texts = (
+            self.notice,
+            self.sorry,
+            self.callback.agent_notice,
+            self.callback.greeting,
+            self.callback.unreached,
+            self.follow_up.notice,
+        )
+        return tuple(dict.fromkeys(text for text in texts if text))
+
+    @property
+    def caller_id(self) -> str:
+        """The number that those see whom the hotline calls."""
+        return self.trunk.caller_id or self.lines[0].numbers[0]
 
     def line(self, line_id: str) -> Line | None:
         """The line with this id."""
