@@ -6,6 +6,8 @@ import hashlib
 
 #: folder of our prompts below the PBX's sounds
 PROMPT_FOLDER = "hotline"
+#: the tone before a message may be left
+BEEP = f"{PROMPT_FOLDER}/beep"
 
 
 def prompt_name(text: str) -> str:

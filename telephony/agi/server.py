@@ -18,6 +18,8 @@ import structlog
 
 from facts.caller_session import CallerGone
 from facts.errors import HotlineError
+from facts.identity import CallKey
+from telephony.agi.listening import Listener
 from telephony.agi.protocol import AgiProtocolError, parse_handshake
 from telephony.agi.session import AgiSession
 from telephony.keepalive import keep_alive
@@ -28,6 +30,10 @@ _log = structlog.get_logger(__name__)
 _MAX_HEADER_BYTES = 16_384
 #: told to the dialplan when the handler failed
 FAILED_VARIABLE = "HOTLINE_AGI_FAILED"
+#: told to the dialplan when the handler came to its end: a server that dies looks like one that ends
+DONE_VARIABLE = "HOTLINE_AGI_DONE"
+#: what was sent and not acknowledged for so long: the other machine is gone
+_UNANSWERED_MS = 2000
 
 
 class AgiPortTaken(HotlineError):
@@ -37,7 +43,15 @@ class AgiPortTaken(HotlineError):
 
 
 class AgiServer:
-    """``async with AgiServer(…)``: every caller gets a task of his own that runs ``handler``."""
+    """``async with AgiServer(…)``: every caller gets a task of his own that runs ``handler``.
+
+    Args:
+        listener: hears what callers say (``session.listen``); None: nobody can.
+        interrupt: ends what is being played on a channel, by name.
+        on_lost: awaited with channel and call when a connection died without a hang-up: the caller
+            may still be there, in silence.
+        reuse_port: several processes listen on the same port, and the kernel gives each its share.
+    """
 
     def __init__(
         self,
@@ -47,8 +61,12 @@ class AgiServer:
         *,
         pbx_id: str,
         allowed_peers: Sequence[str] = ("127.0.0.0/8", "::1"),
-        max_sessions: int = 400,
+        max_sessions: int = 1000,
         handshake_s: float = 2.0,
+        listener: Listener | None = None,
+        interrupt: Callable[[str], Awaitable[None]] | None = None,
+        on_lost: Callable[[str, CallKey], Awaitable[None]] | None = None,
+        reuse_port: bool = False,
     ) -> None:
         self.port = port
         self._host = host
@@ -57,6 +75,10 @@ class AgiServer:
         self._allowed = [ipaddress.ip_network(peer) for peer in allowed_peers]
         self._max_sessions = max_sessions
         self._handshake_s = handshake_s
+        self._listener = listener
+        self._interrupt = interrupt
+        self._on_lost = on_lost
+        self._reuse_port = reuse_port
         self._server: asyncio.Server | None = None
         self._sessions: set[asyncio.Task[None]] = set()
         #: connections that were not a caller's, since the start
@@ -70,7 +92,12 @@ class AgiServer:
     async def __aenter__(self) -> Self:
         try:
             self._server = await asyncio.start_server(
-                self._connected, self._host, self.port, limit=_MAX_HEADER_BYTES
+                self._connected,
+                self._host,
+                self.port,
+                limit=_MAX_HEADER_BYTES,
+                reuse_port=self._reuse_port or None,
+                backlog=1024,
             )
         except OSError as taken:
             raise AgiPortTaken(
@@ -129,18 +156,34 @@ class AgiServer:
             writer.transport.abort()
 
     async def _handshake(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> AgiSession:
-        keep_alive(writer.get_extra_info("socket"))
+        keep_alive(
+            writer.get_extra_info("socket"), idle_s=1, every_s=1, probes=2, unanswered_ms=_UNANSWERED_MS
+        )
         async with asyncio.timeout(self._handshake_s):
             block = await reader.readuntil(b"\n\n")
-        return AgiSession(parse_handshake(block[:-2]), reader, writer, self._pbx_id)
+        return AgiSession(
+            parse_handshake(block[:-2]),
+            reader,
+            writer,
+            self._pbx_id,
+            listener=self._listener,
+            interrupt=self._interrupt,
+        )
 
     async def _run(self, session: AgiSession) -> None:
         log = _log.bind(call=str(session.call), path=session.path)
         try:
             await self._handler(session)
+            if not session.gone:
+                await session.command("SET VARIABLE", DONE_VARIABLE, "1", timeout_s=1.0)
         except CallerGone:
             log.info("agi.caller_gone")
         except Exception:  # a flow's bug must not leave its caller in silence
             log.exception("agi.handler_failed")
             with contextlib.suppress(HotlineError):
                 await session.command("SET VARIABLE", FAILED_VARIABLE, "1", timeout_s=1.0)
+        if session.lost and self._on_lost is not None:
+            try:
+                await self._on_lost(session.channel, session.call)
+            except HotlineError as problem:
+                log.error("agi.not_rescued", problem=str(problem))

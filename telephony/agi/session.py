@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from urllib.parse import quote, urlencode
 
 import structlog
 
-from facts.caller_session import CallerGone, Keys
+from facts.caller_session import CallerGone, JourneyFact, Keys, Recorded, Utterance
 from facts.identity import CallKey
+from facts.prompts import BEEP
+from telephony.agi.listening import Listener, ask
 from telephony.agi.protocol import (
     AgiAnswer,
     AgiCommandInvalid,
@@ -26,12 +29,26 @@ _ALL_KEYS = "0123456789*#"
 _PLAY_S = 600.0
 _ANSWER_S = 10.0
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+#: facts of the journey, for the dialplan's report of the ending: ``fact:name=value&…;…``
+RESULTS_VARIABLE = "HOTLINE_RESULTS"
+#: what of them fits into Asterisk's fields beside the rest of the report (bytes)
+_MOST_RESULTS = 1500
+#: base name of the message that is being left: the dialplan reports it when the caller hangs up in it
+VOICEMAIL_VARIABLE = "HOTLINE_VOICEMAIL"
+#: keys that no telephone has, for playing without winding
+_NO_KEYS = ("A", "B", "C")
+_ENDPOS = re.compile(r"endpos=(\d+)")
+_SAMPLES_PER_MS = 8
 
 
 class AgiSession:
     """The ``CallerSession`` of ``facts``. One command at a time; for one task.
 
     ``path`` is the URL's path (``flow/main``), ``arguments`` what the dialplan passed (arg1 …).
+
+    Args:
+        listener: who hears what the caller says; None: nobody can.
+        interrupt: ends what is being played on a channel, by name (barge-in by voice).
     """
 
     def __init__(
@@ -40,12 +57,19 @@ class AgiSession:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         pbx_id: str,
+        *,
+        listener: Listener | None = None,
+        interrupt: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
         self.headers = headers
+        self._listener = listener
+        self._interrupt = interrupt
         self._reader = reader
         self._writer = writer
         self._call = CallKey(pbx_id, headers["agi_uniqueid"])
         self._gone = False
+        #: the connection died without a word about a hang-up: the caller may be there still
+        self.lost = False
         #: commands sent whose answers were not read (their caller was cancelled)
         self._unanswered = 0
         self._log = _log.bind(call=str(self._call))
@@ -83,6 +107,24 @@ class AgiSession:
     def did(self) -> str:
         extension = self.headers.get("agi_extension", "")
         return extension if extension.isdigit() else self.headers.get("agi_dnid", "")
+
+    def _argument(self, number: int) -> str:
+        return self.arguments[number] if number < len(self.arguments) else ""
+
+    @property
+    def line(self) -> str:
+        """Id of the line that was dialled."""
+        return self._argument(0)
+
+    @property
+    def stage(self) -> str:
+        """Why this flow runs: ``flow`` (on arrival), ``key`` (while waiting), ``otherwise``, ``survey``."""
+        return self._argument(1) or "flow"
+
+    @property
+    def queue(self) -> str:
+        """Id of the queue that the caller waits in, or waited in last."""
+        return self._argument(2)
 
     @property
     def gone(self) -> bool:
@@ -133,6 +175,68 @@ class AgiSession:
     async def mark(self, step: str, details: Mapping[str, str]) -> None:
         await self.command("EXEC", "UserEvent", user_event("HotlineStep", {"Node": step, **details}))
 
+    async def listen(
+        self, prompts: Sequence[str], *, phrases: Sequence[str], first_timeout_ms: int, most_ms: int
+    ) -> Utterance:
+        if self._listener is None:
+            return Utterance(key=await self.say(prompts, interrupt_keys=_ALL_KEYS), heard=False)
+        return await ask(
+            self,
+            self._listener,
+            prompts,
+            phrases=phrases,
+            first_timeout_ms=first_timeout_ms,
+            most_ms=most_ms,
+            interrupt=self._interrupt,
+        )
+
+    async def play(self, prompts: Sequence[str], stopped: asyncio.Event) -> str | None:
+        """Play prompts that a key ends (returned) and that another may end (``stopped``)."""
+        for prompt in prompts:
+            if stopped.is_set():
+                return None
+            arguments = (prompt, _ALL_KEYS, "3000", *_NO_KEYS)
+            code = (await self.command("CONTROL STREAM FILE", *arguments, timeout_s=_PLAY_S)).number
+            if code > 0:
+                return chr(code)
+            if code < 0:
+                await self._prompt_failed(prompt)
+        return None
+
+    async def key_within(self, ms: int) -> str | None:
+        """A key pressed within this time."""
+        code = (await self.command("WAIT FOR DIGIT", str(ms), timeout_s=_PLAY_S)).number
+        if code < 0:
+            await self._still_there()
+        return chr(code) if code > 0 else None
+
+    async def record(self, *, most_ms: int, silence_ms: int, finish_keys: str = "#") -> Recorded:
+        """The file is ``<Uniqueid>-voicemail.wav`` among the PBX's recordings; recording anew replaces it."""
+        name = f"{self._call.uniqueid}-voicemail"
+        spool = (await self.command("GET FULL VARIABLE", "${ASTSPOOLDIR}")).note
+        await self.say([BEEP])
+        await self.set_variable(VOICEMAIL_VARIABLE, name)
+        arguments = (f"{spool}/monitor/{name}", "wav", finish_keys, str(most_ms), "0")
+        answer = await self.command(
+            "RECORD FILE", *arguments, f"s={max(1, round(silence_ms / 1000))}", timeout_s=most_ms / 1000 + 10
+        )
+        if answer.number < 0:
+            await self._still_there()
+        found = _ENDPOS.search(answer.more)
+        ms = int(found[1]) // _SAMPLES_PER_MS if found else 0
+        return Recorded(name, ms, chr(answer.number) if answer.number > 0 else None)
+
+    async def report(self, fact: JourneyFact, details: Mapping[str, str]) -> None:
+        """The variable first: when the caller hangs up in between, the report of the ending has it."""
+        before = (await self.command("GET VARIABLE", RESULTS_VARIABLE)).note
+        results = f"{before}{fact.value}:{urlencode(details, quote_via=quote)};"
+        if len(results) <= _MOST_RESULTS:
+            await self.set_variable(RESULTS_VARIABLE, results)
+        else:
+            self._log.warning("agi.results_full", fact=fact.value)
+        event = user_event("HotlineFact", {"Fact": fact.value, **details})
+        await self.command("EXEC", "UserEvent", event)
+
     async def hang_up(self) -> None:
         await self.command("HANGUP")
         self._gone = True
@@ -171,9 +275,10 @@ class AgiSession:
             self._writer.write(line)
             self._unanswered += 1
             return await self._read_answer(verb, timeout_s)
-        except TimeoutError:
-            self._log.error("agi.no_answer", command=verb, timeout_s=timeout_s)
-        except (OSError, EOFError):
+        except OSError as problem:  # a TimeoutError, our own or the kernel's, is one
+            self.lost = True
+            self._log.error("agi.lost", command=verb, problem=f"{type(problem).__name__} {problem}")
+        except EOFError:
             pass
         self._gone = True
         raise CallerGone()
