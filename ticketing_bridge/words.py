@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,6 +20,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from asr.files import transcribe_legs
+from asr.text.display import KeptNames
 from asr.transcript import merge_turns
 from config.catalogue import CityData
 from config.hotline import Hotline
@@ -32,6 +34,8 @@ from telephony.recordings import wait_for_recording
 from ticketing_bridge.drafting import Draft, DraftInput, Value, draft_call
 from ticketing_bridge.store.database import Database, UnitOfWork
 from ticketing_bridge.store.records import Json, LiveStreamRecord
+from ticketing_bridge.transcripts.city import kept_names
+from ticketing_bridge.transcripts.search import make_findable, search_words
 
 log = structlog.get_logger(__name__)
 
@@ -66,6 +70,10 @@ class CallWords:
         self._city = city
         self._database = database
 
+    @cached_property
+    def _names(self) -> KeptNames:
+        return kept_names(self._city)
+
     def warm(self) -> None:
         """Load word lists now, not at the first caller's draft. Blocks for a second."""
         draft_call(DraftInput("warm", datetime.now(LOCAL), None, ()), self._city)
@@ -79,14 +87,20 @@ class CallWords:
             log.info("nothing heard live", call=str(key))
             return
         content = await asyncio.to_thread(self._content, call, hearing.transcript)
+        words = await asyncio.to_thread(search_words, hearing.transcript, self._names)
         async with self._database.unit_of_work() as uow:
             await uow.transcripts.put(key, "live", hearing.transcript)
+            if await uow.transcripts.get(key, "record") is None:
+                await make_findable(uow, call, "live", words)
             if await uow.drafts.latest(key) is None:
                 await uow.drafts.put(key, 1, "live", {**content, "whole": hearing.whole})
             await uow.notify("hotline_call", str(key))
 
-    async def transcribe(self, key: CallKey) -> None:
+    async def transcribe(self, key: CallKey, model: Path | None = None) -> None:
         """The transcript of record, and what it adds to the draft.
+
+        Another ``model`` than the configured one makes another version of the record: the newest counts,
+        the earlier ones stay.
 
         Raises:
             HotlineError: no recording, no model, or Vosk ended again and again; the job is tried again.
@@ -97,13 +111,13 @@ class CallWords:
             await self._keep_record(call, Transcript((), "none: not recorded"), None)
             return
         try:
-            transcript, digest = await self._heard_again(call, call.recording)
+            transcript, digest = await self._heard_again(call, call.recording, model)
         except HotlineError:
             await self._draft_without_words(call)
             raise
         await self._keep_record(call, transcript, digest)
 
-    async def _heard_again(self, call: Call, recording: str) -> tuple[Transcript, str]:
+    async def _heard_again(self, call: Call, recording: str, model: Path | None) -> tuple[Transcript, str]:
         """What the recording says, and its digest."""
         files = await asyncio.to_thread(wait_for_recording, self._recordings(call.key), recording)
         began = call.notice_at or call.arrived_at
@@ -117,14 +131,8 @@ class CallWords:
         transcript = await transcribe_legs(
             files.caller,
             files.heard,
-            model=self._settings.second_pass_model or self._settings.model,
-            agent_intervals=[
-                (
-                    (leg.bridged_at - began).total_seconds(),
-                    ((leg.left_at or call.ended_at or began) - began).total_seconds(),
-                )
-                for leg in call.agent_legs
-            ],
+            model=model or self._settings.second_pass_model or self._settings.model,
+            agent_intervals=agent_intervals(call, began),
             offset_s=(began - call.arrived_at).total_seconds(),
         )
         digest = await asyncio.to_thread(audio_digest, (files.caller, files.heard))
@@ -144,8 +152,11 @@ class CallWords:
 
     async def _keep_record(self, call: Call, transcript: Transcript, digest: str | None) -> None:
         content = await asyncio.to_thread(self._content, call, transcript)
+        words = await asyncio.to_thread(search_words, transcript, self._names)
         async with self._database.unit_of_work() as uow:
             await uow.transcripts.put(call.key, "record", transcript, audio_digest=digest)
+            if transcript.turns:
+                await make_findable(uow, call, "record", words)
             before = await uow.drafts.latest(call.key)
             if before is None:
                 await uow.drafts.put(call.key, 1, "record", content)
@@ -198,6 +209,23 @@ async def _known(uow: UnitOfWork, key: CallKey) -> Call:
     if call is None:
         raise CallUnknown(f"there is no call {key}", fix="hotline calls list shows the calls")
     return call
+
+
+def agent_intervals(call: Call, began: datetime) -> list[tuple[float, float]]:
+    """When an agent was bridged to the caller, in seconds from ``began``: only that is an agent's words.
+
+    What else the caller hears (prompts, the queue's music, ringing between two agents) is nobody's words.
+    Agents in turn have an interval each; those of a conference are joined.
+    """
+    joined: list[tuple[float, float]] = []
+    for leg in sorted(call.agent_legs, key=lambda leg: leg.bridged_at):
+        start_s = (leg.bridged_at - began).total_seconds()
+        end_s = ((leg.left_at or call.ended_at or leg.bridged_at) - began).total_seconds()
+        if joined and start_s <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end_s, joined[-1][1]))
+        else:
+            joined.append((start_s, end_s))
+    return [(max(0.0, start_s), end_s) for start_s, end_s in joined if end_s > max(0.0, start_s)]
 
 
 def heard_whole(call: Call, streams: Sequence[LiveStreamRecord]) -> bool:

@@ -207,6 +207,13 @@ async def test_words_transcripts_and_drafts_come_back(database: Database) -> Non
         assert kept
         assert (kept.transcript, kept.audio_digest) == (transcript, "ab")
         assert await uow.transcripts.get(KEY, "live") is None
+        assert [(it.kind, it.model) for it in await uow.transcripts.versions(KEY)] == [
+            ("record", "demo-1"),
+            ("record", "old"),
+        ]
+        old = await uow.transcripts.of_model(KEY, "record", "old")
+        assert old
+        assert old.transcript == Transcript((), "old")
         latest = await uow.drafts.latest(KEY)
         assert latest
         assert (latest.version, latest.content) == (2, {"title": "路灯不亮"})

@@ -18,6 +18,7 @@ from ticketing_bridge.store.job_repository import JobRepository
 from ticketing_bridge.store.leadership import Leadership
 from ticketing_bridge.store.notifications import Notifications
 from ticketing_bridge.store.people_repositories import AccountRepository, AuditRepository
+from ticketing_bridge.store.search_repository import SearchRepository
 from ticketing_bridge.store.word_repositories import (
     DraftRepository,
     LiveRepository,
@@ -40,6 +41,7 @@ class UnitOfWork:
         self.drafts = DraftRepository(connection)
         self.users = AccountRepository(connection)
         self.audit = AuditRepository(connection)
+        self.search = SearchRepository(connection)
         self.jobs = JobRepository(connection)
 
     async def notify(self, channel: str, *payloads: str) -> None:

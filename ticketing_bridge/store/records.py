@@ -75,6 +75,46 @@ class StoredTranscript:
 
 
 @dataclass(frozen=True, slots=True)
+class TranscriptVersion:
+    """That a model has heard a call. ``kind``: ``live`` or ``record``."""
+
+    kind: str
+    model: str
+    made_at: datetime
+    audio_digest: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchWords:
+    """What each side of a call said, normal, and its keys (see ``asr.text.searching``)."""
+
+    caller: str
+    agent: str
+    caller_keys: frozenset[str]
+    agent_keys: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchFilter:
+    """Which calls are looked through; None does not narrow."""
+
+    from_: datetime | None = None
+    to: datetime | None = None
+    line: str | None = None
+    leg: Leg | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundCall:
+    """A call whose words have all terms; ``kind`` says of which hearing."""
+
+    call: str
+    kind: str
+    line: str
+    arrived_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class DraftRecord:
     """One version of a draft ticket. ``source``: ``live``, ``record`` or a person's login."""
 

@@ -21,7 +21,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 
 metadata = MetaData()
 
@@ -129,7 +129,22 @@ transcript = Table(
     Column("content", JSONB, nullable=False),
     Column("audio_digest", Text),
     _at("made_at", now=True),
-    PrimaryKeyConstraint("call", "kind"),
+    PrimaryKeyConstraint("call", "kind", "model"),
+)
+
+#: what each side said in a call, for searching: normal text and keys (see ``asr.text.searching``)
+transcript_words = Table(
+    "transcript_words",
+    metadata,
+    Column("call", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("line", Text, nullable=False),
+    _at("arrived_at"),
+    Column("caller", Text, nullable=False),
+    Column("agent", Text, nullable=False),
+    Column("keys", TSVECTOR, nullable=False),
+    Index("transcript_words_keys", "keys", postgresql_using="gin"),
+    Index("transcript_words_arrived", "arrived_at"),
 )
 
 draft = Table(

@@ -24,6 +24,7 @@ from ticketing_bridge.store.records import (
     LiveSegment,
     LiveStreamRecord,
     StoredTranscript,
+    TranscriptVersion,
 )
 
 
@@ -106,36 +107,52 @@ class TranscriptRepository:
     async def put(
         self, call: CallKey, kind: str, transcript: Transcript, *, audio_digest: str | None = None
     ) -> None:
-        """Keep a transcript (``kind``: ``live`` or ``record``); a newer one takes its place."""
+        """Keep a transcript (``kind``: ``live`` or ``record``); one of another model stays beside it."""
         values = {
             "call": str(call),
             "kind": kind,
             "model": transcript.model,
             "content": transcript_to_json(transcript),
             "audio_digest": audio_digest,
+            "made_at": func.clock_timestamp(),
         }
         insertion = insert(tables.transcript).values(values)
         await self._connection.execute(
-            insertion.on_conflict_do_update(
-                index_elements=["call", "kind"], set_={**values, "made_at": func.now()}
-            )
+            insertion.on_conflict_do_update(index_elements=["call", "kind", "model"], set_=values)
         )
 
     async def get(self, call: CallKey, kind: str) -> StoredTranscript | None:
-        """The transcript of this kind, None when there is none yet."""
+        """The newest transcript of this kind, None when there is none yet."""
         table = tables.transcript
         query = select(table).where(table.c.call == str(call), table.c.kind == kind)
+        newest = query.order_by(table.c.made_at.desc(), table.c.model).limit(1)
+        row = (await self._connection.execute(newest)).mappings().first()
+        return _stored(row) if row else None
+
+    async def versions(self, call: CallKey) -> list[TranscriptVersion]:
+        """What there is of a call, the newest first: kinds and models, without the words."""
+        table = tables.transcript
+        columns = (table.c.kind, table.c.model, table.c.made_at, table.c.audio_digest)
+        query = select(*columns).where(table.c.call == str(call)).order_by(table.c.made_at.desc())
+        return [TranscriptVersion(**row) for row in (await self._connection.execute(query)).mappings()]
+
+    async def of_model(self, call: CallKey, kind: str, model: str) -> StoredTranscript | None:
+        """The transcript of this kind and model."""
+        table = tables.transcript
+        query = select(table).where(table.c.call == str(call), table.c.kind == kind, table.c.model == model)
         row = (await self._connection.execute(query)).mappings().first()
-        if row is None:
-            return None
-        return StoredTranscript(
-            call=row["call"],
-            kind=row["kind"],
-            model=row["model"],
-            transcript=transcript_from_json(row["model"], row["content"]),
-            audio_digest=row["audio_digest"],
-            made_at=row["made_at"],
-        )
+        return _stored(row) if row else None
+
+
+def _stored(row: Mapping[Any, Any]) -> StoredTranscript:
+    return StoredTranscript(
+        call=row["call"],
+        kind=row["kind"],
+        model=row["model"],
+        transcript=transcript_from_json(row["model"], row["content"]),
+        audio_digest=row["audio_digest"],
+        made_at=row["made_at"],
+    )
 
 
 class DraftRepository:
