@@ -41,6 +41,8 @@ async def hear_all(
     Raises:
         ModelInvalid: no recording can be heard with this model.
     """
+    if not paths:
+        return
     waiting = iter(enumerate(paths))
     in_order = _InOrder(on_heard)
     workers = [
@@ -48,7 +50,9 @@ async def hear_all(
         for _ in range(min(jobs, len(paths)))
     ]
     try:
-        await asyncio.gather(*workers)
+        done, _ = await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
+        for worker in done:
+            worker.result()
     finally:
         for worker in workers:
             worker.cancel()
