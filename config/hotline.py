@@ -102,6 +102,15 @@ class Agent(Fact):
     penalty: int = Field(0, ge=0, le=100)
 
 
+class Guarantee(Fact):
+    """What every citizen may count on; ``hotline flows check`` proves it for every line."""
+
+    #: a silent caller is in the queue after this time, from arrival on
+    most_silent_ms: int = Field(default=8000, ge=1000, le=60_000)
+    #: keys that a caller must press before a person
+    most_keys: int = Field(default=0, ge=0, le=3)
+
+
 class FurtherPbx(Fact):
     """A PBX beside the first one, followed by a telephony role of its own. Folders are absolute."""
 
@@ -151,6 +160,7 @@ class Hotline(Fact):
     survey: Identifier | None = Field(None, description="flow after every answered call")
     hours: Mapping[Identifier, tuple[OpeningHours, ...]] = Field(default_factory=dict)
     calendar: tuple[SpecialDays, ...] = Field((), description="holidays, and days worked in their stead")
+    guarantee: Guarantee = Guarantee()
     callback: Callback = Callback()
     follow_up: FollowUp = FollowUp()
     trunk: Trunk = Trunk()

@@ -6,11 +6,13 @@ Knows no PBX, no speech recogniser and no database: a flow speaks to ``facts.cal
 from __future__ import annotations
 
 from ivr_flows.check import FlowReport, check_flow
-from ivr_flows.interpreter import FlowEnd, FlowEnding, PromptSource, Step, run_flow
+from ivr_flows.interpreter import FlowEnd, FlowEnding, Step, run_flow
 from ivr_flows.loader import FlowStore, load_flow
 from ivr_flows.problems import FlowInvalid, Problem
-from ivr_flows.schema import Flow, flow_json_schema
+from ivr_flows.schema import Flow, Purpose, flow_json_schema
+from ivr_flows.surroundings import Limits, Surroundings, surroundings_of
 from ivr_flows.texts import line_context, prompt_texts
+from ivr_flows.walk import PromptSource
 
 __all__ = [
     "Flow",
@@ -19,13 +21,17 @@ __all__ = [
     "FlowInvalid",
     "FlowReport",
     "FlowStore",
+    "Limits",
     "Problem",
     "PromptSource",
+    "Purpose",
     "Step",
+    "Surroundings",
     "check_flow",
     "flow_json_schema",
     "line_context",
     "load_flow",
     "prompt_texts",
     "run_flow",
+    "surroundings_of",
 ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ivr_flows.check import END
-from ivr_flows.schema import Flow, HangUp, Part, Queue, targets_of, texts_of
+from ivr_flows.graph import END, targets_of, texts_of
+from ivr_flows.nodes import HangUp, Part, Queue
+from ivr_flows.schema import Flow
 
 
 def _label(name: str, node: Part) -> str:

@@ -1,53 +1,65 @@
 """Walks one caller through one flow. Speaks to the session only; its clock is a function that it is given.
 
 A hang-up overtakes everything: wherever the session says ``CallerGone``, the walk
-is over. Whatever else goes wrong with a prompt, the caller comes closer to a person.
+is over. Whatever else goes wrong with a prompt or with the house, the caller comes closer to a person.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
 
 import structlog
 
-from facts.caller_session import CallerGone, CallerSession, HotlineServices
+from facts.caller_session import CallerGone, CallerSession, HotlineServices, JourneyFact
 from facts.errors import HotlineError
-from ivr_flows.schema import (
-    ALL_KEYS,
+from ivr_flows.errands import look_up, offer_callback, take_message
+from ivr_flows.graph import END
+from ivr_flows.nodes import (
     LINE_QUEUE,
+    Answer,
+    Ask,
+    CallbackOffer,
     Collect,
-    Flow,
+    FlowRef,
     Goto,
     HangUp,
+    Hours,
+    Lookup,
     Menu,
     Part,
     Queue,
+    Record,
     Say,
     Set,
+    Survey,
+    Transfer,
 )
+from ivr_flows.questions import ask_digits, ask_menu, ask_openly, ask_survey
+from ivr_flows.schema import Flow, Purpose
 from ivr_flows.texts import collected_names, fill
+from ivr_flows.walk import SERVICE_S, PromptSource, Told, Walk
 
 log = structlog.get_logger(__name__)
 
 QUEUE_VARIABLE = "HOTLINE_QUEUE"
-
-
-class PromptSource(Protocol):
-    """Gives the sound of a text, rendering it first when there is none yet."""
-
-    async def ensure(self, text: str) -> str:
-        """Sound name of the text; raises ``HotlineError`` when it cannot be rendered."""
+TRANSFER_VARIABLE = "HOTLINE_TRANSFER"
+AGENT_TOO_VARIABLE = "HOTLINE_AGENT_TOO"
+PRIORITY_VARIABLE = "HOTLINE_PRIORITY"
+#: purposes of which a caller who was walked in circles is let go rather than queued
+_LET_GO = frozenset({Purpose.AFTER, Purpose.OUTBOUND})
 
 
 class FlowEnding(StrEnum):
     """How a walk ended."""
 
     QUEUE = "queue"
+    TRANSFER = "transfer"
     HUNG_UP = "hung_up"
     GONE = "gone"
 
@@ -59,20 +71,32 @@ class Step:
     node: str
     key: str
     ms: int
+    flow: str = ""
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class FlowEnd:
-    """The whole walk. ``queue`` is the queue's id when the walk ended in one."""
+    """The whole walk. ``queue`` is set at a queue and, as what follows a failed transfer, at a transfer."""
 
     ending: FlowEnding
     steps: tuple[Step, ...]
     queue: str | None = None
+    #: id of the emergency number
+    transfer: str | None = None
+    #: what was put on the call, the last one perhaps only tried
+    facts: tuple[tuple[JourneyFact, Mapping[str, str]], ...] = ()
 
 
 def monotonic_ms() -> int:
     """The clock of a walk on a real line."""
     return time.monotonic_ns() // 1_000_000
+
+
+def never_open(hours: str) -> bool:
+    """Opening hours of a house that has none."""
+    del hours
+    return False
 
 
 async def run_flow(
@@ -83,174 +107,210 @@ async def run_flow(
     *,
     prompts: PromptSource,
     now_ms: Callable[[], int] = monotonic_ms,
+    purpose: Purpose | None = None,
+    task: int | None = None,
+    flow_of: Callable[[str], Flow] | None = None,
+    is_open: Callable[[str], bool] = never_open,
+    service_s: float = SERVICE_S,
 ) -> FlowEnd:
     """Walk the caller through the flow; never raises ``CallerGone``.
 
-    At a queue ``HOTLINE_QUEUE`` is set and the walk returns: the dialplan goes on into it.
-    Errors of the session other than a hang-up are the caller's of this function: the
-    dialplan then sends the citizen to the queue of the line.
+    At a queue ``HOTLINE_QUEUE`` is set (at a transfer ``HOTLINE_TRANSFER`` too) and the walk
+    returns: the dialplan goes on there. Errors of the session other than a hang-up are the
+    caller's of this function: the dialplan then sends the citizen to the queue of the line.
+
+    Args:
+        flow: stays the one of this call, whatever becomes of its file.
+        context: ``line_context`` of the dialled line.
+        purpose: how the caller came in; default: as the flow says.
+        task: of a follow-up call.
+        flow_of: other flows by id, for ``goto: {flow: …}``.
+        is_open: whether opening hours of this name are on now.
+        service_s: seconds that the house has for an answer.
     """
-    return await _Walk(flow, session, services, dict(context), prompts, now_ms).run()
+    walk = Walk(flow, session, services, dict(context), prompts, is_open, task, service_s)
+    walk.context.setdefault("queue.id", walk.context.get("line.queue", ""))
+    walk.context["caller.number"] = session.caller_number or ""
+    return await _Run(walk, purpose or flow.purpose, flow_of, now_ms).run()
 
 
 @dataclass(slots=True)
-class _Walk:
-    flow: Flow
-    session: CallerSession
-    services: HotlineServices
-    context: dict[str, str]
-    prompts: PromptSource
+class _Run:
+    walk: Walk
+    purpose: Purpose
+    flow_of: Callable[[str], Flow] | None
     now_ms: Callable[[], int]
     steps: list[Step] = field(default_factory=list)
-    #: a key pressed during a text, not yet used
-    pending: str = ""
+    visits: Counter[tuple[str, str]] = field(default_factory=Counter)
+    rang_first: asyncio.Task[bool | None] | None = None
 
     async def run(self) -> FlowEnd:
-        self.context.update(dict.fromkeys(collected_names(self.flow), ""))
-        visits: Counter[str] = Counter()
-        name: str | None = self.flow.start
         try:
-            while name is not None:
-                node = self.flow.nodes[name]
-                visits[name] += 1
-                if visits[name] > self.flow.max_visits:
-                    break
-                if isinstance(node, Queue):
-                    return await self._queue(name, node.queue)
-                name = await self._step(name, node)
-                if isinstance(node, HangUp):
-                    return FlowEnd(FlowEnding.HUNG_UP, tuple(self.steps))
-            return await self._queue("line_queue", LINE_QUEUE)
+            async with self._recognised():
+                return await self._nodes(self.walk.flow.entry(self.purpose))
         except CallerGone:
-            return FlowEnd(FlowEnding.GONE, tuple(self.steps))
+            return self._ended(FlowEnding.GONE)
+
+    async def _nodes(self, name: str | None) -> FlowEnd:
+        """One node after the other, until one of them is the end."""
+        self._begin_flow()
+        while name is not None:
+            node = self.walk.flow.nodes[name]
+            self.visits[self.walk.flow.flow, name] += 1
+            if self.visits[self.walk.flow.flow, name] > self.walk.flow.max_visits:
+                break
+            match node:
+                case Queue():
+                    return await self._queue(name, node)
+                case Transfer():
+                    return await self._transfer(name, node)
+                case HangUp():
+                    return await self._hang_up(name, node)
+                case Goto(goto=FlowRef() as other):
+                    await self._step(name, node)
+                    name = self._other_flow(other.flow)
+                case _:
+                    name = await self._step(name, node)
+        if self.purpose in _LET_GO:
+            return await self._hang_up("hang_up", HangUp())
+        return await self._queue(END, Queue(queue=LINE_QUEUE))
+
+    def _begin_flow(self) -> None:
+        for name in collected_names(self.walk.flow):
+            self.walk.context.setdefault(name, "")
+
+    def _other_flow(self, flow_id: str) -> str | None:
+        """Go on in another flow; one that cannot be had leads to a person."""
+        try:
+            if self.flow_of is None:
+                return None
+            self.walk.flow = self.flow_of(flow_id)
+        except HotlineError as problem:
+            log.error("flow_missing", call=str(self.walk.session.call), flow=flow_id, why=str(problem))
+            return None
+        self._begin_flow()
+        return self.walk.flow.start
+
+    @asynccontextmanager
+    async def _recognised(self) -> AsyncIterator[None]:
+        """Ask meanwhile whether this caller is owed a call-back: who rings first goes to the front."""
+        if self.purpose is Purpose.ARRIVAL:
+            self.rang_first = asyncio.create_task(self._rings_first(), name="calls back")
+        try:
+            yield
+        finally:
+            if self.rang_first is not None:
+                self.rang_first.cancel()
+                await asyncio.gather(self.rang_first, return_exceptions=True)
+
+    async def _rings_first(self) -> bool | None:
+        session = self.walk.session
+        return await self.walk.asked(self.walk.services.calls_back(session.call, session.caller_number))
 
     async def _step(self, name: str, node: Part) -> str | None:
         """Do one node and record it, also when the caller hangs up in it."""
         began = self.now_ms()
-        answer = _Answer()
+        told = Told()
         try:
-            await self._do(node, answer)
+            await self._do(node, told)
         finally:
-            step = Step(name, answer.keys, self.now_ms() - began)
-            self.steps.append(step)
-        if not isinstance(node, HangUp):
-            await self._mark(step)
-        return answer.target
+            step = self._note(name, told.keys, self.now_ms() - began)
+        await self._mark(step)
+        return told.target
+
+    def _note(self, name: str, keys: str, ms: int) -> Step:
+        step = Step(name, keys, ms, self.walk.flow.flow, self.walk.flow.version)
+        self.steps.append(step)
+        return step
 
     async def _mark(self, step: Step) -> None:
-        await self.session.mark(step.node, {"Key": step.key, "Ms": str(step.ms)})
+        await self.walk.session.mark(
+            step.node, {"Key": step.key, "Ms": str(step.ms), "Flow": step.flow, "Version": step.version}
+        )
 
-    async def _do(self, node: Part, answer: _Answer) -> None:
+    async def _do(self, node: Part, told: Told) -> None:  # noqa: PLR0912, C901 - one case a kind
+        walk = self.walk
         match node:
             case Say():
-                answer.keys = await self._say(node.say, barge_in=node.barge_in)
-                answer.target = node.next
-            case Menu() | Collect():
-                await self._ask(node, answer)
+                await self._say(node, told)
+            case Menu():
+                await ask_menu(walk, node, told)
+            case Collect():
+                await ask_digits(walk, node, told)
+            case Ask():
+                await ask_openly(walk, node, told)
+            case Survey():
+                await ask_survey(walk, node, told)
+            case Record():
+                await take_message(walk, node, told)
+            case CallbackOffer():
+                await offer_callback(walk, node, told)
+            case Lookup():
+                await look_up(walk, node, told)
+            case Hours():
+                told.target = node.open if walk.is_open(node.hours) else node.closed
             case Set():
                 for variable, value in node.set.items():
-                    await self.session.set_variable(variable, fill(value, self.context))
-                answer.target = node.next
+                    await walk.session.set_variable(variable, fill(value, walk.context))
+                told.target = node.next
+            case Answer():
+                told.target = node.next
+                for value in await walk.words([node.value]):
+                    await walk.answered(node.answer, value)
             case Goto():
-                answer.target = node.goto
-            case HangUp():
-                await self._say(node.hang_up, barge_in=False)
-                await self.session.hang_up()
+                told.target = str(node.goto)
 
-    async def _queue(self, name: str, template: str) -> FlowEnd:
-        queue = fill(template, self.context)
-        await self.session.set_variable(QUEUE_VARIABLE, queue)
-        step = Step(name, "", 0)
-        self.steps.append(step)
+    async def _say(self, node: Say, told: Told) -> None:
+        told.target = node.next
+        if node.empty and len(await self.walk.words(node.say)) < len(node.say):
+            told.target = node.empty
+            return
+        before = self.walk.pending
+        heard = await self.walk.say(node.say, whole=node.whole)
+        told.keys = "" if before else self.walk.pending
+        if heard and node.report:
+            await self.walk.report(JourneyFact(node.report), {})
+
+    async def _queue(self, name: str, node: Queue) -> FlowEnd:
+        queue = await self._set_queue(node)
+        await self._mark(self._note(name, "", 0))
+        return self._ended(FlowEnding.QUEUE, queue)
+
+    async def _set_queue(self, node: Queue, priority: str | None = None) -> str:
+        queue = fill(node.queue, self.walk.context)
+        priority = priority or await self._priority(node)
+        if priority != "normal":
+            await self.walk.session.set_variable(PRIORITY_VARIABLE, priority)
+        await self.walk.session.set_variable(QUEUE_VARIABLE, queue)
+        return queue
+
+    async def _priority(self, node: Queue) -> str:
+        """Raised for one who is owed a call-back. That was asked at arrival and is not waited for twice."""
+        if self.rang_first is None or node.priority != "normal":
+            return node.priority
+        return "raised" if await self.rang_first else "normal"
+
+    async def _transfer(self, name: str, node: Transfer) -> FlowEnd:
+        """The dialplan dials; when nobody answers there, the queue that is set here follows."""
+        target = self.walk.flow.nodes.get(node.otherwise or "")
+        after = target if isinstance(target, Queue) else Queue(queue=LINE_QUEUE)
+        queue = await self._set_queue(after, "urgent")
+        if node.agent_too:
+            await self.walk.session.set_variable(AGENT_TOO_VARIABLE, "1")
+        await self.walk.session.set_variable(TRANSFER_VARIABLE, node.transfer)
+        await self._mark(self._note(name, "", 0))
+        return self._ended(FlowEnding.TRANSFER, queue, node.transfer)
+
+    async def _hang_up(self, name: str, node: HangUp) -> FlowEnd:
+        """Goodbye is said in full. The step is told before the line is gone."""
+        began = self.now_ms()
+        try:
+            await self.walk.say(node.hang_up, whole=True)
+        finally:
+            step = self._note(name, "", self.now_ms() - began)
         await self._mark(step)
-        return FlowEnd(FlowEnding.QUEUE, tuple(self.steps), queue)
+        await self.walk.session.hang_up()
+        return self._ended(FlowEnding.HUNG_UP)
 
-    async def _say(self, texts: Sequence[str], *, barge_in: bool) -> str:
-        """Play texts; a key that ends them is kept for the next question."""
-        if barge_in and self.pending:
-            return ""
-        sounds = await self._sounds(texts)
-        if not sounds:
-            return ""
-        key = await self.session.say(sounds, interrupt_keys=ALL_KEYS if barge_in else "") or ""
-        self.pending = key or self.pending
-        return key
-
-    async def _sounds(self, texts: Sequence[str]) -> list[str]:
-        """Sound names; a text that cannot be rendered is left out rather than losing the caller."""
-        sounds = []
-        for text in texts:
-            try:
-                words = fill(text, self.context)
-                if words.strip():
-                    sounds.append(await self.prompts.ensure(words))
-            except CallerGone:
-                raise
-            except HotlineError as problem:
-                log.error(
-                    "prompt_missing", call=str(self.session.call), flow=self.flow.flow, why=str(problem)
-                )
-        return sounds
-
-    async def _ask(self, node: Menu | Collect, answer: _Answer) -> None:
-        """Ask until the answer is right or the tries are used up."""
-        before: tuple[str, ...] = ()
-        answer.target = node.otherwise
-        for _ in range(node.attempts):
-            question = await self._question(node, before)
-            if not question and not self.pending:
-                return
-            keys = await self._read(node, question)
-            answer.keys += keys
-            if isinstance(node, Menu) and keys in node.keys:
-                answer.target = node.keys[keys]
-                return
-            if isinstance(node, Collect) and len(keys) >= node.min_digits:
-                self.context[f"collected.{node.variable}"] = keys
-                await self.session.set_variable(f"HOTLINE_{node.variable.upper()}", keys)
-                answer.target = node.next
-                return
-            before = (node.wrong if keys else node.silence) or ()
-
-    async def _question(self, node: Menu | Collect, before: tuple[str, ...]) -> list[str]:
-        """The sounds to ask with; what must be heard in full is played here already."""
-        if self.pending and node.barge_in:
-            return []
-        asked = await self._sounds(node.menu if isinstance(node, Menu) else node.collect)
-        sounds = await self._sounds(before) + asked if asked else []
-        if sounds and not node.barge_in:
-            await self.session.say(sounds, interrupt_keys="")
-        return sounds
-
-    async def _read(self, node: Menu | Collect, question: list[str]) -> str:
-        typed, self.pending = self.pending, ""
-        prompts = question if node.barge_in and not typed else []
-        if isinstance(node, Menu):
-            if typed:
-                return typed
-            read = await self.session.collect(
-                prompts,
-                max_digits=1,
-                terminator="",
-                first_timeout_ms=node.timeout_ms,
-                between_timeout_ms=node.timeout_ms,
-            )
-            return read.digits
-        if typed and (typed == node.terminator or node.max_digits == 1):
-            return "" if typed == node.terminator else typed
-        read = await self.session.collect(
-            prompts,
-            max_digits=node.max_digits - len(typed),
-            terminator=node.terminator,
-            first_timeout_ms=node.between_timeout_ms if typed else node.first_timeout_ms,
-            between_timeout_ms=node.between_timeout_ms,
-        )
-        return typed + read.digits
-
-
-@dataclass(slots=True)
-class _Answer:
-    """What became of a node, also when the caller hangs up halfway: a target of None is the line's queue."""
-
-    keys: str = ""
-    target: str | None = None
+    def _ended(self, ending: FlowEnding, queue: str | None = None, transfer: str | None = None) -> FlowEnd:
+        return FlowEnd(ending, tuple(self.steps), queue, transfer, tuple(self.walk.facts))

@@ -6,7 +6,7 @@ A broken one is refused in one log line, and the last good version goes on servi
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,10 @@ import yaml
 from pydantic import ValidationError
 
 from ivr_flows.check import FlowReport, check_flow
+from ivr_flows.nodes import FlowRef, Goto
 from ivr_flows.problems import FlowInvalid, FlowMissing, Problem
 from ivr_flows.schema import Flow
+from ivr_flows.surroundings import Limits, Surroundings
 
 log = structlog.get_logger(__name__)
 
@@ -52,33 +54,52 @@ def parse_flow(text: str, file: str) -> Flow:
         FlowInvalid: with every place that does not fit the schema.
     """
     try:
+        tree = yaml.compose(text, Loader=_StrictLoader)
         content = yaml.load(text, Loader=_StrictLoader)
     except yaml.YAMLError as problem:
-        raise FlowInvalid([Problem(file, "", _yaml_words(problem), "correct the YAML")]) from None
+        raise FlowInvalid([_yaml_problem(problem, file)]) from None
+    except (RecursionError, ValueError) as problem:
+        raise FlowInvalid([Problem(file, "", f"not a flow: {problem}", "write plain YAML")]) from None
     if not isinstance(content, dict):
         raise FlowInvalid([Problem(file, "", "not a flow", "write flow, start and nodes")])
+    lines = _node_lines(tree)
     try:
         flow = Flow.model_validate(content)
     except ValidationError as found:
-        raise FlowInvalid([_problem(file, dict(it)) for it in found.errors()]) from None
+        raise FlowInvalid([_problem(file, dict(it), lines) for it in found.errors()]) from None
     if flow.flow != Path(file).stem:
         raise FlowInvalid([Problem(file, "", f"the flow calls itself {flow.flow}", "name it like its file")])
-    return flow
+    return flow.with_lines(lines)
 
 
-def _yaml_words(problem: yaml.YAMLError) -> str:
+def _yaml_problem(problem: yaml.YAMLError, file: str) -> Problem:
     mark = getattr(problem, "problem_mark", None)
-    where = f"line {mark.line + 1}: " if mark else ""
-    return where + (getattr(problem, "problem", None) or " ".join(str(problem).split()))
+    what = getattr(problem, "problem", None) or " ".join(str(problem).split())
+    return Problem(file, "", what, "correct the YAML", mark.line + 1 if mark else None)
 
 
-def _problem(file: str, error: dict[str, Any]) -> Problem:
+def _node_lines(tree: yaml.Node | None) -> dict[str, int]:
+    """Line of each node in the file, counted from 1."""
+    nodes = _value(tree, "nodes")
+    if not isinstance(nodes, yaml.MappingNode):
+        return {}
+    return {str(key.value): key.start_mark.line + 1 for key, _ in nodes.value}
+
+
+def _value(tree: yaml.Node | None, wanted: str) -> yaml.Node | None:
+    if not isinstance(tree, yaml.MappingNode):
+        return None
+    return next((value for key, value in tree.value if key.value == wanted), None)
+
+
+def _problem(file: str, error: dict[str, Any], lines: dict[str, int]) -> Problem:
     loc = [str(part) for part in error["loc"]]
     node = loc[1] if loc[:1] == ["nodes"] and len(loc) > 1 else ""
     # a node's location is ('nodes', name, kind, field, …); the kind says nothing to its author
     field = ".".join(loc[3:] if node else loc)
     what = "unknown key" if error["type"] == "extra_forbidden" else str(error["msg"])
-    return Problem(file, node, f"{field}: {what}" if field else what, _FIXES.get(error["type"], "correct it"))
+    what = f"{field}: {what}" if field else what
+    return Problem(file, node, what, _FIXES.get(error["type"], "correct it"), lines.get(node))
 
 
 def load_flow(path: Path) -> Flow:
@@ -113,10 +134,12 @@ class FlowStore:
         folder: Path,
         *,
         queues: Collection[str] | None = None,
+        surroundings: Surroundings | None = None,
         check: Callable[..., FlowReport] = check_flow,
     ) -> None:
         self.folder = folder
         self._queues = queues
+        self._surroundings = surroundings
         self._check = check
         self._kept: dict[str, _Kept] = {}
 
@@ -154,10 +177,31 @@ class FlowStore:
 
     def _read(self, path: Path) -> Flow:
         flow = load_flow(path)
-        report = self._check(flow, file=path.name, queues=self._queues)
+        around = self._surroundings or Surroundings(limits=Limits(most_silent_ms=None))
+        around = replace(around, flows=self._others(flow))
+        report = self._check(flow, file=path.name, queues=self._queues, surroundings=around)
         if not report.ok:
             raise FlowInvalid(report.problems)
         return flow
+
+    def _others(self, flow: Flow) -> dict[str, Flow]:
+        """The flows that this one goes on in: those that serve, else as their files are."""
+        found: dict[str, Flow] = {}
+        todo = [flow]
+        while todo:
+            for other in other_flows(todo.pop()):
+                kept = self._kept.get(other)
+                path = self.folder / f"{other}.yaml"
+                if other not in found and other != flow.flow and path.is_file():
+                    found[other] = kept.flow if kept and kept.flow else load_flow(path)
+                    todo.append(found[other])
+        return found
+
+
+def other_flows(flow: Flow) -> set[str]:
+    """Ids of the flows that a flow goes on in."""
+    gotos = (node.goto for node in flow.nodes.values() if isinstance(node, Goto))
+    return {target.flow for target in gotos if isinstance(target, FlowRef)}
 
 
 def _look(path: Path) -> tuple[int, int, int]:

@@ -1,4 +1,4 @@
-"""What is wrong with a flow file: file, node, and what mends it."""
+"""What is wrong with a flow file: file, node, line, and what mends it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,15 @@ class Problem:
     node: str
     what: str
     fix: str
+    #: of the node in the file, when it is known
+    line: int | None = None
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.node}" if self.node else self.file
-        return f"{place}: {self.what} — {self.fix}"
+        if self.node:
+            line = f" (line {self.line})" if self.line else ""
+            return f"{self.file}:{self.node}: {self.what} — {self.fix}{line}"
+        line = f"line {self.line}: " if self.line else ""
+        return f"{self.file}: {line}{self.what} — {self.fix}"
 
 
 class FlowInvalid(HotlineError):

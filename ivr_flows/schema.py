@@ -1,146 +1,31 @@
-"""The form of a flow file: YAML with Chinese prompts, one file a flow, an unknown key is an error.
-
-A node's kind is its first word (``say``, ``menu``, …). Every time is in milliseconds.
-Wherever a node does not say where it goes on, the caller goes to the queue of the
-dialled line: a forgotten branch ends at a person, never in silence.
-"""
+"""The form of a flow file: YAML with Chinese prompts, one file a flow, an unknown key is an error."""
 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
+from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
-KINDS = ("say", "menu", "collect", "set", "goto", "queue", "hang_up")
-#: every key of a telephone
-ALL_KEYS = "0123456789*#"
-#: where a branch without a target goes
-LINE_QUEUE = "{line.queue}"
-#: a name in a template, e.g. ``{line.greeting}``
-TEMPLATE = re.compile(r"\{([^{}]*)\}")
-
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$", description="name of a node")]
-Text = Annotated[str, Field(min_length=1, max_length=500)]
-Key = Annotated[str, Field(pattern=r"^[0-9*#]$")]
-Milliseconds = Annotated[int, Field(ge=500, le=30_000)]
+from ivr_flows.nodes import Identifier, Name, Node
 
 
-def _one_or_many(value: object) -> object:
-    return [value] if isinstance(value, str) else value
+class Purpose(StrEnum):
+    """When callers come into a flow: each has its own guarantee, which ``check`` proves."""
 
-
-def _keys_as_text(value: object) -> object:
-    """YAML reads ``1:`` as a number; a telephone key is a character."""
-    return {str(key): to for key, to in value.items()} if isinstance(value, Mapping) else value
-
-
-def _goodbye(value: object) -> object:
-    return () if value is None or value is True else _one_or_many(value)
-
-
-Texts = Annotated[tuple[Text, ...], BeforeValidator(_one_or_many), Field(min_length=1)]
-KeyTargets = Annotated[dict[Key, Name], BeforeValidator(_keys_as_text), Field(min_length=1)]
-ChannelVariable = Annotated[str, Field(pattern=r"^HOTLINE_[A-Z0-9_]{1,40}$")]
-
-
-class Part(BaseModel):
-    """Base of all nodes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Say(Part):
-    """Play texts. With ``barge_in`` a key ends them and counts for the next menu or collect."""
-
-    say: Texts
-    barge_in: bool = True
-    next: Name | None = None
-
-
-class Asking(Part):
-    """What menu and collect share: how often one asks, and where a caller goes who cannot answer."""
-
-    wrong: Texts | None = Field(None, description="said after a wrong answer, before asking again")
-    silence: Texts | None = Field(None, description="said after no answer, before asking again")
-    retries: int = Field(1, ge=0, le=3, description="times the question is asked again")
-    barge_in: bool = True
-    otherwise: Name | None = Field(None, description="after the last try; default: the line's queue")
-
-    @property
-    def attempts(self) -> int:
-        return self.retries + 1
-
-
-class Menu(Asking):
-    """Ask for one key."""
-
-    menu: Texts
-    keys: KeyTargets
-    timeout_ms: Milliseconds = 4000
-
-
-class Collect(Asking):
-    """Read digits into ``{collected.<variable>}`` and the channel variable ``HOTLINE_<VARIABLE>``."""
-
-    collect: Texts
-    variable: Name
-    min_digits: int = Field(1, ge=1, le=30)
-    max_digits: int = Field(20, ge=1, le=30)
-    terminator: Literal["", "#", "*"] = "#"
-    first_timeout_ms: Milliseconds = 5000
-    between_timeout_ms: Milliseconds = 3000
-    next: Name | None = None
-
-
-class Set(Part):
-    """Set channel variables for the dialplan; ``HOTLINE_QUEUE`` belongs to the queue node."""
-
-    set: dict[ChannelVariable, Annotated[str, Field(max_length=200)]] = Field(min_length=1)
-    next: Name | None = None
-
-
-class Goto(Part):
-    """Go on elsewhere."""
-
-    goto: Name
-
-
-class Queue(Part):
-    """The end that citizens want: a queue with people behind it."""
-
-    queue: Annotated[str, Field(min_length=1, max_length=60)]
-
-
-class HangUp(Part):
-    """Say goodbye, if there is something to say, and end the call."""
-
-    hang_up: Annotated[tuple[Text, ...], BeforeValidator(_goodbye)] = ()
-
-
-def _kind(value: object) -> str | None:
-    named = value.keys() if isinstance(value, Mapping) else type(value).model_fields  # type: ignore[attr-defined]
-    found = [kind for kind in KINDS if kind in named]
-    return found[0] if len(found) == 1 else None
-
-
-Node = Annotated[
-    Annotated[Say, Tag("say")]
-    | Annotated[Menu, Tag("menu")]
-    | Annotated[Collect, Tag("collect")]
-    | Annotated[Set, Tag("set")]
-    | Annotated[Goto, Tag("goto")]
-    | Annotated[Queue, Tag("queue")]
-    | Annotated[HangUp, Tag("hang_up")],
-    Discriminator(
-        _kind,
-        custom_error_type="node_kind",
-        custom_error_message=f"a node needs exactly one of {', '.join(KINDS)}",
-    ),
-]
+    #: dialled a number: who does nothing reaches a person at once
+    ARRIVAL = "arrival"
+    #: pressed a key while waiting: who does nothing is back in the queue, at the same place
+    WAITING = "waiting"
+    #: had a person: the walk ends kindly
+    AFTER = "after"
+    #: was phoned by us
+    OUTBOUND = "outbound"
+    #: no person could be had: call-back or voicemail, never a dead end
+    NO_AGENT = "no_agent"
 
 
 class Flow(BaseModel):
@@ -148,46 +33,42 @@ class Flow(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    flow: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,30}$")]
+    flow: Identifier
+    title: Annotated[str, Field(max_length=40)] = Field("", description="as people read it")
+    purpose: Purpose = Purpose.ARRIVAL
     start: Name
+    entries: dict[Purpose, Name] = Field(
+        default_factory=dict, description="where callers of another purpose come in; default: start"
+    )
+    exempt: tuple[Identifier, ...] = Field((), description="flows of which the limits are not asked here")
+    exempt_reason: Annotated[str, Field(max_length=200)] = ""
+    recorded: bool = Field(False, description="every text must be a studio recording")
     max_visits: int = Field(
         3, ge=1, le=10, description="how often a caller may enter one node before a person takes over"
     )
     nodes: dict[Name, Node] = Field(min_length=1)
+
+    _lines: dict[str, int] = PrivateAttr(default_factory=dict)
 
     @cached_property
     def version(self) -> str:
         """Changes with any change of the flow's content."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
 
+    def entry(self, purpose: Purpose) -> str:
+        """The node where callers of this purpose come in."""
+        return self.entries.get(purpose, self.start)
 
-def texts_of(node: Part) -> tuple[str, ...]:
-    """Every text that a node may play, as written (templates unfilled)."""
-    match node:
-        case Say():
-            return node.say
-        case Menu() | Collect():
-            question = node.menu if isinstance(node, Menu) else node.collect
-            return question + (node.wrong or ()) + (node.silence or ())
-        case HangUp():
-            return node.hang_up
-    return ()
+    def line_of(self, node: str) -> int | None:
+        """Line of a node in its file, when the flow was read from one."""
+        return self._lines.get(node)
 
-
-def targets_of(node: Part) -> tuple[tuple[str, str | None], ...]:
-    """Where a node may lead: (what the caller did, target); a target of None is the line's queue."""
-    match node:
-        case Say() | Set():
-            return (("", node.next),)
-        case Goto():
-            return (("", node.goto),)
-        case Menu():
-            return (*((key, node.keys[key]) for key in sorted(node.keys)), ("otherwise", node.otherwise))
-        case Collect():
-            return (("digits", node.next), ("otherwise", node.otherwise))
-    return ()
+    def with_lines(self, lines: Mapping[str, int]) -> Flow:
+        """The same flow, knowing where its nodes stand in the file."""
+        self._lines.update(lines)
+        return self
 
 
 def flow_json_schema() -> dict[str, Any]:
     """JSON Schema of a flow file, for editors."""
-    return Flow.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Flow.model_json_schema()}

@@ -26,7 +26,7 @@ nodes:
     min_digits: 4
     max_digits: 6
     next: repeat
-  repeat: {say: "您输入的是{collected.ticket}。", next: bye}
+  repeat: {say: "您输入的是{collected.ticket}。", report: self_service, next: bye}
   bye: {hang_up: 再见。}
   person: {queue: "{line.queue}"}
 """
@@ -38,6 +38,7 @@ CONTEXT = {
     "line.name": "主线",
     "line.greeting": "您好。",
     "line.queue": "main",
+    "queue.id": "main",
 }
 
 

@@ -49,7 +49,10 @@ def test_what_does_not_fit_the_schema_is_named(nodes: str, expected: str) -> Non
         ("{a: {menu: 请按一, keys: {1: z}}}", "f.yaml:a: 1: there is no node z"),
         ("{b: {queue: main}}", "f.yaml: start: there is no node a"),
         ("{a: {queue: nowhere}}", "f.yaml:a: there is no queue nowhere — name one of main"),
-        ("{a: {say: '{line.greting}'}}", "f.yaml:a: unknown name {line.greting} — use one of city"),
+        (
+            "{a: {say: '{line.greting}'}}",
+            "f.yaml:a: unknown name {line.greting} — use one of caller.number, city",
+        ),
         ("{a: {say: '{line.greeting'}}", "f.yaml:a: a bracket is not closed"),
         ("{a: {queue: main}, b: {say: 您好}}", "f.yaml:b: no path leads here"),
         ("{a: {say: 您好, next: b}, b: {goto: a}}", "f.yaml:a: runs in a circle without any key: a, b"),

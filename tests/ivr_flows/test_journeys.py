@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from facts.errors import HotlineError
 from ivr_flows import FlowEnding, check_flow, run_flow
 from ivr_flows.loader import parse_flow
+from ivr_flows.nodes import Collect, Menu
 from ivr_flows.player import play_flow
-from ivr_flows.schema import Collect, Flow, Menu
+from ivr_flows.schema import Flow
 from ivr_flows.testing import HangUp, NoServices, Press, ScriptedCaller, walk
 
 #: milliseconds: inside the menu's text, after the notice
@@ -24,7 +25,8 @@ async def test_a_key_leads_to_its_queue(rich: Flow, context: dict[str, str]) -> 
     assert journey.end.ending is FlowEnding.QUEUE
     assert journey.variables == {"HOTLINE_TOPIC": "main", "HOTLINE_QUEUE": "environment"}
     assert [step.node for step in journey.end.steps] == ["notice", "choose", "environment", "to_environment"]
-    assert ("choose", {"Key": "1", "Ms": "800"}) in journey.marks
+    told = {"Key": "1", "Ms": "800", "Flow": "rich", "Version": rich.version}
+    assert ("choose", told) in journey.marks
     assert journey.ms == MENU
 
 

@@ -36,10 +36,10 @@ def test_a_broken_file_is_made_again(tmp_path: Path) -> None:
 
 
 def test_waiting_callers_hear_the_words_of_now_and_quiet_music(tmp_path: Path) -> None:
-    assert render_hold_music("请稍候。", tmp_path)
-    assert not render_hold_music("请稍候。", tmp_path)
+    assert render_hold_music(["请稍候。"], tmp_path)
+    assert not render_hold_music(["请稍候。"], tmp_path)
     (before,) = (tmp_path / "moh" / "waiting").iterdir()
-    assert render_hold_music("话务员马上就来。", tmp_path)
+    assert render_hold_music(["话务员马上就来。"], tmp_path)
     (after,) = (tmp_path / "moh" / "waiting").iterdir()
     assert before != after
     music = read_wav(tmp_path / "moh" / "hold" / "music.wav")

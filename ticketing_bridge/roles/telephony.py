@@ -13,6 +13,7 @@ from config.sites import PbxSite
 from facts.call import Call
 from facts.errors import HotlineError
 from ivr_flows import FlowStore, line_context, run_flow
+from ivr_flows.no_services import NoServices
 from ivr_flows.prompts import prompt_name, prompt_path, render_prompts
 from telephony.agi.server import AgiServer
 from telephony.agi.session import AgiSession
@@ -51,15 +52,6 @@ class Prompts:
         return prompt_name(text)
 
 
-class NoTicketsYet:
-    """``HotlineServices`` of a house that keeps drafts only: no ticket's progress could be told."""
-
-    async def ticket_progress(self, number: str, last_digits: str) -> str | None:
-        """Nothing is known."""
-        del number, last_digits
-        return None
-
-
 class Greeter:
     """Leads every caller through the flow of the line that was dialled."""
 
@@ -78,7 +70,7 @@ class Greeter:
             raise LineUnknown(f"there is no line {line_id!r}", fix="render the PBX's configuration again")
         flow = self._flows.get(session.path.rpartition("/")[2])
         end = await run_flow(
-            flow, session, NoTicketsYet(), line_context(self._hotline, line), prompts=self._prompts
+            flow, session, NoServices(), line_context(self._hotline, line), prompts=self._prompts
         )
         log.info("flow ended", call=str(session.call), flow=flow.flow, ending=end.ending.value)
 

@@ -1,0 +1,96 @@
+"""The citizen's guarantee: who does nothing reaches a person, soon, without a key, on every line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from ivr_flows.bounds import SERVICE_MS, Costs, fewest_keys, longest
+from ivr_flows.faults import Faults
+from ivr_flows.graph import Graph, any_way, starts_of, without_caller
+from ivr_flows.nodes import HangUp, Queue, Transfer
+from ivr_flows.schema import Purpose
+
+#: makes the costs of a flow on these lines
+CostsOn = Callable[[Sequence[Mapping[str, str]]], Costs]
+
+
+def keep_guarantee(found: Faults, costs_on: CostsOn) -> None:
+    """Add what breaks the guarantee; a flow that is exempt by its name is asked for nothing here."""
+    flow = found.flow
+    if flow.flow in flow.exempt:
+        return
+    whole = Graph.of(flow, found.around.flows or {})
+    for purpose, start in starts_of(flow).items():
+        guarantee = _Guarantee(found, replace(whole, start=start), costs_on)
+        if purpose is Purpose.ARRIVAL:
+            guarantee.arrival()
+        else:
+            guarantee.others(purpose)
+
+
+class _Guarantee:
+    def __init__(self, found: Faults, graph: Graph, costs_on: CostsOn) -> None:
+        self.found = found
+        self.graph = graph
+        self.costs_on = costs_on
+        self.limits = found.around.limits
+
+    def _exempt(self, name: str) -> bool:
+        return name.partition("/")[0] in self.found.flow.exempt and "/" in name
+
+    def arrival(self) -> None:
+        """A silent caller comes to a queue in time on every line, with no more keys than allowed."""
+        keys = fewest_keys(self.graph, self._is_person)
+        if keys is None or keys > self.limits.most_keys:
+            what = "no way to a person" if keys is None else f"a person only after {keys} keys"
+            self._add(f"{what} (limit {self.limits.most_keys} keys)", "lead who presses nothing to a queue")
+        if self.limits.most_keys == 0:
+            self._nobody_hung_up("the call is ended")
+        notice_ms = self._notice_ms()
+        for context in self.found.around.contexts or [{}]:
+            silent_ms = notice_ms + max(SERVICE_MS, self._silent_ms([context]))
+            line = f" on line {context['line.id']}" if "line.id" in context else ""
+            if self.limits.most_silent_ms is not None and silent_ms > self.limits.most_silent_ms:
+                limit = f"limit {self.limits.most_silent_ms} ms, notice {notice_ms} ms"
+                what = f"a silent caller{line} reaches a person only after {silent_ms} ms ({limit})"
+                self._add(what, "shorten the prompts, timeouts or retries")
+        self._bearable()
+
+    def others(self, purpose: Purpose) -> None:
+        """Who does nothing is not kept, and while waiting not sent away."""
+        if purpose is Purpose.WAITING:
+            self._nobody_hung_up("the place in the queue is lost")
+        silent_ms = self._silent_ms(self.found.around.contexts)
+        if silent_ms > self.limits.most_other_silent_ms:
+            limit = f"limit {self.limits.most_other_silent_ms} ms"
+            what = f"who does nothing is kept for {silent_ms} ms ({limit})"
+            self._add(what, "shorten the prompts, timeouts or retries")
+        self._bearable()
+
+    def _bearable(self) -> None:
+        costs = self.costs_on(self.found.around.contexts)
+        person_ms = longest(self.graph, costs.of, any_way, person_only=True, stop=self._exempt)
+        if person_ms > self.limits.most_person_ms:
+            limit = f"limit {self.limits.most_person_ms} ms"
+            what = f"the longest way to a person takes {person_ms} ms ({limit})"
+            self._add(what, "shorten timeouts, retries or max_visits, or divide the flow")
+
+    def _nobody_hung_up(self, what: str) -> None:
+        for name in sorted(self.graph.reach([self.graph.start], without_caller)):
+            if isinstance(self.graph.nodes[name], HangUp) and not self._exempt(name):
+                place = name if self.graph.own(name) else self.graph.start
+                self.found.add(place, f"a silent caller is hung up on: {what}", "lead it to a queue")
+
+    def _is_person(self, name: str) -> bool:
+        return isinstance(self.graph.nodes[name], Queue | Transfer) or self._exempt(name)
+
+    def _silent_ms(self, contexts: Sequence[Mapping[str, str]]) -> int:
+        return longest(self.graph, self.costs_on(contexts).silent, without_caller, stop=self._exempt)
+
+    def _notice_ms(self) -> int:
+        notice = self.found.around.notice
+        return self.found.around.speech_ms(notice) if notice else 0
+
+    def _add(self, what: str, fix: str) -> None:
+        self.found.add(self.graph.start, what, fix)

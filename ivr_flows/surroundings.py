@@ -1,0 +1,97 @@
+"""What a flow may name that is not in its file: the hotline's queues, numbers, hours, other flows, limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from config.hotline import Hotline
+from ivr_flows.schema import Flow, Purpose
+from ivr_flows.speech_length import estimated_speech_ms
+from ivr_flows.texts import line_context
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The citizen's guarantee and what is bearable, in milliseconds."""
+
+    #: a silent caller is in the queue after this time, from arrival on, the dialplan's notice included
+    most_silent_ms: int | None = 8000
+    #: keys that a caller must press to come to a person
+    most_keys: int = 0
+    #: who does nothing while waiting, after a call or where nobody could be had
+    most_other_silent_ms: int = 60_000
+    #: longest way to a person of one who answers everything, and answers late
+    most_person_ms: int = 240_000
+    #: one question, said once
+    most_question_ms: int = 15_000
+    #: all that one node says in one go
+    most_said_ms: int = 40_000
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Everything around a flow that is checked. What is None is not known and not checked."""
+
+    queues: frozenset[str] | None = None
+    emergency: frozenset[str] | None = None
+    hours: frozenset[str] | None = None
+    #: other flows by id
+    flows: Mapping[str, Flow] | None = None
+    #: what the templates say on each line that the flow serves
+    contexts: Sequence[Mapping[str, str]] = ()
+    #: what the dialplan plays before a flow of arrival
+    notice: str = ""
+    limits: Limits = field(default_factory=Limits)
+    speech_ms: Callable[[str], int] = estimated_speech_ms
+    #: whether a voice can say a text
+    can_be_said: Callable[[str], bool] | None = None
+    #: whether there is a studio recording of a text
+    has_recording: Callable[[str], bool] | None = None
+
+
+def surroundings_of(
+    hotline: Hotline,
+    flows: Mapping[str, Flow] | None = None,
+    *,
+    speech_ms: Callable[[str], int] = estimated_speech_ms,
+    can_be_said: Callable[[str], bool] | None = None,
+    has_recording: Callable[[str], bool] | None = None,
+) -> Surroundings:
+    """The surroundings of every flow of a hotline; ``for_flow`` narrows them to one."""
+    return Surroundings(
+        queues=frozenset(queue.id for queue in hotline.queues),
+        emergency=frozenset(service.id for service in hotline.emergency),
+        hours=frozenset(hotline.hours),
+        flows=flows,
+        contexts=tuple(line_context(hotline, line) for line in hotline.lines),
+        notice=hotline.notice,
+        limits=Limits(most_silent_ms=hotline.guarantee.most_silent_ms, most_keys=hotline.guarantee.most_keys),
+        speech_ms=speech_ms,
+        can_be_said=can_be_said,
+        has_recording=has_recording,
+    )
+
+
+def lines_of(hotline: Hotline, flow: Flow) -> tuple[str, ...]:
+    """Ids of the lines whose callers arrive in the flow."""
+    return tuple(line.id for line in hotline.lines if line.flow == flow.flow)
+
+
+def uses_of(hotline: Hotline) -> dict[str, list[tuple[str, Purpose | None]]]:
+    """Flows that the configuration names: by id, with the place that names it and the purpose asked."""
+    uses: dict[str, list[tuple[str, Purpose | None]]] = {}
+
+    def use(flow: str | None, place: str, purpose: Purpose | None) -> None:
+        if flow:
+            uses.setdefault(flow, []).append((place, purpose))
+
+    for line in hotline.lines:
+        use(line.flow, f"line {line.id}", Purpose.ARRIVAL)
+    for queue in hotline.queues:
+        use(queue.otherwise, f"queue {queue.id}, otherwise", Purpose.NO_AGENT)
+        for key, choice in queue.keys.items():
+            use(choice.flow, f"queue {queue.id}, key {key}", Purpose.WAITING)
+    use(hotline.survey, "survey", Purpose.AFTER)
+    use(hotline.follow_up.flow, "follow_up", Purpose.OUTBOUND)
+    return uses
