@@ -1,4 +1,4 @@
-"""A recogniser process: ``python -m asr.child MODEL RATE [--lanes N]``, or ``--check MODEL``.
+"""A recogniser process: ``python -m asr.child MODEL [--lanes N]``, or ``--check MODEL``.
 
 It reads messages (``asr.wire``) from stdin and writes to stdout. Streams are shared out over lanes (threads;
 Vosk lets go of the interpreter while it decodes), each stream belonging to one. When stdin ends the process
@@ -13,16 +13,24 @@ import queue
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
-from asr.models import model_facts
+from asr.limits import loading_limits
+from asr.models import ModelFacts, model_facts
 from asr.recogniser import LegRecogniser, PartialText, Segment, SpeechModel
-from asr.wire import POSITION, PROGRESS, Kind, Message, read_message
+from asr.wire import POSITION, PROGRESS, WORK, Kind, Message, read_message
+
+#: how far a stream may go on before its progress is told (seconds of audio): it keeps the stream fed
+PROGRESS_EVERY_S = 0.6
+#: what a model hears when it is tried
+TRIAL_S = 2.0
 
 
 class Outbox:
@@ -38,6 +46,15 @@ class Outbox:
             self._pipe.flush()
 
 
+@dataclass(slots=True)
+class OpenLeg:
+    """A stream and what was last told of it (samples)."""
+
+    recogniser: LegRecogniser
+    rate_hz: int
+    told: int
+
+
 class Lane(threading.Thread):
     """Decodes some of the streams, in the order in which their messages came."""
 
@@ -46,7 +63,8 @@ class Lane(threading.Thread):
         self.inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._model = model
         self._outbox = outbox
-        self._legs: dict[int, LegRecogniser] = {}
+        self._legs: dict[int, OpenLeg] = {}
+        self._heard_s = 0.0
 
     def run(self) -> None:
         try:
@@ -59,27 +77,41 @@ class Lane(threading.Thread):
     def _handle(self, message: Message) -> None:
         stream = message.stream
         if message.kind is Kind.PING:
-            self._outbox.send(Message(Kind.PONG, stream))
+            self._outbox.send(Message(Kind.PONG, stream, WORK.pack(time.thread_time(), self._heard_s)))
         elif message.kind is Kind.OPEN:
             wish = message.json()
-            self._legs[stream] = LegRecogniser(
+            leg = LegRecogniser(
                 self._model, wish["rate_hz"], start=wish["start"], grammar=wish.get("grammar")
             )
+            self._legs[stream] = OpenLeg(leg, wish["rate_hz"], wish["start"])
         elif stream in self._legs:  # a stream that was closed may have had something on its way
             self._handle_open(message, self._legs[stream])
 
-    def _handle_open(self, message: Message, leg: LegRecogniser) -> None:
+    def _handle_open(self, message: Message, leg: OpenLeg) -> None:
         stream = message.stream
         if message.kind is Kind.AUDIO:
-            (position,) = POSITION.unpack_from(message.payload)
-            self._tell(stream, leg.accept(message.payload[POSITION.size :], position))
-            self._outbox.send(Message(Kind.PROGRESS, stream, PROGRESS.pack(leg.taken, leg.settled)))
+            self._hear(stream, leg, message.payload)
         elif message.kind is Kind.FLUSH:
-            self._tell(stream, leg.flush())
+            self._tell(stream, leg.recogniser.flush())
+            self._tell_progress(stream, leg)
+        elif message.kind is Kind.GRAMMAR:
+            self._tell(stream, leg.recogniser.set_grammar(message.json()["grammar"]))
         elif message.kind is Kind.CLOSE:
             del self._legs[stream]
-            self._tell(stream, leg.close())
+            self._tell(stream, leg.recogniser.close())
             self._outbox.send(Message(Kind.CLOSED, stream))
+
+    def _hear(self, stream: int, leg: OpenLeg, payload: bytes) -> None:
+        (position,) = POSITION.unpack_from(payload)
+        samples = payload[POSITION.size :]
+        self._heard_s += len(samples) / 2 / leg.rate_hz
+        self._tell(stream, leg.recogniser.accept(samples, position))
+        if leg.recogniser.taken - leg.told >= PROGRESS_EVERY_S * leg.rate_hz:
+            self._tell_progress(stream, leg)
+
+    def _tell_progress(self, stream: int, leg: OpenLeg) -> None:
+        leg.told = leg.recogniser.taken
+        self._outbox.send(Message(Kind.PROGRESS, stream, PROGRESS.pack(leg.told, leg.recogniser.settled)))
 
     def _tell(self, stream: int, heard: Iterable[PartialText | Segment]) -> None:
         for item in heard:
@@ -91,27 +123,34 @@ class Lane(threading.Thread):
                 self._outbox.send(Message.of(Kind.PARTIAL, stream, shown))
 
 
-def load_and_try(path: Path, rate_hz: int) -> SpeechModel:
-    """Load a model and let it hear a second of noise: what would end the process later ends it here."""
-    model = SpeechModel(path, rate_hz)
-    noise = np.random.default_rng(1).normal(0, 900, rate_hz).astype("<i2").tobytes()
-    leg = LegRecogniser(model, rate_hz)
-    for _ in (*leg.accept(noise), *leg.close()):
-        pass
+def load_and_try(facts: ModelFacts) -> tuple[SpeechModel, float]:
+    """Load a model and let it hear some noise: what would end the process later ends it here.
+
+    Returns it with the processor seconds that it took for a second of audio.
+    """
+    rate_hz = facts.rate_hz
+    with loading_limits(facts):
+        model = SpeechModel(facts.path, rate_hz)
+        noise = np.random.default_rng(1).normal(0, 900, round(TRIAL_S * rate_hz)).astype("<i2").tobytes()
+        began = time.thread_time()
+        leg = LegRecogniser(model, rate_hz)
+        for _ in (*leg.accept(noise), *leg.close()):
+            pass
+        cost = (time.thread_time() - began) / TRIAL_S
     model.hush()
-    return model
+    return model, cost
 
 
-def serve(path: Path, rate_hz: int, lanes: int) -> None:
+def serve(facts: ModelFacts, lanes: int) -> None:
     """Answer messages until stdin ends."""
     pipe_out = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # whatever a library prints must not get between the messages
-    model = load_and_try(path, rate_hz)
+    model, cost = load_and_try(facts)
     outbox = Outbox(pipe_out)
     threads = [Lane(model, outbox) for _ in range(lanes)]
     for thread in threads:
         thread.start()
-    outbox.send(Message.of(Kind.READY, 0, {"lanes": lanes}))
+    outbox.send(Message.of(Kind.READY, 0, {"lanes": lanes, "cost": cost}))
     pipe_in = sys.stdin.buffer
     while (message := read_message(pipe_in)) is not None:
         threads[message.stream % lanes].inbox.put(message)
@@ -123,18 +162,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m asr.child")
     parser.add_argument("model", type=Path)
     parser.add_argument("--check", action="store_true", help="load the model, hear noise, end with 0")
-    parser.add_argument("--rate", type=int, default=0, help="the model's sample rate in Hz")
     parser.add_argument("--lanes", type=int, default=1)
     parser.add_argument("--nice", type=int, default=5)
     wish = parser.parse_args()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     os.nice(wish.nice)
-    rate_hz = wish.rate or model_facts(wish.model).rate_hz
+    facts = model_facts(wish.model)
     if wish.check:
-        load_and_try(wish.model, rate_hz)
+        load_and_try(facts)
         sys.stdout.flush()
         os._exit(0)
-    serve(wish.model, rate_hz, wish.lanes)
+    serve(facts, wish.lanes)
 
 
 if __name__ == "__main__":

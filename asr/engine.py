@@ -18,8 +18,9 @@ from types import TracebackType
 
 import structlog
 
+from asr.limits import child_environment
 from asr.models import CHILD, ModelFacts, ModelInvalid, broken_model, model_facts, model_too_slow
-from asr.wire import HEADER, Kind, Message, WireBroken, parse_header
+from asr.wire import WORK, Kind, Message, MessageReader, WireBroken
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +31,8 @@ PING_EVERY_S = 1.0
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 15.0
 HEALTHY_AFTER_S = 60.0
+#: what is read from a process at once
+READ_BYTES = 1 << 16
 
 
 class RecogniserProcess:
@@ -42,8 +45,16 @@ class RecogniserProcess:
         self._frozen_after_s = frozen_after_s
         self._process: asyncio.subprocess.Process | None = None
         self._said: deque[str] = deque(maxlen=20)
+        self._reader = MessageReader()
+        self._messages: deque[Message] = deque()
         self._progress_s = [time.monotonic()] * lanes
-        self._pinged = [False] * lanes
+        #: when a lane was asked for a sign of life that it still owes, and how long the last one took
+        self._pinged_s: list[float | None] = [None] * lanes
+        self._answered_in_s = [0.0] * lanes
+        self._work = [(0.0, 0.0)] * lanes
+        self._work_taken = (0.0, 0.0)
+        #: processor seconds for a second of audio, at the first try
+        self.first_cost = 0.0
         self.ready = False
         self.frozen = False
         #: streams that it serves, for choosing the least loaded
@@ -54,11 +65,26 @@ class RecogniserProcess:
         """Process id, 0 before the start."""
         return self._process.pid if self._process else 0
 
+    @property
+    def lag_s(self) -> float:
+        """How long audio waits in its queue before it is heard (seconds), of the slowest lane."""
+        now = time.monotonic()
+        owed = [now - since for since in self._pinged_s if since is not None]
+        return max((*owed, *self._answered_in_s), default=0.0)
+
+    def take_work(self) -> tuple[float, float]:
+        """Processor seconds used and seconds of audio heard since this was last asked."""
+        cpu_s, heard_s = (sum(done) for done in zip(*self._work, strict=True))
+        before_cpu_s, before_heard_s = self._work_taken
+        self._work_taken = (cpu_s, heard_s)
+        return cpu_s - before_cpu_s, heard_s - before_heard_s
+
     async def start(self) -> None:
         """Start the process and wait until it has loaded and tried its model; raises ``ModelInvalid``."""
         self._process = await asyncio.create_subprocess_exec(
             *(*CHILD, "asr.child", str(self._facts.path)),
-            *("--rate", str(self._facts.rate_hz), "--lanes", str(self._lanes), "--nice", str(self._nice)),
+            *("--lanes", str(self._lanes), "--nice", str(self._nice)),
+            env=child_environment(),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -68,6 +94,7 @@ class RecogniserProcess:
                 first = await self._read()
                 if first is not None and first.kind is Kind.READY:
                     self.ready = True
+                    self.first_cost = first.json()["cost"]
                     self._progress_s = [time.monotonic()] * self._lanes
                     return
                 code = await self._process.wait()
@@ -89,7 +116,7 @@ class RecogniserProcess:
             while (message := await self._read()) is not None:
                 self._progress_s[message.stream % self._lanes] = time.monotonic()
                 if message.kind is Kind.PONG:
-                    self._pinged[message.stream] = False
+                    self._on_pong(message)
                 else:
                     on_message(message)
         except WireBroken as broken:
@@ -141,22 +168,33 @@ class RecogniserProcess:
             if now - before > 2 * PING_EVERY_S:  # we were the one that slept
                 self._progress_s = [now] * self._lanes
             for lane in range(self._lanes):
-                if not self._pinged[lane]:
-                    self._pinged[lane] = self.send(Message(Kind.PING, lane))
+                if self._pinged_s[lane] is None:
+                    if self.send(Message(Kind.PING, lane)):
+                        self._pinged_s[lane] = now
                     self._progress_s[lane] = max(self._progress_s[lane], now - PING_EVERY_S)
                 elif now - self._progress_s[lane] > self._frozen_after_s:
                     self.frozen = True
                     await self.stop()
                     return
 
+    def _on_pong(self, message: Message) -> None:
+        lane = message.stream
+        since = self._pinged_s[lane]
+        if since is not None:
+            self._answered_in_s[lane] = time.monotonic() - since
+            self._pinged_s[lane] = None
+        cpu_s, heard_s = WORK.unpack(message.payload)
+        self._work[lane] = (cpu_s, heard_s)
+
     async def _read(self) -> Message | None:
         assert self._process is not None
         assert self._process.stdout is not None
-        try:
-            kind, stream, length = parse_header(await self._process.stdout.readexactly(HEADER.size))
-            return Message(kind, stream, await self._process.stdout.readexactly(length))
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return None
+        while not self._messages:
+            data = await self._process.stdout.read(READ_BYTES)
+            if not data:
+                return None
+            self._messages.extend(self._reader.feed(data))
+        return self._messages.popleft()
 
     async def _collect_stderr(self) -> None:
         assert self._process is not None
@@ -212,10 +250,13 @@ class Engine:
         self._keepers: list[asyncio.Task[None]] = []
         self.processes: list[RecogniserProcess] = []
         self.restarts = 0
+        #: processor seconds for a second of audio, at the first try
+        self.first_cost = 0.0
 
     async def __aenter__(self) -> Engine:
         first = self._new_process()
         await first.start()
+        self.first_cost = first.first_cost
         self._keepers = [asyncio.create_task(self._keep(first))]
         self._keepers += [asyncio.create_task(self._keep(None)) for _ in range(self._children - 1)]
         await asyncio.sleep(0)  # the first keeper begins: streams opened from now on are heard

@@ -48,9 +48,11 @@ class SilenceGate:
     ) -> None:
         self._block = int(rate_hz * BLOCK_S)
         self._hangover_blocks = round(hangover_s / BLOCK_S)
-        self._before: deque[Samples] = deque(maxlen=max(1, round(preroll_s / BLOCK_S)))
-        self._levels: deque[float] = deque(maxlen=round(NOISE_MEMORY_S / BLOCK_S))
-        self._rest: Samples = np.zeros(0, dtype=np.int16)
+        self._preroll_blocks = max(1, round(preroll_s / BLOCK_S))
+        self._noise = _Quietest(round(NOISE_MEMORY_S / BLOCK_S))
+        #: what has not passed and still may: blocks found quiet, then less than a block; from ``_position``
+        self._held: Samples = _NOTHING
+        self._judged_blocks = 0
         self._position = start
         self._quiet_blocks = 0
         self.is_open = False
@@ -58,89 +60,95 @@ class SilenceGate:
     @property
     def taken(self) -> int:
         """Position behind the last sample that was given in."""
-        return self._position + len(self._rest)
+        return self._position + len(self._held)
 
     def push(self, samples: Samples) -> list[Passage]:
         """Take samples; returns what passes, at most one passage between two closings."""
-        pending = np.concatenate((self._rest, samples)) if len(self._rest) else samples
-        whole = len(pending) // self._block * self._block
-        self._rest = pending[whole:].copy()
-        passing = _Passing()
-        for block in pending[:whole].reshape(-1, self._block):
-            self._take_block(block, passing)
-        passing.cut()
-        return passing.passages
+        held = np.concatenate((self._held, samples)) if len(self._held) else samples
+        blocks = len(held) // self._block
+        passages: list[Passage] = []
+        begin = 0 if self.is_open else None
+        kept = 0
+        powers = _powers(held[self._judged_blocks * self._block : blocks * self._block], self._block)
+        for index, power in enumerate(powers, self._judged_blocks):
+            loud = power >= min(max(self._noise.after(power) * _MARGIN, _NEVER), _ALWAYS)
+            if begin is not None:
+                self._quiet_blocks = 0 if loud else self._quiet_blocks + 1
+                if self._quiet_blocks >= self._hangover_blocks:
+                    kept = index + 1
+                    passages.append(self._passage(held, begin, kept, closes=True))
+                    begin = None
+            elif loud:
+                begin = max(kept, index - self._preroll_blocks)
+                self._quiet_blocks = 0
+        self.is_open = begin is not None
+        if begin is None:
+            kept = max(kept, blocks - self._preroll_blocks)
+        else:
+            kept = blocks
+            if powers:
+                passages.append(self._passage(held, begin, kept))
+        self._held = held[kept * self._block :].copy()
+        self._judged_blocks = blocks - kept
+        self._position += kept * self._block
+        return passages
 
     def finish(self) -> list[Passage]:
         """The end, or a hole in the stream: what is left passes if the gate is open, and the gate closes."""
-        passing = _Passing()
-        if self.is_open:
-            passing.add(self._position, self._rest)
-        self._position += len(self._rest)
-        self._rest = self._rest[:0]
-        self._close(passing)
-        return passing.passages
+        passages = [Passage(self._position, self._held, closes=True)] if self.is_open else []
+        self.jump(self.taken)
+        self.is_open = False
+        return passages
 
     def jump(self, position: int) -> None:
         """The next sample given in is at ``position``; only for a gate that has just finished."""
         self._position = position
-        self._before.clear()
+        self._held = _NOTHING
+        self._judged_blocks = 0
 
-    def _take_block(self, block: Samples, passing: _Passing) -> None:
-        loud = self._is_loud(block)
-        if self.is_open:
-            passing.add(self._position, block)
-        elif loud:
-            self.is_open = True
-            for index, earlier in enumerate(self._before):
-                passing.add(self._position - (len(self._before) - index) * self._block, earlier)
-            self._before.clear()
-            passing.add(self._position, block)
-        else:
-            self._before.append(block)
-        self._position += self._block
-        if self.is_open:
-            self._quiet_blocks = 0 if loud else self._quiet_blocks + 1
-            if self._quiet_blocks >= self._hangover_blocks:
-                self._close(passing)
-
-    def _close(self, passing: _Passing) -> None:
-        if self.is_open:
-            passing.close()
-        self.is_open = False
-        self._quiet_blocks = 0
-        self._before.clear()
-
-    def _is_loud(self, block: Samples) -> bool:
-        level = _level_dbfs(block)
-        self._levels.append(level)
-        return level >= min(max(min(self._levels) + MARGIN_DB, NEVER_DBFS), ALWAYS_DBFS)
+    def _passage(self, held: Samples, first: int, last: int, *, closes: bool = False) -> Passage:
+        """These blocks of what is held."""
+        samples = held[first * self._block : last * self._block]
+        return Passage(self._position + first * self._block, samples, closes)
 
 
-class _Passing:
-    """Collects neighbouring blocks into passages."""
+class _Quietest:
+    """The least of the last ``length`` values."""
 
-    def __init__(self) -> None:
-        self.passages: list[Passage] = []
-        self._parts: list[Samples] = []
-        self._position = 0
+    def __init__(self, length: int) -> None:
+        self._length = length
+        self._count = 0
+        #: (value, its number), rising: whatever is followed by something smaller can never be the least
+        self._rising: deque[tuple[float, int]] = deque()
 
-    def add(self, position: int, samples: Samples) -> None:
-        if not self._parts:
-            self._position = position
-        self._parts.append(samples)
-
-    def cut(self, *, closes: bool = False) -> None:
-        if self._parts or closes:
-            joined = np.concatenate(self._parts) if self._parts else np.zeros(0, dtype=np.int16)
-            self.passages.append(Passage(self._position, joined, closes))
-        self._parts = []
-
-    def close(self) -> None:
-        self.cut(closes=True)
+    def after(self, value: float) -> float:
+        """The least, this value included."""
+        rising = self._rising
+        self._count += 1
+        while rising and rising[-1][0] >= value:
+            rising.pop()
+        rising.append((value, self._count))
+        if rising[0][1] <= self._count - self._length:
+            rising.popleft()
+        return rising[0][0]
 
 
-def _level_dbfs(block: Samples) -> float:
-    """Root mean square below full scale; digital silence is -100. A constant offset is no sound."""
-    spread = float(np.std(block.astype(np.float32)))
-    return 20.0 * float(np.log10(spread / 32768.0)) if spread > 0.33 else -100.0
+def _powers(samples: Samples, block: int) -> list[float]:
+    """Mean square of each block about its own mean: a constant offset is no sound."""
+    blocks = samples.reshape(-1, block).astype(np.float32)
+    blocks -= blocks.mean(axis=1, keepdims=True)
+    powers: list[float] = (np.einsum("ij,ij->i", blocks, blocks) / block).tolist()
+    return powers
+
+
+def _power(dbfs: float) -> float:
+    """Mean square of a level below full scale."""
+    return 32768.0**2 * _ratio(dbfs)
+
+
+def _ratio(decibel: float) -> float:
+    return float(10.0 ** (decibel / 10.0))
+
+
+_NOTHING: Samples = np.zeros(0, dtype=np.int16)
+_ALWAYS, _NEVER, _MARGIN = _power(ALWAYS_DBFS), _power(NEVER_DBFS), _ratio(MARGIN_DB)

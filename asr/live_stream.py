@@ -1,7 +1,7 @@
 """One leg that is heard live: audio kept until its words are final, pieces on their way, gaps, texts.
 
-Life of a stream: listening ⇄ waiting (its process died; audio is kept until another has taken over) → closed;
-or deferred → closed for one beyond the limit.
+Life of a stream: listening ⇄ waiting (its process died; audio is kept until another has taken over) → closed.
+One beyond the machine's capacity is deferred first: → waiting when there is room, or → closed before.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from dataclasses import replace
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -19,11 +19,12 @@ from asr.timeline import Timeline
 from asr.transcript import display_text
 from asr.wire import POSITION, PROGRESS, Kind, Message
 from facts.audio import TELEPHONE
+from facts.errors import HotlineError
 from facts.transcript import Gap, Leg, LiveText, Word
 
 RATE_HZ = TELEPHONE.rate_hz
-#: audio is sent on in pieces of this length
-PIECE_SAMPLES = int(0.1 * RATE_HZ)
+#: audio is sent on in pieces of this length: smaller ones would cost more than the model's own step saves
+PIECE_BYTES = 2 * int(0.2 * RATE_HZ)
 #: a process that is this far behind gets no more until it catches up
 AHEAD_SAMPLES = 3 * RATE_HZ
 #: audio is kept for this long while no process can take it; then the oldest is lost, as a gap
@@ -34,6 +35,36 @@ IDLE_S = 0.8
 CLOSE_TIMEOUT_S = 5.0
 #: shorter holes are not worth a mark
 SHORTEST_GAP_S = 0.1
+#: silence up to this is sent as silence; a longer hole is leapt over, and ends the open segment
+LONGEST_SILENCE = RATE_HZ
+#: a grammar is a menu's phrases; thousands of them are a mistake
+MOST_PHRASES = 2000
+LONGEST_GRAMMAR = 100_000
+
+CANNOT_KEEP_UP = "recognition could not keep up"
+BEYOND_CAPACITY = "more was said than this machine can hear live"
+
+
+class GrammarRefused(HotlineError):
+    """These phrases are no grammar."""
+
+    error_id = "grammar-refused"
+
+
+def checked_grammar(phrases: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Phrases (words with spaces between them, and ``[unk]`` for anything else), or None for all words.
+
+    Raises:
+        GrammarRefused: there is no phrase, or there are too many.
+    """
+    if phrases is None:
+        return None
+    kept = tuple(" ".join(phrase.split()) for phrase in phrases if phrase.strip())
+    if not kept:
+        raise GrammarRefused("a grammar without phrases", fix="name a phrase, or no grammar for all words")
+    if len(kept) > MOST_PHRASES or sum(map(len, kept)) > LONGEST_GRAMMAR:
+        raise GrammarRefused(f"a grammar of {len(kept)} phrases", fix=f"at most {MOST_PHRASES} short ones")
+    return kept
 
 
 class StreamState(StrEnum):
@@ -43,7 +74,7 @@ class StreamState(StrEnum):
     LISTENING = "listening"
     #: no process can take it just now; it is kept for some seconds
     WAITING = "waiting"
-    #: beyond the limit of live streams: its words come from the recording after the call
+    #: beyond what the machine can hear live: until there is room, its words come from the recording only
     DEFERRED = "deferred"
     CLOSED = "closed"
 
@@ -81,13 +112,19 @@ class LiveStream:
         self.timeline = Timeline(RATE_HZ)
         self.segment = 0
         self.closed = asyncio.Event()
+        #: what may be said; None: anything
+        self.grammar: tuple[str, ...] | None = None
         self._engine = engine
         #: pieces (position, samples) to be sent, and those sent whose words are not final yet
         self._pieces: deque[tuple[int, bytes]] = deque()
         self._unsettled: deque[tuple[int, bytes]] = deque()
         self._heard_twice_until = 0
-        self._tail = b""
+        #: frames that are no whole piece yet
+        self._open: list[bytes] = []
+        self._open_bytes = 0
+        #: samples placed in time, less those of ``_open``
         self._received = 0
+        self._missed_from: int | None = None
         self._sent = 0
         self._taken = 0
         self._settled = 0
@@ -104,31 +141,72 @@ class LiveStream:
 
     def feed(self, pcm: bytes, arrived_s: float) -> None:
         """Take one frame: 8 kHz, signed 16-bit little-endian, mono; ``arrived_s`` is monotonic seconds."""
-        if self._closing or self.state is StreamState.DEFERRED or not pcm:
+        if len(pcm) % 2:
+            pcm = pcm[:-1]
+        if self._closing or not pcm:
+            return
+        silence, data = self.timeline.place(pcm, arrived_s)
+        if self.state is StreamState.DEFERRED:
+            self._received += silence + len(data) // 2
             return
         self._fed_at_s = time.monotonic()
         self._flushed = False
-        self._keep(self.timeline.place(pcm[: len(pcm) // 2 * 2], arrived_s))
+        if silence:
+            self._be_silent(silence)
+        self._open.append(data)
+        self._open_bytes += len(data)
+        if self._open_bytes >= PIECE_BYTES:
+            self._cut()
+            self.pump()
+
+    def set_grammar(self, phrases: Sequence[str] | None) -> None:
+        """From now on only these phrases can be heard (None: anything); ends the open segment.
+
+        Raises:
+            GrammarRefused: see ``checked_grammar``; the stream goes on as before.
+        """
+        self.grammar = checked_grammar(phrases)
+        self._cut(all_of_it=True)
         self.pump()
+        if self.process is not None:
+            self.process.send(Message.of(Kind.GRAMMAR, self.number, {"grammar": self.grammar}))
 
     def idle(self, now_s: float) -> None:
         """Called now and then: a leg that fell silent without a word has its open segment ended."""
         if self._flushed or self._closing or now_s - self._fed_at_s < IDLE_S or self.process is None:
             return
-        self._keep(self.timeline.finish(), all_of_it=True)
+        self._take_rest()
         self.pump()
         if not self._pieces:  # else the end would come before what is still to be sent
             self._flushed = self.process.send(Message(Kind.FLUSH, self.number))
 
-    def _keep(self, data: bytes, *, all_of_it: bool = False) -> None:
-        self._tail += data
-        whole = len(self._tail) if all_of_it else len(self._tail) // (2 * PIECE_SAMPLES) * 2 * PIECE_SAMPLES
-        for first in range(0, whole, 2 * PIECE_SAMPLES):
-            piece = self._tail[first : min(first + 2 * PIECE_SAMPLES, whole)]
+    def _take_rest(self) -> None:
+        """Whatever the timeline still holds, and what is no whole piece."""
+        silence, data = self.timeline.finish()
+        self._be_silent(silence)
+        self._open.append(data)
+        self._cut(all_of_it=True)
+
+    def _be_silent(self, samples: int) -> None:
+        """Nothing came for so long."""
+        if samples <= LONGEST_SILENCE:
+            self._open.append(bytes(2 * samples))
+            self._open_bytes += 2 * samples
+        else:
+            self._cut(all_of_it=True)
+            self._received += samples
+
+    def _cut(self, *, all_of_it: bool = False) -> None:
+        """Make pieces of the frames; the oldest are lost when nobody takes them for too long."""
+        data = b"".join(self._open)
+        whole = len(data) if all_of_it else len(data) // PIECE_BYTES * PIECE_BYTES
+        for first in range(0, whole, PIECE_BYTES):
+            piece = data[first : min(first + PIECE_BYTES, whole)]
             self._pieces.append((self._received, piece))
             self._received += len(piece) // 2
-        self._tail = self._tail[whole:]
-        while self._received - self._pieces[0][0] > KEPT_SAMPLES if self._pieces else False:
+        self._open = [data[whole:]] if whole < len(data) else []
+        self._open_bytes = len(data) - whole
+        while self._pieces and self._received - self._pieces[0][0] > KEPT_SAMPLES:
             position, _ = self._pieces.popleft()
             self._lost_from = position if self._lost_from is None else self._lost_from
 
@@ -140,16 +218,29 @@ class LiveStream:
                 return
             self._unsettled.append(self._pieces.popleft())
             if self._lost_from is not None:
-                self._mark_gap(self._lost_from, position, "recognition could not keep up")
+                self._mark_gap(self._lost_from, position, CANNOT_KEEP_UP)
                 self._lost_from = None
             self._sent = position + len(piece) // 2
 
-    # -- processes come and go
+    # -- room, processes: they come and go
+
+    def defer(self) -> None:
+        """There is no room: frames are only counted from now on."""
+        self.state = StreamState.DEFERRED
+        self._missed_from = self._received
+
+    def admit(self) -> None:
+        """There is room: heard from now on. What was missed is a gap."""
+        self.state = StreamState.WAITING
+        if self._missed_from is not None:
+            self._mark_gap(self._missed_from, self._received, BEYOND_CAPACITY)
+            self._missed_from = None
 
     def attach(self, process: RecogniserProcess) -> None:
         """Go on in this process, from the oldest audio that is kept."""
         start = self._pieces[0][0] if self._pieces else self._received
-        if not process.send(Message.of(Kind.OPEN, self.number, {"rate_hz": RATE_HZ, "start": start})):
+        wish = {"rate_hz": RATE_HZ, "start": start, "grammar": self.grammar}
+        if not process.send(Message.of(Kind.OPEN, self.number, wish)):
             return
         self._sent = self._taken = self._settled = start
         self.process = process
@@ -169,7 +260,7 @@ class LiveStream:
         self._unsettled.clear()
         self._heard_twice_until = self._sent
         if self._showing:
-            self._tell(LiveText(self.call, self.leg, self.segment, False, "", *self._span()))
+            self._tell("", *self._span())
         self.state = StreamState.WAITING
 
     def _span(self) -> tuple[float, float]:
@@ -207,8 +298,7 @@ class LiveStream:
 
     def _on_partial(self, shown: dict[str, Any]) -> None:
         start_s, end_s = (round(self.offset_s + shown[name], 3) for name in ("start_s", "end_s"))
-        text = display_text(shown["text"].split())
-        self._tell(LiveText(self.call, self.leg, self.segment, False, text, start_s, end_s))
+        self._tell(display_text(shown["text"].split()), start_s, end_s)
 
     def _on_final(self, entries: list[tuple[str, float, float, float]]) -> None:
         words = tuple(
@@ -216,18 +306,17 @@ class LiveStream:
             for text, start, end, confidence in entries
         )
         text = display_text([word.text for word in words])
-        final = LiveText(
-            self.call, self.leg, self.segment, True, text, words[0].start_s, words[-1].end_s, words
-        )
-        self._tell(final)
+        self._tell(text, words[0].start_s, words[-1].end_s, words)
         self.segment += 1
         self._settle(int(entries[-1][2] * RATE_HZ))
 
-    def _tell(self, text: LiveText) -> None:
-        text = replace(text, stream=self.stream)
-        self.newest = text
-        self._showing = bool(text.text) and not text.final
-        self._engine.tell(self, text)
+    def _tell(self, text: str, start_s: float, end_s: float, words: tuple[Word, ...] = ()) -> None:
+        """A final with its words, a partial without."""
+        final = bool(words)
+        told = LiveText(self.call, self.leg, self.segment, final, text, start_s, end_s, words, self.stream)
+        self.newest = told
+        self._showing = bool(text) and not final
+        self._engine.tell(self, told)
 
     # -- the end
 
@@ -246,7 +335,7 @@ class LiveStream:
             self._ended.set()
 
     async def _flush(self, timeout_s: float) -> None:
-        self._keep(self.timeline.finish(), all_of_it=True)
+        self._take_rest()
         self.pump()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
@@ -254,7 +343,7 @@ class LiveStream:
         if not self.closed.is_set() and self.process is not None:
             self._mark_gap(self._settled, self._sent, "the recogniser did not finish in time")
         if self._pieces:
-            self._mark_gap(self._pieces[0][0], self._received, "recognition could not keep up")
+            self._mark_gap(self._pieces[0][0], self._received, CANNOT_KEEP_UP)
         await self._engine.told()
 
     async def _finish(self) -> None:

@@ -35,3 +35,9 @@ class LoadedModel(Protocol):
 
     def recogniser(self, grammar: Sequence[str] | None = None) -> Recogniser:
         """For one stream; ``grammar`` limits it to these phrases."""
+
+    def knows(self, word: str) -> bool:
+        """Whether the model can hear this word."""
+
+    def hush(self) -> None:
+        """No log from now on: what an engine says while it loads is for whoever mends a model."""

@@ -1,14 +1,9 @@
-"""Vosk for one leg, inside a recogniser process: gate, resampling, segments, times. Nothing else calls Vosk.
-
-The fences around Vosk 0.3.45, each a crash or a hang without it: only rates that a model can have, only
-whole samples, only ``bytes``, no empty grammar, one owner for every recogniser.
-"""
+"""One leg's words, inside a recogniser process: gate, resampling, segments, times of the stream."""
 
 from __future__ import annotations
 
 import contextlib
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,24 +12,25 @@ import numpy as np
 import soxr
 
 from asr.gate import PREROLL_S, Passage, Samples, SilenceGate
+from asr.protocols import LoadedModel, Recogniser
+from asr.vosk_engine import VoskModel
 from facts.errors import HotlineError
 from facts.transcript import Word
 
 RATES_HZ = range(8000, 48001)
-#: Vosk looks for a segment's end only once a call: small pieces let turns split where people pause
-PIECE_S = 0.1
+#: Vosk looks for a segment's end only once a call, and takes at most this much in one step
+PIECE_S = 0.2
 #: how often the open segment's text is looked at; the model itself goes on every 0.24 s
-PARTIAL_EVERY_S = 0.1
-#: a recogniser's search graph grows with what it hears; it is made anew after this much speech
-RENEW_AFTER_S = 120.0
-#: recognisers kept for the next streams (about 8 MB each)
-MOST_SPARE = 8
-#: what Vosk calls sounds that are no words
-NOT_WORDS = frozenset({"[unk]", "<unk>", "<UNK>", "[noise]", "<eps>", "[laughter]", "[spk]", "[SPK]", ""})
+PARTIAL_EVERY_S = 0.2
+#: a recogniser's search graph grows with what it hears, quickly at first (30 MB in the first minute, 60 MB
+#: after ten), and a new one has to walk it again, which costs as much as 10 s of speech
+RENEW_AFTER_S = 600.0
+#: recognisers kept for the next streams
+MOST_SPARE = 4
 
 
 class AudioRefused(HotlineError):
-    """The recogniser was given something that Vosk would not survive."""
+    """The recogniser was given something that no engine would survive."""
 
     error_id = "audio-refused"
 
@@ -64,42 +60,42 @@ class Segment:
 
 
 class SpeechModel:
-    """A loaded model. Loading may end the process: only in a process that may be lost."""
+    """A loaded model and its recognisers. Loading may end the process: only in one that may be lost."""
 
-    def __init__(self, path: Path, rate_hz: int) -> None:
-        import vosk  # noqa: PLC0415 — only a recogniser process pays for it
-
-        vosk.SetLogLevel(0)  # what is wrong with a model is only said in this log
+    def __init__(
+        self, path: Path, rate_hz: int, load: Callable[[Path, int], LoadedModel] = VoskModel
+    ) -> None:
         self.rate_hz = rate_hz
-        self._vosk = vosk
-        self._model = vosk.Model(model_path=str(path))
+        self._loaded = load(path, rate_hz)
         #: recognisers that no stream uses now, with the seconds they have heard: Vosk composes its search
         #: graph as it is walked, so a used one has half the work of a new one when a call begins
-        self._spare: list[tuple[Any, float]] = []
+        self._spare: list[tuple[Recogniser, float]] = []
 
     def hush(self) -> None:
         """No log from now on."""
-        self._vosk.SetLogLevel(-1)
+        self._loaded.hush()
 
-    def take(self, grammar: Sequence[str] | None = None) -> tuple[Any, float]:
-        """A recogniser at the model's own rate, and the seconds that it has already heard."""
-        if grammar is None:
-            with contextlib.suppress(IndexError):
-                return self._spare.pop()
-        return self._recogniser(grammar), 0.0
+    def take(self, grammar: Sequence[str] | None = None) -> tuple[Recogniser, float]:
+        """A recogniser at the model's own rate, and the seconds that it has already heard.
 
-    def give_back(self, recogniser: Any, heard_s: float) -> None:
+        Phrases with words that the model does not know are left out: it would hear the rest of such a
+        phrase as the whole. When none is left, everything can be said.
+        """
+        known = self._known(grammar or ())
+        if known:
+            return self._loaded.recogniser(known), 0.0
+        with contextlib.suppress(IndexError):
+            return self._spare.pop()
+        return self._loaded.recogniser(), 0.0
+
+    def give_back(self, recogniser: Recogniser, heard_s: float) -> None:
         """A recogniser without grammar whose last result was a final one; no stream may use it any more."""
         if heard_s < RENEW_AFTER_S and len(self._spare) < MOST_SPARE:
             self._spare.append((recogniser, heard_s))
 
-    def _recogniser(self, grammar: Sequence[str] | None) -> Any:
-        if grammar is not None and not any(phrase.strip() for phrase in grammar):
-            raise AudioRefused("an empty grammar would end the recogniser process", fix="name a phrase")
-        phrases = () if grammar is None else (json.dumps(list(grammar), ensure_ascii=False),)
-        recogniser = self._vosk.KaldiRecognizer(self._model, self.rate_hz, *phrases)
-        recogniser.SetWords(True)
-        return recogniser
+    def _known(self, grammar: Sequence[str]) -> list[str]:
+        split = (phrase.split() for phrase in grammar)
+        return [" ".join(words) for words in split if words and all(map(self._loaded.knows, words))]
 
 
 class LegRecogniser:
@@ -121,6 +117,7 @@ class LegRecogniser:
         self._grammar = grammar
         self._partials = partials
         self._gate = SilenceGate(rate_hz, start=start)
+        self._piece = int(rate_hz * PIECE_S)
         self._resampler: Any = None
         #: the recogniser and the seconds it was given, and the stream's time minus those
         self._recogniser, self._given_s = model.take(grammar)
@@ -157,21 +154,30 @@ class LegRecogniser:
             yield from self._hear(passage)
         self.settled = self._gate.taken
 
+    def set_grammar(self, grammar: Sequence[str] | None) -> Iterator[PartialText | Segment]:
+        """End the open segment; from now on hear these phrases only, or (None) everything."""
+        yield from self.flush()
+        self._return()
+        self._grammar = grammar
+        self._recogniser, self._given_s = self._model.take(grammar)
+
     def close(self) -> Iterator[PartialText | Segment]:
         """End the stream; nothing may be given in any more."""
         yield from self.flush()
+        self._return()
+        del self._recogniser
+
+    def _return(self) -> None:
         if self._grammar is None:
             self._model.give_back(self._recogniser, self._given_s)
-        self._recogniser = None
 
     def _hear(self, passage: Passage) -> Iterator[PartialText | Segment]:
         if not self._in_passage:
             self._begin_passage(passage.position / self._rate_hz)
-        piece = int(self._rate_hz * PIECE_S)
-        for first in range(0, len(passage.samples), piece):
-            part = passage.samples[first : first + piece]
+        for first in range(0, len(passage.samples), self._piece):
+            part = passage.samples[first : first + self._piece]
             yield from self._decode(self._at_model_rate(part))
-            if self._since_partial_s >= PARTIAL_EVERY_S:
+            if self._partials and self._since_partial_s >= PARTIAL_EVERY_S:
                 yield from self._partial()
         if passage.closes:
             yield from self._end_passage()
@@ -199,7 +205,7 @@ class LegRecogniser:
             tail = self._resampler.resample_chunk(np.zeros(0, dtype=np.int16), last=True)
             yield from self._decode(tail)
             self._resampler = None
-        yield from self._segment(self._recogniser.FinalResult())
+        yield from self._segment(self._recogniser.final())
         self._in_passage = False
 
     def _at_model_rate(self, samples: Samples) -> Samples:
@@ -214,17 +220,15 @@ class LegRecogniser:
         given_s = len(samples) / self._model.rate_hz
         self._given_s += given_s
         self._since_partial_s += given_s
-        if self._recogniser.AcceptWaveform(samples.astype("<i2").tobytes()):
-            yield from self._segment(self._recogniser.Result())
+        if self._recogniser.accept(samples.astype("<i2", copy=False).tobytes()):
+            yield from self._segment(self._recogniser.result())
             self._renew_when_old()
             self._segment_start_s = self._given_s + self._ahead_s
             self.settled = round(self._segment_start_s * self._rate_hz)
 
     def _partial(self) -> Iterator[PartialText]:
         self._since_partial_s = 0.0
-        if not self._partials:
-            return
-        text = json.loads(self._recogniser.PartialResult()).get("partial", "")
+        text = self._recogniser.partial()
         if text != self._shown:
             self._shown = text
             yield self._shown_text()
@@ -234,16 +238,15 @@ class LegRecogniser:
             self._shown, round(self._segment_start_s, 3), round(self._given_s + self._ahead_s, 3)
         )
 
-    def _segment(self, result: str) -> Iterator[PartialText | Segment]:
+    def _segment(self, heard: Sequence[Word]) -> Iterator[PartialText | Segment]:
         words = tuple(
             Word(
-                text=entry["word"],
-                start_s=round(entry["start"] + self._ahead_s, 3),
-                end_s=round(entry["end"] + self._ahead_s, 3),
-                confidence=round(min(1.0, max(0.0, entry.get("conf", 1.0))), 3),
+                word.text,
+                round(word.start_s + self._ahead_s, 3),
+                round(word.end_s + self._ahead_s, 3),
+                round(word.confidence, 3),
             )
-            for entry in json.loads(result).get("result", ())
-            if entry["word"] not in NOT_WORDS
+            for word in heard
         )
         if words:
             yield Segment(words)

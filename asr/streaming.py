@@ -8,32 +8,60 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 import structlog
 
+from asr.capacity import Capacity, free_memory_bytes, remember, remembered, usable_cores
 from asr.engine import FROZEN_AFTER_S, Engine, EngineEvents, RecogniserProcess
-from asr.live_stream import LiveStream, StreamState
-from asr.models import default_live_streams
+from asr.live_stream import LiveStream, StreamState, checked_grammar
 from asr.wire import Message
 from facts.transcript import Gap, Leg, LiveText
 
-__all__ = ["LiveEngine", "LiveStream", "StreamState"]
+__all__ = ["EngineStatus", "LiveEngine", "LiveStream", "StreamState"]
 
 log = structlog.get_logger(__name__)
 
+#: how often the engine looks after its streams, and how often it notes what they cost (seconds)
+LOOK_EVERY_S = 0.2
+REMEMBER_EVERY_S = 60.0
+#: audio that waits longer than this shows that there is too much to do: nobody is let in
+MOST_LAG_S = 1.0
+
 OnText = Callable[[LiveText], Awaitable[None]]
 OnGap = Callable[[str, Gap], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """How the engine stands now, for logs and metrics."""
+
+    #: streams that are heard, that wait for a process to come back, and for which there is no room
+    listening: int
+    waiting: int
+    deferred: int
+    #: how many could be heard
+    capacity: int
+    #: processor seconds for a second of a leg
+    cost: float
+    #: how long audio waits before it is heard, in seconds
+    lag_s: float
+    #: recogniser processes that serve, and how many were lost so far
+    processes: int
+    restarts: int
 
 
 class LiveEngine(EngineEvents):
     """Hears legs live. ``on_text`` gets texts in order; partials that are already outdated are left out.
 
     A partial with an empty text takes back the one shown before it (the segment turned out to hold no words,
-    or its process was lost). A final always has words. ``live_streams`` limits how many legs are heard at
-    once; one opened beyond it is ``DEFERRED``.
+    or its process was lost). A final always has words.
+
+    How many legs are heard at once is measured (``asr.capacity``; kept in ``capacity_file`` for the next
+    start), or ``live_streams``. One opened beyond it is ``DEFERRED``, and heard from when there is room.
     """
 
     def __init__(
@@ -43,6 +71,7 @@ class LiveEngine(EngineEvents):
         *,
         on_gap: OnGap | None = None,
         live_streams: int | None = None,
+        capacity_file: Path | None = None,
         children: int | None = None,
         nice: int = 5,
         frozen_after_s: float = FROZEN_AFTER_S,
@@ -51,21 +80,34 @@ class LiveEngine(EngineEvents):
         self._on_text = on_text
         self._on_gap = on_gap
         self.model = self._engine.facts
-        self.live_streams = live_streams or default_live_streams(self.model)
+        self._live_streams = live_streams
+        self._capacity_file = capacity_file
+        self._capacity = Capacity(usable_cores(), 1.0)
         self._streams: dict[int, LiveStream] = {}
+        #: those for which there is no room, the longest waiting first
+        self._deferred: dict[int, LiveStream] = {}
         self._numbers = 0
         self._outbox: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> LiveEngine:
         await self._engine.__aenter__()
-        self._tasks = [asyncio.create_task(self._deliver()), asyncio.create_task(self._look_for_idle())]
+        self._capacity = Capacity(
+            usable_cores(),
+            self._engine.first_cost,
+            remembered(self._capacity_file, self.model),
+            free_memory_bytes(),
+        )
+        self._tasks = [asyncio.create_task(self._deliver()), asyncio.create_task(self._look_after())]
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await asyncio.gather(*(stream.close() for stream in list(self._streams.values())))
+        everybody = (*self._streams.values(), *self._deferred.values())
+        await asyncio.gather(*(stream.close() for stream in everybody))
+        self._measure()
+        remember(self._capacity_file, self.model, self._capacity.cost)
         await self._engine.__aexit__(kind, problem, trace)
         for task in self._tasks:
             task.cancel()
@@ -77,24 +119,57 @@ class LiveEngine(EngineEvents):
         return len(self._streams)
 
     @property
+    def capacity(self) -> int:
+        """How many streams can be heard at once, as far as is known now."""
+        return self._live_streams or self._capacity.streams
+
+    def status(self) -> EngineStatus:
+        """How it stands now."""
+        serving = [process for process in self._engine.processes if process.ready]
+        waiting = sum(stream.process is None for stream in self._streams.values())
+        return EngineStatus(
+            listening=len(self._streams) - waiting,
+            waiting=waiting,
+            deferred=len(self._deferred),
+            capacity=self.capacity,
+            cost=round(self._capacity.cost, 5),
+            lag_s=round(max((process.lag_s for process in serving), default=0.0), 3),
+            processes=len(serving),
+            restarts=self._engine.restarts,
+        )
+
+    @property
     def process_ids(self) -> list[int]:
         """The recogniser processes that can take streams."""
         return [process.pid for process in self._engine.processes if process.ready]
 
     def open(
-        self, call: str, leg: Leg, stream: str, offset_s: float, *, opened_s: float | None = None
+        self,
+        call: str,
+        leg: Leg,
+        stream: str,
+        offset_s: float,
+        *,
+        opened_s: float | None = None,
+        grammar: Sequence[str] | None = None,
     ) -> LiveStream:
         """Begin to hear a leg. Its words' times are ``offset_s`` plus their time in the stream.
 
         ``offset_s`` counts seconds from the call's arrival. ``opened_s`` is the monotonic moment that it
-        speaks of; None takes the first frame's start.
+        speaks of; None takes the first frame's start. ``grammar``: only these phrases can be heard.
+
+        Raises:
+            GrammarRefused: the grammar has no phrase, or too many.
         """
+        phrases = checked_grammar(grammar)
         self._numbers += 1
         made = LiveStream(self, self._numbers, call=call, leg=leg, stream=stream, offset_s=offset_s)
         made.timeline.origin_s = opened_s
-        if len(self._streams) >= self.live_streams:
-            made.state = StreamState.DEFERRED
-            log.warning("live_stream_deferred", call=call, leg=leg.value, limit=self.live_streams)
+        made.grammar = phrases
+        if self._deferred or not self._has_room():
+            made.defer()
+            self._deferred[made.number] = made
+            log.warning("live_stream_deferred", call=call, leg=leg.value, capacity=self.capacity)
             return made
         self._streams[made.number] = made
         self._attach(made)
@@ -102,9 +177,25 @@ class LiveEngine(EngineEvents):
 
     def forget(self, stream: LiveStream) -> None:
         """A stream has ended."""
+        self._deferred.pop(stream.number, None)
         if self._streams.pop(stream.number, None) is not None and stream.process is not None:
             stream.process.streams -= 1
             stream.process = None
+        self._promote()
+
+    def _has_room(self) -> bool:
+        return len(self._streams) < self.capacity and all(
+            process.lag_s < MOST_LAG_S for process in self._engine.processes
+        )
+
+    def _promote(self) -> None:
+        """Hear those that wait for room, as far as there is any."""
+        while self._deferred and self._has_room():
+            stream = self._deferred.pop(next(iter(self._deferred)))
+            log.info("live_stream_promoted", call=stream.call, leg=stream.leg.value)
+            self._streams[stream.number] = stream
+            stream.admit()
+            self._attach(stream)
 
     def tell(self, stream: LiveStream, text: LiveText) -> None:
         """Queue a text for the callback."""
@@ -166,9 +257,19 @@ class LiveEngine(EngineEvents):
             except Exception:  # a callback's fault must not silence the other calls
                 log.exception("live_text_not_taken")
 
-    async def _look_for_idle(self) -> None:
+    async def _look_after(self) -> None:
+        noted_s = time.monotonic()
         while True:
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(LOOK_EVERY_S)
             now_s = time.monotonic()
+            self._measure()
+            self._promote()
             for stream in list(self._streams.values()):
                 stream.idle(now_s)
+            if now_s - noted_s > REMEMBER_EVERY_S:
+                noted_s = now_s
+                remember(self._capacity_file, self.model, self._capacity.cost)
+
+    def _measure(self) -> None:
+        for process in self._engine.processes:
+            self._capacity.heard(*process.take_work())

@@ -29,33 +29,36 @@ class Timeline:
     _held: list[bytes] = field(default_factory=list)
     _lateness_s: float = 0.0
 
-    def place(self, pcm: bytes, arrived_s: float) -> bytes:
-        """The bytes to go on with: the frame, silence and the frame, or nothing yet (the frame is held)."""
+    def place(self, pcm: bytes, arrived_s: float) -> tuple[int, bytes]:
+        """Samples of silence, and the bytes after it; nothing yet when the frame is held."""
         frame_s = len(pcm) / 2 / self.rate_hz
         if self.origin_s is None:
             self.origin_s = arrived_s - frame_s
-        held_s = sum(map(len, self._held)) / 2 / self.rate_hz
+        held_s = sum(map(len, self._held)) / 2 / self.rate_hz if self._held else 0.0
         lateness = arrived_s - self.origin_s - self.samples / self.rate_hz - held_s - frame_s
         if lateness < 0:  # the quickest frame shows the true time
             self.origin_s += lateness
             lateness = 0.0
+        if lateness <= TOLERANCE_S and not self._held:
+            self.samples += len(pcm) // 2
+            return 0, pcm
         catching_up = not self._held or lateness < self._lateness_s - frame_s / 2
         self._lateness_s = lateness
         self._held.append(pcm)
         if lateness <= TOLERANCE_S:
             return self._release(0.0)
         if catching_up and held_s < LONGEST_HOLD_S:
-            return b""
+            return 0, b""
         return self._release(lateness)
 
-    def finish(self) -> bytes:
+    def finish(self) -> tuple[int, bytes]:
         """What is still held, at the end of the stream."""
         return self._release(self._lateness_s if self._lateness_s > TOLERANCE_S and self._held else 0.0)
 
-    def _release(self, silence_s: float) -> bytes:
-        silent_samples = round(silence_s * self.rate_hz)
-        data = bytes(2 * silent_samples) + b"".join(self._held)
+    def _release(self, silence_s: float) -> tuple[int, bytes]:
+        silence = round(silence_s * self.rate_hz)
+        data = b"".join(self._held)
         self._held.clear()
-        self.samples += len(data) // 2
-        self.filled_s += silent_samples / self.rate_hz
-        return data
+        self.samples += silence + len(data) // 2
+        self.filled_s += silence / self.rate_hz
+        return silence, data

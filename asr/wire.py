@@ -18,6 +18,8 @@ from facts.errors import HotlineError
 HEADER = struct.Struct("<BII")
 POSITION = struct.Struct("<Q")
 PROGRESS = struct.Struct("<QQ")
+#: processor seconds that a lane has used, and seconds of audio that it has heard for them, since its start
+WORK = struct.Struct("<dd")
 
 #: no message of ours is longer; a longer one means that the two ends lost step
 LONGEST_BYTES = 1 << 20
@@ -37,13 +39,17 @@ class Kind(IntEnum):
     FLUSH = 3  # end the open segment now
     CLOSE = 4  # end the open segment, forget the stream
     PING = 5  # stream = number of the lane that must answer
+    GRAMMAR = 6  # JSON: grammar; ends the open segment
 
-    READY = 64  # JSON: what was loaded
+    READY = 64  # JSON: lanes, cost (processor seconds for a second of audio, at the first try)
     PARTIAL = 65  # JSON: text, start_s, end_s
     FINAL = 66  # JSON: words [text, start_s, end_s, confidence]
     PROGRESS = 67  # samples taken, samples settled (nothing before is still open)
     CLOSED = 68
-    PONG = 69
+    PONG = 69  # what the lane has done so far
+
+
+_KINDS = {kind.value: kind for kind in Kind}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +74,36 @@ class Message:
         return HEADER.pack(self.kind, self.stream, len(self.payload)) + self.payload
 
 
-def parse_header(data: bytes) -> tuple[Kind, int, int]:
+def parse_header(data: bytes | bytearray) -> tuple[Kind, int, int]:
     """Kind, stream and payload length; raises ``WireBroken`` for anything else."""
     kind, stream, length = HEADER.unpack(data)
-    if length > LONGEST_BYTES or kind not in Kind.__members__.values():
+    known = _KINDS.get(kind)
+    if known is None or length > LONGEST_BYTES:
         raise WireBroken(f"not a message: kind {kind}, {length} bytes")
-    return Kind(kind), stream, length
+    return known, stream, length
+
+
+class MessageReader:
+    """Cuts what comes into messages, wherever the pipe cut it."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[Message]:
+        """The messages completed by these bytes; raises ``WireBroken``."""
+        buffer = self._buffer
+        buffer += data
+        messages: list[Message] = []
+        at = 0
+        while len(buffer) - at >= HEADER.size:
+            kind, stream, length = parse_header(buffer[at : at + HEADER.size])
+            end = at + HEADER.size + length
+            if end > len(buffer):
+                break
+            messages.append(Message(kind, stream, bytes(buffer[at + HEADER.size : end])))
+            at = end
+        del buffer[:at]
+        return messages
 
 
 def read_message(pipe: BinaryIO) -> Message | None:

@@ -39,6 +39,9 @@ class TapRequest:
     stream: str
     #: seconds from the call's arrival at which the tap was asked for
     offset_s: float
+    #: only these phrases can be heard (words with spaces between them, ``[unk]`` for anything else): the
+    #: answers to a spoken question. Empty: anything
+    grammar: tuple[str, ...] = ()
 
 
 class LegTap(Protocol):

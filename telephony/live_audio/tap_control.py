@@ -1,8 +1,10 @@
 """How the telephony role asks the speech role to listen, before the PBX is asked to send.
 
 JSON lines over a UNIX socket. Telephony sends a request (``call leg channel channel_uniqueid
-stream offset_s``) and gets ``{"ready": stream}`` or ``{"refused": stream, "why": …}``;
-``{"release": stream}`` ends a stream. A line that cannot be read is logged and skipped.
+stream offset_s``, for a spoken question also ``grammar``, a list of phrases) and gets
+``{"ready": stream}`` or ``{"refused": stream, "why": …}``; ``{"hear": stream, "grammar": […]}``
+changes what may be said (null: anything), ``{"release": stream}`` ends a stream. A line that
+cannot be read is logged and skipped.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -26,7 +28,8 @@ from facts.transcript import Leg
 from telephony.backoff import Backoff
 
 _log = structlog.get_logger(__name__)
-_MAX_LINE_BYTES = 16_384
+#: a grammar may be long
+_MAX_LINE_BYTES = 1 << 20
 
 
 class SpeechAway(HotlineError):
@@ -51,6 +54,7 @@ def request_to_line(request: TapRequest) -> bytes:
             "channel_uniqueid": request.channel_uniqueid,
             "stream": request.stream,
             "offset_s": request.offset_s,
+            **({"grammar": request.grammar} if request.grammar else {}),
         }
     )
 
@@ -69,9 +73,18 @@ def request_from_json(message: dict[str, Any]) -> TapRequest:
             channel_uniqueid=str(message.get("channel_uniqueid", "")),
             stream=str(message["stream"]),
             offset_s=float(message["offset_s"]),
+            grammar=_phrases(message.get("grammar")) or (),
         )
     except (KeyError, TypeError) as wrong:
         raise ValueError(f"a tap request lacks {wrong}") from None
+
+
+def _phrases(grammar: Any) -> tuple[str, ...] | None:
+    if grammar is None:
+        return None
+    if not isinstance(grammar, list) or not all(isinstance(phrase, str) for phrase in grammar):
+        raise ValueError("a grammar is a list of phrases")
+    return tuple(grammar)
 
 
 def _line(message: dict[str, Any]) -> bytes:
@@ -141,6 +154,14 @@ class TapControl:
         finally:
             self._waiting.pop(request.stream, None)
 
+    async def set_grammar(self, stream: str, phrases: Sequence[str] | None) -> None:
+        """From now on only these phrases can be heard on a stream (None: anything).
+
+        Raises:
+            SpeechAway: not connected.
+        """
+        self._send(_line({"hear": stream, "grammar": None if phrases is None else list(phrases)}))
+
     async def release(self, stream: str) -> None:
         """Ask that a stream be ended; without a speech role there is none to end."""
         with contextlib.suppress(SpeechAway):
@@ -190,8 +211,9 @@ class TapControl:
 class TapControlServer:
     """The speech role's end: what is expected, for the AudioSocket server to ask.
 
-    ``on_expect`` may prepare a listener and may refuse by raising ``HotlineError``; ``on_release``
-    ends a stream. An expected stream that never comes is forgotten after ``kept_s``.
+    ``on_expect`` may prepare a listener and may refuse by raising ``HotlineError``; ``on_grammar``
+    changes what a stream can hear, ``on_release`` ends it. An expected stream that never comes is
+    forgotten after ``kept_s``.
     """
 
     def __init__(
@@ -200,11 +222,13 @@ class TapControlServer:
         *,
         on_expect: Callable[[TapRequest], Awaitable[None]] | None = None,
         on_release: Callable[[str], None] | None = None,
+        on_grammar: Callable[[str, tuple[str, ...] | None], None] | None = None,
         kept_s: float = 30.0,
     ) -> None:
         self._path = path
         self._on_expect = on_expect
         self._on_release = on_release
+        self._on_grammar = on_grammar
         self._kept_s = kept_s
         self._expected: dict[str, tuple[TapRequest, float]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -265,6 +289,10 @@ class TapControlServer:
             self._expected.pop(str(message["release"]), None)
             if self._on_release is not None:
                 self._on_release(str(message["release"]))
+            return b""
+        if "hear" in message:
+            if self._on_grammar is not None:
+                self._on_grammar(str(message["hear"]), _phrases(message.get("grammar")))
             return b""
         request = request_from_json(message)
         self._forget_old()

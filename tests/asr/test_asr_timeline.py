@@ -12,10 +12,14 @@ FRAME = 160
 SPEECH = b"\x11\x22" * FRAME
 
 
+def joined(*placed: tuple[int, bytes]) -> bytes:
+    return b"".join(bytes(2 * silence) + data for silence, data in placed)
+
+
 def run(frames: list[tuple[float, bytes]]) -> tuple[Timeline, bytes]:
     timeline = Timeline(RATE)
-    out = b"".join(timeline.place(pcm, at) for at, pcm in frames)
-    return timeline, out + timeline.finish()
+    out = joined(*(timeline.place(pcm, at) for at, pcm in frames), timeline.finish())
+    return timeline, out
 
 
 @given(st.lists(st.floats(0, 0.05), min_size=5, max_size=60))
@@ -63,7 +67,7 @@ def test_a_burst_that_does_not_catch_up_leaves_the_rest_as_silence() -> None:
 
 def test_silence_before_the_first_frame_counts_when_the_opening_is_known() -> None:
     timeline = Timeline(RATE, origin_s=50.0)
-    out = timeline.place(SPEECH, 50.52) + timeline.place(SPEECH, 50.54) + timeline.finish()
+    out = joined(timeline.place(SPEECH, 50.52), timeline.place(SPEECH, 50.54), timeline.finish())
     assert len(out) / 2 / RATE == 0.54
 
 

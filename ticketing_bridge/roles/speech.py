@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 
 import structlog
 
+from asr.live_stream import checked_grammar
 from asr.models import ModelInvalid, check_model, default_model
-from asr.streaming import LiveEngine, StreamState
+from asr.streaming import LiveEngine, LiveStream, StreamState
 from facts.audio import TapRequest
+from facts.errors import HotlineError
 from facts.transcript import LiveText
 from telephony.live_audio.server import AudioSocketServer, AudioStream
 from telephony.live_audio.tap_control import TapControlServer
@@ -24,6 +29,9 @@ log = structlog.get_logger(__name__)
 
 #: how often a model that could not be used is tried again, in seconds
 MODEL_RETRY_S = 30.0
+#: how often the engine's state is written to ``run/speech.json``, and logged while anything is heard
+STATUS_EVERY_S = 2.0
+LOG_EVERY_S = 60.0
 
 
 class Hearing:
@@ -33,10 +41,15 @@ class Hearing:
         self._engine = engine
         self._keeper = keeper
         self._asked: dict[str, float] = {}
+        self._live: dict[str, LiveStream] = {}
+        #: streams of spoken questions: their words are for who asks, and are not kept as the call's
+        self._questions: set[str] = set()
         self.control: TapControlServer | None = None
 
     async def expect(self, request: TapRequest) -> None:
         """A tap is on its way: note the moment that its ``offset_s`` speaks of."""
+        if request.grammar:
+            checked_grammar(request.grammar)
         self._asked[request.stream] = time.monotonic()
 
     async def listen(self, audio: AudioStream) -> None:
@@ -46,17 +59,65 @@ class Hearing:
         if request is None:
             return
         live = self._engine.open(
-            str(request.call), request.leg, request.stream, request.offset_s, opened_s=opened_s
+            str(request.call),
+            request.leg,
+            request.stream,
+            request.offset_s,
+            opened_s=opened_s,
+            grammar=request.grammar or None,
         )
-        self._keeper.started(request)
-        ending = "lost"
-        try:
+        self._live[request.stream] = live
+        async with self._kept(request, live):
             async for pcm, arrived_s in audio:
                 live.feed(pcm, arrived_s)
+
+    def set_grammar(self, stream: str, phrases: tuple[str, ...] | None) -> None:
+        """What may be said on a stream from now on; one that has ended is no error."""
+        live = self._live.get(stream)
+        if live is None:
+            return
+        try:
+            live.set_grammar(phrases)
+        except HotlineError as refused:
+            log.warning("grammar refused", stream=stream, why=str(refused))
+
+    def is_question(self, stream: str) -> bool:
+        """Whether a stream hears the answer to a spoken question."""
+        return stream in self._questions
+
+    @asynccontextmanager
+    async def _kept(self, request: TapRequest, live: LiveStream) -> AsyncIterator[None]:
+        """The stream is on; the store knows when it began and how it ended."""
+        if request.grammar:
+            self._questions.add(request.stream)
+        else:
+            self._keeper.started(request)
+        ending = "lost"
+        try:
+            yield
             ending = "deferred" if live.state is StreamState.DEFERRED else "closed"
         finally:
             await live.close()
-            self._keeper.ended(request.stream, "gap" if live.gaps else ending)
+            del self._live[request.stream]
+            if request.grammar:
+                self._questions.discard(request.stream)
+            else:
+                self._keeper.ended(request.stream, "gap" if live.gaps else ending)
+
+
+async def tell_status(engine: LiveEngine, file: Path) -> None:
+    """Write how the engine stands to a file, again and again, and log it while anything is heard."""
+    part = file.with_name(f".{file.name}.part")
+    logged_s = 0.0
+    while True:
+        status = asdict(engine.status())
+        with suppress(OSError):  # a full disk is no reason not to hear
+            part.write_text(json.dumps(status) + "\n", encoding="utf-8")
+            part.replace(file)
+        if status["listening"] + status["deferred"] and time.monotonic() - logged_s > LOG_EVERY_S:
+            logged_s = time.monotonic()
+            log.info("speech status", **status)
+        await asyncio.sleep(STATUS_EVERY_S)
 
 
 async def run_speech(house: House) -> None:
@@ -77,11 +138,17 @@ async def run_speech(house: House) -> None:
 
         async def on_text(text: LiveText) -> None:
             broadcast.send(text)
-            if text.final:
+            if text.final and not hearing.is_question(text.stream):
                 keeper.said(text)
 
         engine = await stack.enter_async_context(
-            LiveEngine(model, on_text, live_streams=settings.live_streams, nice=0)
+            LiveEngine(
+                model,
+                on_text,
+                live_streams=settings.live_streams,
+                capacity_file=settings.run / "speech-cost.json",
+                nice=0,  # the supervisor has made this role nice; its children inherit it
+            )
         )
         hearing = Hearing(engine, keeper)
         audio = AudioSocketServer(
@@ -92,8 +159,11 @@ async def run_speech(house: House) -> None:
         )
         await stack.enter_async_context(audio)
         hearing.control = TapControlServer(
-            settings.tap_socket, on_expect=hearing.expect, on_release=audio.close_stream
+            settings.tap_socket,
+            on_expect=hearing.expect,
+            on_release=audio.close_stream,
+            on_grammar=hearing.set_grammar,
         )
         await stack.enter_async_context(hearing.control)
-        log.info("speech serves", model=str(model), live_streams=engine.live_streams)
-        await asyncio.Event().wait()
+        log.info("speech serves", model=str(model), capacity=engine.capacity)
+        await tell_status(engine, settings.run / "speech.json")

@@ -171,3 +171,20 @@ async def test_a_tap_names_one_channel_exactly_and_its_listener() -> None:
             ]
             with pytest.raises(TapFailed, match="reason 0"):
                 await tap.start(REQUEST)
+
+
+async def test_a_question_brings_its_answers_along_and_may_change_them(
+    control: TapControl, socket_path: Path
+) -> None:
+    heard: list[tuple[str, tuple[str, ...] | None]] = []
+    asked = replace(REQUEST, grammar=("供 热", "停水", "[unk]"))
+    async with TapControlServer(
+        socket_path, on_grammar=lambda stream, phrases: heard.append((stream, phrases))
+    ) as server:
+        await until(lambda: control.connected)
+        await control.expect(asked)
+        assert server.take(asked.stream) == asked
+        await control.set_grammar(asked.stream, ["是", "不是"])
+        await control.set_grammar(asked.stream, None)
+        await until(lambda: len(heard) == 2)
+    assert heard == [(asked.stream, ("是", "不是")), (asked.stream, None)]
