@@ -14,6 +14,7 @@ import queue
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,8 @@ from typing import Any
 import numpy as np
 
 from asr.audio import Recording, Samples, open_recording
+from asr.limits import loading_limits
+from asr.models import model_facts
 from asr.recogniser import LegRecogniser, PartialText, Segment, SpeechModel
 from facts.errors import HotlineError
 from facts.transcript import Leg
@@ -170,15 +173,18 @@ def serve() -> None:
     first = next(asked)
     os.nice(first["nice"])
     answers = Answers()
-    model = SpeechModel(Path(first["model"]), first["rate_hz"])
+    facts = model_facts(Path(first["model"]))
+    with loading_limits(facts):
+        model = SpeechModel(facts.path, facts.rate_hz)
     model.hush()
     answers.write({"ready": True})
     for job in asked:
+        before_s = time.process_time()
         try:
             transcribe(model, job, answers)
         except HotlineError as problem:
             answers.write({"error_id": problem.error_id, "message": str(problem)})
-        answers.write({"end": True})
+        answers.write({"end": True, "cpu_s": time.process_time() - before_s})
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from asr.limits import child_environment
 from asr.models import CHILD, ModelFacts, broken_model, model_too_slow
 
 #: a process that says nothing for this long over two seconds of audio is stuck
@@ -69,13 +70,12 @@ class TranscriberProcess:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             limit=LONGEST_LINE_BYTES,
+            env=child_environment(),
         )
         assert self._process.stderr is not None
         self._said = asyncio.create_task(_last_words(self._process.stderr))
         try:
-            await self._write(
-                {"model": str(self._facts.path), "rate_hz": self._facts.rate_hz, "nice": self._nice}
-            )
+            await self._write({"model": str(self._facts.path), "nice": self._nice})
             await self._read(self._facts.load_timeout_s)
         except ProcessLost as lost:
             if lost.code == STUCK:

@@ -64,10 +64,11 @@ class Sides(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
-    """A recording's transcript, and how long (seconds) the recording is."""
+    """A recording's transcript, how long the recording is, and the processor time it took (seconds)."""
 
     transcript: Transcript
     duration_s: float
+    cpu_s: float
 
 
 class Transcriber:
@@ -126,7 +127,7 @@ class Transcriber:
             try:
                 await self._child.run(job)
                 self._proven = True
-                return Hearing(job.transcript(offset_s), job.duration_s)
+                return Hearing(job.transcript(offset_s), job.duration_s, job.cpu_s)
             except ProcessLost as lost:
                 log.warning("transcriber_lost", code=lost.code, said=lost.said[-500:], losses=losses)
                 job.lost(lost, blame_model=not self._proven)
@@ -209,6 +210,8 @@ class _Job:
         self._progress = progress
         self._sides: dict[Leg, _Side] = {}
         self._problem: HotlineError | None = None
+        #: of the process that ended the job
+        self.cpu_s = 0.0
 
     @property
     def names(self) -> str:
@@ -246,6 +249,7 @@ class _Job:
     def take(self, answer: Mapping[str, Any]) -> None:
         """Take what the process says; raises, at the job's end, what it found wrong."""
         if "end" in answer:
+            self.cpu_s = answer["cpu_s"]
             if self._problem is not None:
                 raise self._problem
             return

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from asr.manifest import MANIFEST, altered_files
 from facts.errors import HotlineError
 
 #: what Vosk cannot do without (layout of vosk-api 0.3.45, src/model.cc); a tuple names alternatives
@@ -91,9 +92,18 @@ def model_facts(path: Path) -> ModelFacts:
     Raises:
         ModelInvalid: the folder is missing, is no Vosk model, or lacks a file; says which.
     """
-    path = Path(path)
+    try:
+        return _facts(Path(path))
+    except OSError as problem:
+        raise ModelInvalid(
+            f"{problem.filename or path}: {problem.strerror}", fix="check the model's files and their rights"
+        ) from None
+
+
+def _facts(path: Path) -> ModelFacts:
     _check_files(path)
-    files = sorted(file for file in path.rglob("*") if file.is_file())
+    _check_manifest(path, up_to_bytes=WHOLE_HASH_BYTES)
+    files = sorted(file for file in path.rglob("*") if file.is_file() and file.name != MANIFEST)
     return ModelFacts(
         path=path,
         name=_name(path),
@@ -104,7 +114,7 @@ def model_facts(path: Path) -> ModelFacts:
 
 
 def check_model(path: Path, *, timeout_s: float | None = None) -> ModelFacts:
-    """Load the model in a process of its own and let it hear a second of noise. Blocks; use a thread.
+    """Load the model in a process of its own, within limits, and let it hear noise. Blocks; use a thread.
 
     Raises:
         ModelInvalid: with what is wrong and what mends it.
@@ -168,6 +178,24 @@ def _check_files(path: Path) -> None:
         else "unpack the model again, or choose another with HOTLINE_MODEL"
     )
     raise ModelInvalid(f"{path} is no complete Vosk model: {', '.join(missing)} missing or empty", fix=fix)
+
+
+def check_whole(path: Path) -> None:
+    """Compare every file with the model's checksums, where it has some; takes a second a gigabyte.
+
+    Raises:
+        ModelInvalid: names what is missing or altered.
+    """
+    _check_manifest(path, up_to_bytes=None)
+
+
+def _check_manifest(path: Path, *, up_to_bytes: int | None) -> None:
+    altered = altered_files(path, up_to_bytes=up_to_bytes)
+    if altered:
+        raise ModelInvalid(
+            f"{path} is not as it was installed: {', '.join(altered)}",
+            fix=f"install or unpack the model again; if the change was yours, remove {MANIFEST} in it",
+        )
 
 
 def _filled(file: Path) -> bool:

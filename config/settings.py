@@ -173,6 +173,11 @@ class Settings(BaseSettings):
         return self.run / "taps.sock"
 
     @property
+    def models(self) -> Path:
+        """Speech models that were fetched."""
+        return self.home / "models"
+
+    @property
     def spool(self) -> Path:
         """AMI events kept while the database is away."""
         return self.home / "spool"

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.progress import Progress
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
-from asr.models import check_model, default_model
-from config.settings import load_settings
+from asr.catalogue import PublicModel, public_models
+from asr.installed import get_model, installed_models, wish
+from asr.manifest import read_manifest, write_manifest
+from asr.models import ModelFacts, ModelInvalid, check_model, check_whole, default_model, model_facts
+from asr.trial import hear_sentence
+from config.settings import Settings, load_settings
 from ticketing_bridge.cli.output import Json, console, errors, print_json
 
-_models = typer.Typer(no_args_is_help=True, help="Speech models: list, check, build the demo model.")
+_models = typer.Typer(no_args_is_help=True, help="Speech models: list, get, check, build the demo model.")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -23,29 +30,130 @@ def add_to(app: typer.Typer) -> None:
 
 @_models.command("list")
 def list_(json_: Json = False) -> None:
-    """The models in use: live, and for recordings."""
+    """The models in use, those that were fetched, and public ones that are known."""
     settings = load_settings()
-    live = settings.model or default_model()
-    used = {"live": live, "second_pass": settings.second_pass_model or live}
-    facts = {use: asdict(check_model(path)) for use, path in used.items()}
+    used = {use: check_model(path) for use, path in _used(settings).items()}
+    installed = installed_models(settings.models)
     if json_:
-        print_json(facts)
-        return
-    for use, found in facts.items():
-        size_mb = found["size_bytes"] / 1e6
-        console.print(
-            f"{use:<12} {found['name']}@{found['version']}  {size_mb:.0f} MB  {found['path']}",
-            highlight=False,
+        print_json(
+            {
+                **{use: asdict(facts) for use, facts in used.items()},
+                "installed": [_installed_json(found) for found in installed],
+                "known": [asdict(known) for known in public_models().values()],
+            }
         )
+        return
+    for use, facts in used.items():
+        console.print(
+            f"{use:<12} {facts.id}  {facts.rate_hz} Hz  {_mb(facts.size_bytes)}  {facts.path}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    for found in installed:
+        shown = f"{found.id}  {found.path}" if isinstance(found, ModelFacts) else f"✗ {found}"
+        console.print(f"{'installed':<12} {shown}", highlight=False, soft_wrap=True)
+    console.print(_known_table(public_models()))
+
+
+def _used(settings: Settings) -> dict[str, Path]:
+    live = settings.model or default_model()
+    return {"live": live, "second_pass": settings.second_pass_model or live}
+
+
+def _installed_json(found: ModelFacts | ModelInvalid) -> dict[str, Any]:
+    return asdict(found) if isinstance(found, ModelFacts) else {"error": str(found)}
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1e6:.0f} MB"
+
+
+def _known_table(known: Mapping[str, PublicModel]) -> Table:
+    table = Table(
+        "hotline models get …", "zip", "licence", "published CER %", "checksum", "", header_style="bold"
+    )
+    for model in known.values():
+        rates = ", ".join(f"{test} {rate:g}" for test, rate in model.errors.items())
+        checksum = model.sha256[:12] + "…" if model.sha256 else "not known: --sha256"
+        table.add_row(model.name, _mb(model.zip_bytes), model.licence, rates, checksum, model.note)
+    return table
+
+
+@_models.command("get")
+def get(
+    name: Annotated[str, typer.Argument(help="A name that `models list` shows, or any with --url.")],
+    url: Annotated[str | None, typer.Option(help="Where the zip file is; default: its maker's site.")] = None,
+    sha256: Annotated[str | None, typer.Option(help="Checksum of the zip file.")] = None,
+    json_: Json = False,
+) -> None:
+    """Fetch a model into HOME/models, check it, and say how to use it. Interrupted, it goes on next time."""
+    wanted = wish(name, url, sha256)
+    folder = load_settings().models
+    folder.mkdir(parents=True, exist_ok=True)
+    columns = (TextColumn("{task.description:<10}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors, disable=not errors.is_terminal) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def tell(step: str, done: int, whole: int | None) -> None:
+            if step not in tasks:
+                tasks[step] = progress.add_task(step, total=whole)
+            progress.update(tasks[step], completed=done, total=whole)
+
+        facts = get_model(wanted, folder, on_step=tell)
+    if json_:
+        print_json(asdict(facts))
+        return
+    console.print(f"✓ {facts.id} in {facts.path}", highlight=False, soft_wrap=True)
+    console.print(
+        f"use it: HOTLINE_MODEL={facts.path}, or HOTLINE_SECOND_PASS_MODEL for recordings only",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 @_models.command("check")
 def check_models(
-    path: Annotated[Path | None, typer.Argument(help="Model folder; default: the one in use.")] = None,
+    path: Annotated[
+        Path | None, typer.Argument(metavar="FOLDER|NAME", help="Default: the models in use.")
+    ] = None,
+    hear: Annotated[bool, typer.Option("--hear", help="Let it hear a sentence, too.")] = False,
+    json_: Json = False,
 ) -> None:
-    """Load a model in a process of its own and say whether it can be used."""
-    facts = check_model(path or load_settings().model or default_model())
-    console.print(f"✓ {facts.id} ({facts.rate_hz} Hz, {facts.size_bytes / 1e6:.0f} MB)", highlight=False)
+    """Compare a model with its checksums, load it in a process of its own, and say whether it can be used."""
+    settings = load_settings()
+    paths = _named(path, settings) if path else list(dict.fromkeys(_used(settings).values()))
+    checked = []
+    for place in paths:
+        model_facts(place)
+        check_whole(place)
+        facts = check_model(place)
+        trial = asyncio.run(hear_sentence(place)) if hear else None
+        checked.append({**asdict(facts), "checksums": bool(read_manifest(place))})
+        if trial:
+            checked[-1]["trial"] = asdict(trial)
+        if json_:
+            continue
+        console.print(
+            f"✓ {facts.id} ({facts.rate_hz} Hz, {_mb(facts.size_bytes)})", highlight=False, soft_wrap=True
+        )
+        if trial:
+            console.print(f"  said:  {trial.said}\n  heard: {trial.heard or '—'}", highlight=False)
+            console.print(f"  processor: {trial.cpu_per_s:.3f} s for a second of sound", highlight=False)
+    if json_:
+        print_json(checked if path is None else checked[0])
+
+
+def _named(path: Path, settings: Settings) -> list[Path]:
+    """A folder, or the name of a model that was fetched."""
+    installed = settings.models / path
+    return [installed if not path.exists() and installed.is_dir() else path]
+
+
+@_models.command("seal")
+def seal(path: Annotated[Path, typer.Argument(help="Model folder.")]) -> None:
+    """Note the checksums of a model's files in it, so that anything altered later is named."""
+    manifest = write_manifest(check_model(path).path)
+    console.print(f"✓ {len(read_manifest(path))} files in {manifest}", highlight=False, soft_wrap=True)
 
 
 @_models.command("build-demo")
