@@ -6,6 +6,7 @@ People read the display text (sentences, figures); JSON has it beside what was h
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
@@ -21,6 +22,7 @@ from facts.transcript import Gap, Leg, Transcript, Turn, Word
 LINE_CHARACTERS = 20
 CUE_LINES = 2
 CUE_S = 7.0
+_FIGURE = re.compile(r"[0-9*]")
 #: a subtitle that is this long ends with its clause
 CLAUSE_CHARACTERS = 14
 #: longer words and numbers are cut: a telephone number is not
@@ -182,7 +184,21 @@ def _atoms(turn: Turn, shown: DisplayText) -> list[_Atom]:
                 )
             )
             atoms.append(_Atom(text[first:end], moments.at(said[0]), moments.until(said[1])))
-    return [part for atom in atoms for part in _short(atom)]
+    return [part for atom in _numbers_whole(atoms) for part in _short(atom)]
+
+
+def _numbers_whole(atoms: Sequence[_Atom]) -> Iterator[_Atom]:
+    """A number whose middle is hidden is three stretches, and read as one."""
+    waiting: _Atom | None = None
+    for atom in atoms:
+        if waiting is not None and _FIGURE.match(waiting.text[-1]) and _FIGURE.match(atom.text[0]):
+            waiting = _Atom(waiting.text + atom.text, waiting.start_s, atom.end_s)
+            continue
+        if waiting is not None:
+            yield waiting
+        waiting = atom
+    if waiting is not None:
+        yield waiting
 
 
 class _Moments:
@@ -198,6 +214,7 @@ class _Moments:
             for place in range(span.first, span.end):
                 self._at[place] = span.word.start_s + word_s * (place - span.first)
         self._ends = {span.end: span.word.end_s for span in self._spans}
+        self._within = {place for span in self._spans for place in range(span.first + 1, span.end)}
 
     def at(self, place: int) -> float:
         return self._at[place]
@@ -207,13 +224,8 @@ class _Moments:
 
     def cuts(self, first: int, end: int) -> list[tuple[int, int]]:
         """Characters ``first`` to ``end`` word by word, counted from ``first``."""
-        ends = (
-            [span.end for span in self._spans if first < span.end < end]
-            if self._spans
-            else [*range(first + 1, end)]
-        )
-        places = [first, *ends, end]
-        return [(a - first, b - first) for a, b in pairwise(places)]
+        ends = [place for place in range(first + 1, end) if place not in self._within]
+        return [(a - first, b - first) for a, b in pairwise([first, *ends, end])]
 
 
 def _short(atom: _Atom) -> Iterator[_Atom]:

@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asr.text.differences import differences
+from config.catalogue import load_catalogue
 from config.hotline import load_hotline
 from facts.call import CallFlag, CallState, Outcome
 from facts.identity import CallKey
 from facts.masking import mask_spoken
-from facts.transcript import Leg, Turn, Word
+from facts.transcript import Leg, Transcript, Turn, Word
 from tests.desk.people import (
     DRAFT,
     NUMBER,
@@ -38,12 +40,23 @@ from ticketing_bridge.desk.picture import HourCount, hour_chart, rate_view
 from ticketing_bridge.desk.rendering import Templates
 from ticketing_bridge.desk.today import by_hour
 from ticketing_bridge.desk.views import board_view, call_view, timeline
-from ticketing_bridge.desk.words_view import Evidence, newest_words, record_view, turn_view
+from ticketing_bridge.desk.words_view import (
+    Evidence,
+    anchors,
+    live_view,
+    newest_words,
+    record_view,
+    snapped,
+    turn_view,
+)
 from ticketing_bridge.rate import DEFINITIONS, Rate, measure
 from ticketing_bridge.store.records import DraftRecord
+from ticketing_bridge.transcripts.city import CityNames
+from ticketing_bridge.transcripts.reading import reading
 
 NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
 HOTLINE = load_hotline()
+NAMES = CityNames.of(load_catalogue())
 CHINESE = st.text(alphabet="昆仑路桥头路灯不亮一二三零九幺6号", max_size=40)
 
 
@@ -59,12 +72,16 @@ def test_pieces_are_the_turn_cut_at_borders(
     """Whatever the spans: nothing is lost or doubled, and evidence covers exactly its characters."""
     cuts = sorted(data.draw(st.sets(st.integers(0, len(text)), max_size=6)) | {0, len(text)})
     words = tuple(Word(text[a:b], 0, 1, data.draw(st.floats(0, 1))) for a, b in pairwise(cuts) if a < b)
-    evidence = [Evidence(f"f{number}", 3, a, b) for number, (a, b) in enumerate(spans)]
-    view = turn_view(3, Turn(Leg.CALLER, text, 0, 1, words), evidence)
-    assert "".join(piece.text for piece in view.pieces) == mask_spoken(text)
+    evidence = [Evidence(f"f{number}", 0, a, b) for number, (a, b) in enumerate(spans)]
+    said = reading(Transcript((Turn(Leg.CALLER, text, 0, 1, words),), "m"), NAMES)
+    shown = said.shown[0]
+    view = turn_view("live-0", 0, said.transcript.turns[0], shown, evidence)
+    assert "".join(piece.text for piece in view.pieces) == shown.text
     for it in evidence:
         marked = sum(len(piece.text) for piece in view.pieces if it.field in piece.fields)
-        assert marked == (it.end - it.start if 0 <= it.start < it.end <= len(text) else 0)
+        right = 0 <= it.start < it.end <= len(text)
+        start, end = shown.shown_span(it.start, it.end) if right else (0, 0)
+        assert marked == end - start
 
 
 @given(CHINESE)
@@ -76,18 +93,49 @@ def test_long_numbers_that_were_said_are_masked_in_place(text: str) -> None:
 
 
 def test_words_the_recogniser_doubts_and_stretches_it_missed_are_marked() -> None:
-    view = record_view(RECORD)
+    view = record_view(reading(RECORD, NAMES))
     assert [piece.text for turn in view.turns for piece in turn.pieces if piece.unsure] == ["路桥头"]
     assert [turn.gap for turn in view.turns] == [None, None, "lost"]
     assert view.source == "record"
 
 
 def test_what_only_the_summary_rests_on_is_not_marked_before_it_is_asked_for() -> None:
-    view = turn_view(1, TURNS[1], [Evidence("content", 1, 0, 9), Evidence("places-0", 1, 0, 2)])
+    said = reading(RECORD, NAMES)
+    evidence = [Evidence("content", 1, 0, 9), Evidence("places-0", 1, 0, 2)]
+    view = turn_view("live-1", 1, TURNS[1], said.shown[1], evidence)
     assert [(piece.text, piece.look) for piece in view.pieces[:2]] == [
         ("昆仑", ""),
         ("路桥头", "wide unsure"),
     ]
+
+
+def heard(text: str, model: str) -> Transcript:
+    """One turn of the caller, a word a character."""
+    words = tuple(Word(it, 10 + place, 11 + place, 0.9) for place, it in enumerate(text))
+    return Transcript((Turn(Leg.CALLER, text, 10.0, 10.0 + len(text), words),), model)
+
+
+def test_evidence_in_a_number_marks_the_figure_and_leads_to_it() -> None:
+    said = reading(heard("我住三号楼二单元", "m"), NAMES)
+    evidence = snapped([Evidence("places-0", 0, 3, 5), Evidence("gone", 7, 0, 2)], said)
+    view = live_view(said, evidence, live=False)
+    (mark,) = [piece for piece in view.turns[0].pieces if piece.fields]
+    assert (mark.text, mark.anchor) == ("3号楼", anchors(evidence, 1)["places-0"])
+
+
+def test_names_that_sound_alike_and_the_other_hearing_are_told_and_nothing_is_replaced() -> None:
+    live, record = (
+        heard("江源中路的电话幺三九零九七九幺二三四", "live"),
+        heard("江原中路的电话幺三九零九七九幺二三四", "big"),
+    )
+    said = reading(record, NAMES)
+    found = differences(reading(live, NAMES).transcript, said.transcript)
+    view = record_view(said, (), found)
+    (name,) = [piece for piece in view.turns[0].pieces if piece.perhaps and piece.differs]
+    assert (name.text, name.hint) == ("原", "可能是：江源中路；实时转写为：源")
+    assert "".join(piece.text for piece in view.turns[0].pieces).startswith("江原中路的电话139****1234")
+    assert [(it.heard, it.instead) for it in view.suggestions] == [("江原中路", "可能是：江源中路")]
+    assert [(it.heard, it.instead, it.at_s) for it in view.differences] == [("原", "实时转写为：源", 11.0)]
 
 
 def test_a_draft_shows_only_what_it_has_with_its_proof() -> None:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from datetime import date, datetime, time, timedelta
-from typing import Annotated, TypeVar
-from zoneinfo import ZoneInfo
+from datetime import datetime
+from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from facts.call import Call
-from facts.errors import HotlineError
-from facts.identity import CallKey
-from ticketing_bridge.call_ledger.listing import allow_full_numbers, call_json, calls_table, event_json
+from ticketing_bridge.call_ledger.listing import (
+    LOCAL,
+    allow_full_numbers,
+    call_json,
+    calls_table,
+    event_json,
+)
 from ticketing_bridge.call_ledger.rebuild import rebuild as rebuild_calls
+from ticketing_bridge.cli import call_words
+from ticketing_bridge.cli.call_words import words_json
 from ticketing_bridge.cli.output import Json, console, print_json
-from ticketing_bridge.house import House, open_house, ready_database
+from ticketing_bridge.cli.within import From, LineId, Reason, To, User, call_key, day, with_database
+from ticketing_bridge.house import House
 from ticketing_bridge.rate.definitions import DEFINITIONS
 from ticketing_bridge.rate.service import RateReport, rate_between, today
 from ticketing_bridge.roles.telephony import fold_rules
@@ -26,51 +30,14 @@ from ticketing_bridge.store import UnitOfWork
 from ticketing_bridge.store.database import Database
 from ticketing_bridge.words import CallUnknown
 
-LOCAL = ZoneInfo("Asia/Shanghai")
-
-T = TypeVar("T")
-
 _commands = typer.Typer(no_args_is_help=True, help="The call ledger.")
-
-User = Annotated[str | None, typer.Option("--user", help="Who wants full numbers: a login of the page.")]
-Reason = Annotated[
-    str | None, typer.Option("--reason", help="Why full numbers are needed; kept in the audit log.")
-]
-From = Annotated[str | None, typer.Option("--from", help="First day (YYYY-MM-DD), Asia/Shanghai.")]
-To = Annotated[str | None, typer.Option("--to", help="Last day (YYYY-MM-DD), Asia/Shanghai.")]
-LineId = Annotated[str | None, typer.Option("--line", help="Only this line.")]
-
-
-class DayInvalid(HotlineError):
-    """A day cannot be read."""
-
-    error_id = "day-invalid"
 
 
 def add_to(app: typer.Typer) -> None:
     """Register this module's commands."""
+    call_words.add_to(_commands)
     app.add_typer(_commands, name="calls")
     app.command()(rate)
-
-
-def _with_database(work: Callable[[House, Database], Awaitable[T]]) -> T:
-    async def run() -> T:
-        house = open_house()
-        async with ready_database(house) as database:
-            return await work(house, database)
-
-    return asyncio.run(run())
-
-
-def _day(text: str | None, *, after: bool = False) -> datetime | None:
-    """Midnight at the beginning of a local day, or at its end."""
-    if text is None:
-        return None
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise DayInvalid(f"{text!r} is not a day", fix="write it as 2026-03-12") from None
-    return datetime.combine(day + timedelta(days=after), time(), LOCAL)
 
 
 async def _numbers(uow: UnitOfWork, calls: list[Call], user: str | None, reason: str | None) -> bool:
@@ -95,14 +62,14 @@ def list_(
 
     async def work(_: House, database: Database) -> None:
         async with database.unit_of_work() as uow:
-            calls = await uow.calls.list(from_=_day(from_), to=_day(to, after=True), line=line, limit=limit)
+            calls = await uow.calls.list(from_=day(from_), to=day(to, after=True), line=line, limit=limit)
             full = await _numbers(uow, calls, user, reason)
         if json_:
             print_json([call_json(call, full_numbers=full) for call in calls])
         else:
             console.print(calls_table(calls, full_numbers=full))
 
-    _with_database(work)
+    with_database(work)
 
 
 @_commands.command()
@@ -115,25 +82,22 @@ def show(
     """One call with everything that the PBX said of it."""
 
     async def work(_: House, database: Database) -> None:
-        try:
-            call_key = CallKey.parse(key)
-        except ValueError as problem:
-            raise CallUnknown(str(problem), fix="hotline calls list shows the keys") from None
+        wanted = call_key(key)
         async with database.unit_of_work() as uow:
-            call = await uow.calls.get(call_key)
+            call = await uow.calls.get(wanted)
             if call is None:
                 raise CallUnknown(f"there is no call {key}", fix="hotline calls list shows the calls")
-            events = await uow.events.of_call(call_key)
-            record = await uow.transcripts.get(call_key, "record")
-            draft = await uow.drafts.latest(call_key)
+            events = await uow.events.of_call(wanted)
+            draft = await uow.drafts.latest(wanted)
             full = await _numbers(uow, [call], user, reason)
+            words = await words_json(uow, wanted, full_numbers=full)
         facts = call_json(call, full_numbers=full)
         if json_:
             print_json(
                 {
                     **facts,
                     "events": [event_json(event) for event in events],
-                    "transcript": record.transcript.text() if record else None,
+                    **words,
                     "draft": draft.content if draft else None,
                 }
             )
@@ -142,10 +106,12 @@ def show(
             console.print(f"{name:<16} {value}", highlight=False, markup=False)
         for event in events:
             console.print(f"{event.at:%H:%M:%S.%f} {event.kind}", highlight=False)
-        if record:
-            console.print(record.transcript.text(), highlight=False, markup=False)
+        for version in words["transcripts"]:
+            console.print(f"heard            {version['kind']} {version['model']}", highlight=False)
+        if words["transcript"]:
+            console.print(words["transcript"], highlight=False, markup=False)
 
-    _with_database(work)
+    with_database(work)
 
 
 @_commands.command()
@@ -165,7 +131,7 @@ def rebuild(
             console.print(f"{one.key}: {', '.join(one.fields)} was different", highlight=False, markup=False)
         return bool(rebuilt.different)
 
-    raise typer.Exit(1 if _with_database(work) else 0)
+    raise typer.Exit(1 if with_database(work) else 0)
 
 
 def rate(
@@ -183,11 +149,11 @@ def rate(
         async with database.unit_of_work() as uow:
             if from_ is None and to is None:
                 return await today(uow, now, *(names or DEFINITIONS), line=line)
-            begin = _day(from_ or to)
-            end = _day(to, after=True) or now
+            begin = day(from_ or to)
+            end = day(to, after=True) or now
             return await rate_between(uow, begin or now, end, *names, line=line)
 
-    report = _with_database(work)
+    report = with_database(work)
     if json_:
         print_json(report.to_json())
         return

@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from config.hotline import Hotline
 from config.settings import Settings
-from ticketing_bridge.desk import events, pages
+from ticketing_bridge.desk import events, export_page, pages, search_page
 from ticketing_bridge.desk.board import Board
 from ticketing_bridge.desk.desk import Desk
 from ticketing_bridge.desk.feed import LiveFeed
@@ -45,6 +45,8 @@ def create_app(
     app.include_router(pages.open_router)
     app.include_router(pages.router, dependencies=[Depends(signed_in)])
     app.include_router(events.router, dependencies=[Depends(signed_in)])
+    app.include_router(search_page.router, dependencies=[Depends(signed_in)])
+    app.include_router(export_page.router, dependencies=[Depends(signed_in)])
     app.add_exception_handler(SignInFirst, _to_login)
     app.add_exception_handler(HTTPException, _problem)
     app.add_exception_handler(RequestValidationError, _problem)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from asr.text.differences import Difference, differences
 from facts.call import Call
 from facts.identity import CallKey
 from facts.transcript import LiveText, Transcript
@@ -21,8 +23,11 @@ from ticketing_bridge.desk.words_view import (
     live_view,
     record_view,
     saying_view,
+    snapped,
 )
-from ticketing_bridge.store.records import DraftRecord, LiveSegment, StoredTranscript
+from ticketing_bridge.store.records import DraftRecord, LiveSegment, StoredTranscript, TranscriptVersion
+from ticketing_bridge.transcripts.city import CityNames
+from ticketing_bridge.transcripts.reading import Reading, live_reading, reading
 
 WORD_FRAGMENTS: Mapping[str, str] = {"said": "_said.html", "saying": "_saying.html"}
 FRAGMENTS: Mapping[str, str] = {
@@ -30,6 +35,7 @@ FRAGMENTS: Mapping[str, str] = {
     "timeline": "_timeline.html",
     "draft": "_draft.html",
     "record": "_record.html",
+    "versions": "_versions.html",
     **WORD_FRAGMENTS,
 }
 #: how long after its end a call's page looks for the draft and the transcript by itself
@@ -42,9 +48,13 @@ class CallPage:
 
     call: Call
     stored: tuple[LiveText, ...]
-    live: Transcript | None
-    record: Transcript | None
+    live: Reading | None
+    record: Reading | None
     draft: DraftRecord | None
+    #: where the two hearings differ
+    differences: tuple[Difference, ...] = ()
+    #: which models have heard the call, the newest first
+    versions: tuple[TranscriptVersion, ...] = ()
 
     @property
     def key(self) -> str:
@@ -59,8 +69,12 @@ class CallPage:
     def context(self, desk: Desk) -> dict[str, Any]:
         """What the templates of the page want."""
         words = desk.feed.words(self.key)
-        evidence = evidence_of(self.draft.content) if self.draft else ()
-        basis = self._basis(words, evidence)
+        said, from_record = self._basis(words)
+        evidence = snapped(evidence_of(self.draft.content) if self.draft else (), said)
+        if from_record:
+            basis = record_view(said, evidence, self.differences)
+        else:
+            basis = live_view(said, evidence, live=self.call.ended_at is None)
         return {
             "call": call_view(self.call, desk.hotline, desk.now()),
             "timeline": timeline(self.call, desk.hotline),
@@ -68,6 +82,7 @@ class CallPage:
             "record": self._record_beside(basis),
             "saying": saying_view(words) if self.call.ended_at is None else (),
             "draft": self._draft_view(basis, evidence),
+            "versions": self.versions,
         }
 
     def fragments(self, desk: Desk) -> dict[str, str]:
@@ -82,20 +97,23 @@ class CallPage:
         context = {**self.context(desk), "streaming": True}
         return {name: desk.templates.render(template, context) for name, template in templates.items()}
 
-    def _basis(self, words: LiveWords, evidence: tuple[Evidence, ...]) -> SaidView:
-        """The words that the draft's evidence points into; without a draft the best that there is."""
+    def _basis(self, words: LiveWords) -> tuple[Reading, bool]:
+        """The words that the draft's evidence points into, and whether they are of the record.
+
+        Without a draft the best that there is.
+        """
         ended = self.call.ended_at is not None
         from_record = self.draft.source == "record" if self.draft else ended
-        if from_record and self.record and self.record.turns:
-            return record_view(self.record, evidence)
+        if from_record and self.record and self.record.transcript.turns:
+            return self.record, True
         if ended and self.live:
-            return live_view(self.live.turns, evidence, live=False)
-        return live_view(live_turns(self.stored, words), evidence, live=not ended)
+            return self.live, False
+        return live_reading(Transcript(live_turns(self.stored, words), "")), False
 
     def _record_beside(self, basis: SaidView) -> SaidView | None:
-        if self.record is None or not self.record.turns or basis.source == "record":
+        if self.record is None or not self.record.transcript.turns or basis.source == "record":
             return None
-        return record_view(self.record)
+        return record_view(self.record, differences=self.differences)
 
     def _draft_view(self, basis: SaidView, evidence: tuple[Evidence, ...]) -> DraftView | None:
         return draft_view(self.draft, evidence, len(basis.turns)) if self.draft else None
@@ -110,12 +128,23 @@ async def load_call_page(desk: Desk, key: CallKey) -> CallPage | None:
         segments = await uow.live.segments_of(key)
         live = await uow.transcripts.get(key, "live")
         record = await uow.transcripts.get(key, "record")
+        versions = await uow.transcripts.versions(key)
         draft = await uow.drafts.latest(key)
-    return CallPage(call, tuple(map(_live_text, segments)), _content(live), _content(record), draft)
+    names = await desk.names() if live or record else None
+    page = CallPage(call, tuple(map(_live_text, segments)), None, None, draft, versions=tuple(versions))
+    return page if names is None else await asyncio.to_thread(_read, page, names, live, record)
 
 
-def _content(stored: StoredTranscript | None) -> Transcript | None:
-    return stored.transcript if stored else None
+def _read(
+    page: CallPage, names: CityNames, live: StoredTranscript | None, record: StoredTranscript | None
+) -> CallPage:
+    """The page with its transcripts made ready. Not for the event loop: a long call takes a while."""
+    heard = reading(live.transcript, names) if live else None
+    again = reading(record.transcript, names) if record else None
+    unlike: tuple[Difference, ...] = ()
+    if heard and again and again.transcript.turns:
+        unlike = differences(heard.transcript, again.transcript)
+    return replace(page, live=heard, record=again, differences=unlike)
 
 
 def _live_text(heard: LiveSegment) -> LiveText:

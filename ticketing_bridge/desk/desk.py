@@ -12,6 +12,7 @@ from typing import Self
 
 import structlog
 
+from config.catalogue import load_catalogue
 from config.hotline import Hotline
 from config.settings import Settings
 from config.sites import pbx_sites
@@ -22,6 +23,7 @@ from ticketing_bridge.desk.mailbox import HEALTH, Switchboard
 from ticketing_bridge.desk.metrics import Metrics
 from ticketing_bridge.desk.rendering import Templates
 from ticketing_bridge.store import Database
+from ticketing_bridge.transcripts.city import CityNames
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +55,7 @@ class Desk:
     metrics: Metrics = field(default_factory=Metrics)
     templates: Templates = field(init=False)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
+    _names: CityNames | None = None
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     def __post_init__(self) -> None:
@@ -75,6 +78,12 @@ class Desk:
         """Let every open stream end."""
         self.closing.set()
         self.pages.poke_all(HEALTH)
+
+    async def names(self) -> CityNames:
+        """The city's names as transcripts need them; read once, when first wanted."""
+        if self._names is None:
+            self._names = await asyncio.to_thread(lambda: CityNames.of(load_catalogue()))
+        return self._names
 
     def health_view(self) -> HealthView:
         """Whether what is shown is still true."""

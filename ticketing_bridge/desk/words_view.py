@@ -6,10 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from asr.text.differences import Difference
+from asr.text.display import DisplayText, moment
+from asr.text.vocabulary import Suggestion
 from facts.masking import mask_spoken
-from facts.transcript import Gap, LiveText, Transcript, Turn, Word
+from facts.transcript import Gap, LiveText, Turn, Word
 from ticketing_bridge.desk.feed import LiveWords, merged_finals
 from ticketing_bridge.desk.labels import labels
+from ticketing_bridge.transcripts.reading import Reading
 
 #: below this confidence a word is shown as uncertain (0…1, as the recogniser says it)
 UNSURE_BELOW = 0.6
@@ -31,31 +35,58 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of a turn that looks the same: the fields it proves, and whether it is uncertain."""
+    """A stretch of a turn that looks the same: what it proves, whether it is doubtful, what is said of it."""
 
     text: str
     anchor: str
     fields: tuple[str, ...] = ()
     unsure: bool = False
+    #: another name that sounds like it
+    perhaps: str = ""
+    #: what the other hearing has instead
+    differs: str = ""
 
     @property
     def look(self) -> str:
         """Classes of its mark: what only the summary rests on is marked when asked for, not before."""
         return " ".join(
-            name for name, holds in (("wide", WIDE.issuperset(self.fields)), ("unsure", self.unsure)) if holds
+            name
+            for name, holds in (
+                ("wide", WIDE.issuperset(self.fields)),
+                ("unsure", self.unsure),
+                ("perhaps", self.perhaps),
+                ("differs", self.differs),
+            )
+            if holds
         )
+
+    @property
+    def hint(self) -> str:
+        """What a reader is told when pointing at it."""
+        return "；".join(filter(None, (self.perhaps, self.differs)))
 
 
 @dataclass(frozen=True, slots=True)
 class TurnView:
     """One bubble, or a stretch that was not heard (``gap``: why)."""
 
+    id: str
     leg: str
     speaker: str
     start_s: float
     end_s: float
     pieces: tuple[Piece, ...]
     gap: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """One line below the words: what was heard, and what may have been meant or the other hearing has."""
+
+    at_s: float
+    turn_id: str
+    heard: str
+    instead: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +97,8 @@ class SaidView:
     live: bool
     turns: tuple[TurnView, ...]
     model: str | None = None
+    suggestions: tuple[Remark, ...] = ()
+    differences: tuple[Remark, ...] = ()
 
     @property
     def unsure(self) -> bool:
@@ -108,43 +141,144 @@ def newest_words(words: LiveWords) -> str:
     return f"{labels().legs[said.leg]}：{shown}"
 
 
-def live_view(turns: Sequence[Turn], evidence: Sequence[Evidence] = (), *, live: bool) -> SaidView:
+def live_view(said: Reading, evidence: Sequence[Evidence] = (), *, live: bool) -> SaidView:
     """Words heard live; while the call is on nothing is marked uncertain (it still may change)."""
-    shown = [turn_view(index, turn, evidence, unsure=not live) for index, turn in enumerate(turns)]
-    return SaidView("live" if shown else "none", live, tuple(shown))
+    shown = _turn_views("live", said, evidence, unsure=not live)
+    suggested = () if live else _suggested("live", said)
+    return SaidView("live" if shown else "none", live, tuple(shown), suggestions=suggested)
 
 
-def record_view(transcript: Transcript, evidence: Sequence[Evidence] = ()) -> SaidView:
+def record_view(
+    said: Reading, evidence: Sequence[Evidence] = (), differences: Sequence[Difference] = ()
+) -> SaidView:
     """The transcript of record, with stretches that were not heard in their places."""
-    shown = [turn_view(index, turn, evidence) for index, turn in enumerate(transcript.turns)]
-    shown += [_gap_view(gap) for gap in transcript.gaps]
+    shown = _turn_views("record", said, evidence, differences=differences)
+    shown += [_gap_view(gap) for gap in said.transcript.gaps]
     shown.sort(key=lambda turn: turn.start_s)
-    return SaidView("record", live=False, turns=tuple(shown), model=transcript.model)
+    return SaidView(
+        "record",
+        live=False,
+        turns=tuple(shown),
+        model=said.transcript.model,
+        suggestions=_suggested("record", said),
+        differences=tuple(_remark_of(said, it) for it in differences),
+    )
 
 
 def _gap_view(gap: Gap) -> TurnView:
-    return TurnView(gap.leg, labels().legs[gap.leg], gap.start_s, gap.end_s, (), gap.reason)
+    return TurnView("", gap.leg, labels().legs[gap.leg], gap.start_s, gap.end_s, (), gap.reason)
 
 
-def turn_view(index: int, turn: Turn, evidence: Sequence[Evidence], *, unsure: bool = True) -> TurnView:
-    """One turn cut into pieces at every border of a piece of evidence or of an uncertain word."""
-    spans = [it for it in evidence if it.turn == index and 0 <= it.start < it.end <= len(turn.text)]
-    doubts = unsure_spans(turn.text, turn.words) if unsure else ()
-    borders = {0, len(turn.text)}
-    borders.update(border for it in spans for border in (it.start, it.end))
-    borders.update(border for span in doubts for border in span)
-    cuts = sorted(borders)
-    shown = mask_spoken(turn.text)
+def _turn_views(
+    source: str,
+    said: Reading,
+    evidence: Sequence[Evidence],
+    *,
+    unsure: bool = True,
+    differences: Sequence[Difference] = (),
+) -> list[TurnView]:
+    return [
+        turn_view(
+            f"{source}-{index}",
+            index,
+            turn,
+            said.shown[index],
+            [it for it in evidence if it.turn == index],
+            unsure=unsure,
+            suggestions=said.suggestions[index] if unsure else (),
+            differences=[it for it in differences if it.record and it.record.turn == index],
+        )
+        for index, turn in enumerate(said.transcript.turns)
+    ]
+
+
+def turn_view(
+    id: str,
+    index: int,
+    turn: Turn,
+    shown: DisplayText,
+    evidence: Sequence[Evidence],
+    *,
+    unsure: bool = True,
+    suggestions: Sequence[Suggestion] = (),
+    differences: Sequence[Difference] = (),
+) -> TurnView:
+    """One turn cut into pieces at every border of what is marked in it. All places are of what was said."""
+    phrases = labels().phrases
+    length = len(turn.text)
+    proofs = [_Note(it.start, it.end, it.field) for it in evidence if 0 <= it.start < it.end <= length]
+    doubts = [_Note(*span, "") for span in unsure_spans(turn.text, turn.words)] if unsure else []
+    names = [_Note(it.start, it.end, phrases["perhaps"] + it.suggested) for it in suggestions]
+    others = [_Note(it.record.start, it.record.end, _instead(it)) for it in differences if it.record]
+    notes = [_shown_note(shown, it) for it in (*proofs, *doubts, *names, *others)]
+    of = dict(zip((*proofs, *doubts, *names, *others), notes, strict=True))
+    borders = {0, len(shown.text), *(place for it in notes for place in (it.start, it.end))}
+
+    def lying_over(kind: Sequence[_Note], start: int, end: int) -> list[str]:
+        return [it.text for it in kind if of[it].start <= start and end <= of[it].end]
+
     pieces = tuple(
         Piece(
-            text=shown[start:end],
-            anchor=anchor(index, start),
-            fields=tuple(dict.fromkeys(it.field for it in spans if it.start <= start and end <= it.end)),
-            unsure=any(a <= start and end <= b for a, b in doubts),
+            text=shown.text[start:end],
+            anchor=anchor(index, shown.said_span(start, end)[0]),
+            fields=tuple(dict.fromkeys(lying_over(proofs, start, end))),
+            unsure=bool(lying_over(doubts, start, end)),
+            perhaps="；".join(lying_over(names, start, end)),
+            differs="；".join(lying_over(others, start, end)),
         )
-        for start, end in pairwise(cuts)
+        for start, end in pairwise(sorted(borders))
     )
-    return TurnView(turn.leg, labels().legs[turn.leg], turn.start_s, turn.end_s, pieces)
+    return TurnView(id, turn.leg, labels().legs[turn.leg], turn.start_s, turn.end_s, pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class _Note:
+    """Something that is said of characters ``start`` to ``end``."""
+
+    start: int
+    end: int
+    text: str
+
+
+def _shown_note(shown: DisplayText, note: _Note) -> _Note:
+    start, end = shown.shown_span(note.start, note.end)
+    return _Note(start, end, note.text)
+
+
+def snapped(evidence: Iterable[Evidence], said: Reading) -> tuple[Evidence, ...]:
+    """The same evidence with its borders where a reader sees them: a figure counts as a whole."""
+    found = []
+    for it in evidence:
+        if it.turn < len(said.shown) and 0 <= it.start < it.end <= len(said.shown[it.turn].said):
+            shown = said.shown[it.turn]
+            start, end = shown.said_span(*shown.shown_span(it.start, it.end))
+            found.append(Evidence(it.field, it.turn, start, end))
+    return tuple(found)
+
+
+def _suggested(source: str, said: Reading) -> tuple[Remark, ...]:
+    return tuple(
+        Remark(
+            moment(turn, it.start), f"{source}-{index}", it.heard, labels().phrases["perhaps"] + it.suggested
+        )
+        for index, turn in enumerate(said.transcript.turns)
+        for it in said.suggestions[index]
+    )
+
+
+def _remark_of(said: Reading, it: Difference) -> Remark:
+    """What the record has, as it is read there, and what was heard live."""
+    if it.record is None:
+        lost = it.live.text if it.live else ""
+        return Remark(it.start_s, "", "", labels().phrases["only_live"] + lost)
+    shown = said.shown[it.record.turn]
+    start, end = shown.shown_span(it.record.start, it.record.end)
+    return Remark(it.start_s, f"record-{it.record.turn}", shown.text[start:end], _instead(it))
+
+
+def _instead(it: Difference) -> str:
+    phrases = labels().phrases
+    return phrases["heard_live"] + it.live.text if it.live else phrases["not_live"]
 
 
 def anchor(turn: int, start: int) -> str:

@@ -81,11 +81,27 @@ if (words) {
   if (!document.querySelector("#draft .field")) words.scrollTop = words.scrollHeight;
 }
 
+// --- a moment of a call, named in the address: shown in its own transcript, and not lost when words are renewed
+function showMoment(scroll) {
+  for (const old of document.querySelectorAll(".bubble.found")) old.classList.remove("found");
+  const id = decodeURIComponent(window.location.hash.slice(1));
+  const turn = /^(record|live)-\d+$/.test(id) ? document.getElementById(id) : null;
+  if (!turn) return;
+  turn.classList.add("found");
+  if (!scroll) return;
+  const which = document.getElementById(turn.closest("#record") ? "which-record" : "which-said");
+  if (which) which.checked = true;
+  following = false;
+  turn.scrollIntoView({ block: "center" });
+}
+window.addEventListener("hashchange", () => showMoment(true));
+
 document.addEventListener("htmx:sseMessage", () => {
   heard();
   tick();
   if (words && following && !document.querySelector("#draft .field")) words.scrollTop = words.scrollHeight;
   if (pinned) highlight(pinned, false);
+  showMoment(false);
 });
 
 // --- evidence: a field of the draft and the words it came from ----------------------------------------
@@ -137,6 +153,12 @@ document.addEventListener("click", (event) => {
   }
 });
 document.addEventListener("keydown", (event) => {
+  const search = document.getElementById("q");
+  const typing = event.target instanceof Element && event.target.matches("input, select, textarea");
+  if (event.key === "/" && search && !typing) {
+    event.preventDefault();
+    search.select();
+  }
   if (event.key === "Escape") {
     pinned = null;
     highlight(null, false);
@@ -148,3 +170,4 @@ window.setInterval(() => {
   if (source && !givenBack && Date.now() - lastHeard > SILENT_AFTER_MS) showLost(true);
 }, 500);
 tick();
+showMoment(true);

@@ -1,0 +1,211 @@
+"""``hotline calls search | transcript | transcribe | index``: what was said in calls."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from asr.text.differences import differences
+from asr.text.export import TranscriptFormat
+from asr.text.searching import Snippet
+from asr.text.words import masked
+from config.catalogue import load_catalogue
+from facts.identity import CallKey
+from facts.masking import mask_number
+from facts.transcript import Leg
+from ticketing_bridge.call_ledger.listing import LOCAL, allow_full_numbers
+from ticketing_bridge.cli.output import Json, console, errors, print_json
+from ticketing_bridge.cli.within import From, LineId, Reason, To, User, call_key, day, with_database
+from ticketing_bridge.desk.labels import labels
+from ticketing_bridge.desk.views import duration
+from ticketing_bridge.house import House
+from ticketing_bridge.store.database import Database, UnitOfWork
+from ticketing_bridge.store.records import SearchFilter, StoredTranscript
+from ticketing_bridge.transcripts.city import kept_names
+from ticketing_bridge.transcripts.export import document, exported
+from ticketing_bridge.transcripts.search import FoundWords, SearchAnswer, index_missing
+from ticketing_bridge.transcripts.search import search as search_calls
+from ticketing_bridge.words import CallUnknown, CallWords
+
+Key = Annotated[str, typer.Argument(help="PBX:UNIQUEID, as `calls list` prints it.")]
+Kind = Annotated[str, typer.Option("--kind", help="record (the recording) or live.")]
+
+
+def add_to(commands: typer.Typer) -> None:
+    """Register these commands with those of the ledger."""
+    for command in (search, transcript, transcribe, index):
+        commands.command()(command)
+
+
+def console_actor() -> str:
+    """Who works at the console, for the audit log."""
+    try:
+        return f"console:{getpass.getuser()}"
+    except (KeyError, OSError):
+        return "console"
+
+
+def search(
+    text: Annotated[str, typer.Argument(help="Words, names or numbers; all that are parted by spaces.")],
+    from_: From = None,
+    to: To = None,
+    line: LineId = None,
+    leg: Annotated[Leg | None, typer.Option(help="Only what this side said.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
+    json_: Json = False,
+) -> None:
+    """The newest calls in which all of it was said. Every search is written to the audit log."""
+
+    async def work(_: House, database: Database) -> SearchAnswer:
+        wanted = SearchFilter(day(from_), day(to, after=True), line, leg)
+        names = kept_names(load_catalogue())
+        return await search_calls(database, text, wanted, actor=console_actor(), names=names, limit=limit)
+
+    answer = with_database(work)
+    if json_:
+        print_json(
+            {"terms": answer.terms, "more": answer.more, "calls": [_found_json(it) for it in answer.found]}
+        )
+        return
+    for found in answer.found:
+        at = f"{found.call.arrived_at.astimezone(LOCAL):%Y-%m-%d %H:%M:%S}"
+        console.print(f"{found.call.key}  {at}  {mask_number(found.call.caller_number)}", highlight=False)
+        for it in found.snippets:
+            words = "".join(f"【{part}】" if hit else part for part, hit in it.pieces)
+            console.print(
+                f"  {duration(it.at_s):>6} {labels().legs[it.leg]}：{words}", highlight=False, markup=False
+            )
+    if answer.more:
+        errors.print("There are older ones: --to with an earlier day, or a larger --limit.")
+
+
+def _found_json(found: FoundWords) -> dict[str, Any]:
+    return {
+        "key": str(found.call.key),
+        "arrived_at": found.call.arrived_at.isoformat(),
+        "line": found.call.line,
+        "caller": mask_number(found.call.caller_number),
+        "agent": found.call.agent,
+        "kind": found.kind,
+        "found": [_snippet_json(it) for it in found.snippets],
+    }
+
+
+def _snippet_json(it: Snippet) -> dict[str, Any]:
+    return {
+        "leg": it.leg.value,
+        "turn": it.turn,
+        "at_s": it.at_s,
+        "text": "".join(part for part, _ in it.pieces),
+        "marked": [part for part, hit in it.pieces if hit],
+    }
+
+
+def transcript(
+    key: Key,
+    form: Annotated[
+        TranscriptFormat, typer.Option("--format", help="json, text, srt or vtt.")
+    ] = TranscriptFormat.TEXT,
+    kind: Kind = "record",
+    model: Annotated[str | None, typer.Option(help="Which version; default: the newest.")] = None,
+    user: User = None,
+    reason: Reason = None,
+) -> None:
+    """One call's words as a document: numbers masked unless a user and a reason are given; on record."""
+    call = call_key(key)
+
+    async def work(_: House, database: Database) -> StoredTranscript:
+        async with database.unit_of_work() as uow:
+            await _allowed(uow, call, user, reason)
+            return await exported(
+                uow, call, kind, model, actor=user or console_actor(), form=form, reason=reason
+            )
+
+    stored = with_database(work)
+    names = kept_names(load_catalogue())
+    full = user is not None or reason is not None
+    sys.stdout.write(document(stored.transcript, form, labels().legs, names, full_numbers=full))
+
+
+async def _allowed(uow: UnitOfWork, call: CallKey, user: str | None, reason: str | None) -> None:
+    found = await uow.calls.get(call)
+    if found is None:
+        raise CallUnknown(f"there is no call {call}", fix="hotline calls list shows the calls")
+    if user is not None or reason is not None:
+        await allow_full_numbers(uow, [found], user=user or "", reason=reason or "")
+
+
+def transcribe(
+    keys: Annotated[list[str], typer.Argument(help="PBX:UNIQUEID of calls that were recorded.")],
+    model: Annotated[
+        Path | None, typer.Option(help="Vosk model folder; default: the one for recordings.")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Hear recordings again. What another model heard stays beside it; the newest counts."""
+    calls = [call_key(key) for key in keys]
+
+    async def work(house: House, database: Database) -> list[dict[str, Any]]:
+        words = CallWords(house.settings, house.hotline, load_catalogue(), database)
+        heard = []
+        for call in calls:
+            if not json_:
+                errors.print(f"{call} …", highlight=False)
+            await words.transcribe(call, model)
+            heard.append(await _versions(database, call))
+        return heard
+
+    heard = with_database(work)
+    if json_:
+        print_json(heard)
+        return
+    for one in heard:
+        for version in one["versions"]:
+            console.print(
+                f"{one['key']}  {version['kind']:<6}  {version['made_at']}  {version['model']}",
+                highlight=False,
+            )
+
+
+async def _versions(database: Database, call: CallKey) -> dict[str, Any]:
+    async with database.unit_of_work() as uow:
+        versions = await uow.transcripts.versions(call)
+    return {"key": str(call), "versions": [asdict(it) for it in versions]}
+
+
+def index(json_: Json = False) -> None:
+    """Make calls findable that were heard before there was a search."""
+
+    async def work(_: House, database: Database) -> int:
+        names = await asyncio.to_thread(lambda: kept_names(load_catalogue()))
+        with errors.status("indexing …"):
+            return await index_missing(database, names)
+
+    done = with_database(work)
+    if json_:
+        print_json({"indexed": done})
+    else:
+        console.print(f"{done} calls can be found now", highlight=False)
+
+
+async def words_json(uow: UnitOfWork, call: CallKey, *, full_numbers: bool) -> dict[str, Any]:
+    """What ``calls show --json`` says of a call's words: both hearings, their differences, all versions."""
+    stored = {kind: await uow.transcripts.get(call, kind) for kind in ("live", "record")}
+    shown = {
+        kind: (it.transcript if full_numbers else masked(it.transcript)) if it else None
+        for kind, it in stored.items()
+    }
+    live, record = shown["live"], shown["record"]
+    unlike = differences(live, record) if live and record and record.turns else ()
+    return {
+        "transcript": record.text() if record else None,
+        "live_transcript": live.text() if live else None,
+        "differences": [asdict(it) for it in unlike],
+        "transcripts": [asdict(it) for it in await uow.transcripts.versions(call)],
+    }
