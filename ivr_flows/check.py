@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 from ivr_flows.bounds import SERVICE_MS, Costs, keys_of, longest
 from ivr_flows.faults import Faults
-from ivr_flows.graph import END, Graph, any_way, without_caller
-from ivr_flows.guarantee import keep_guarantee
+from ivr_flows.graph import END, Graph, any_way, starts_of, without_caller
+from ivr_flows.guarantee import before_flow_ms, is_exempt, keep_guarantee
 from ivr_flows.problems import Problem
 from ivr_flows.schema import Flow, Purpose
 from ivr_flows.speech_length import estimated_speech_ms
@@ -36,12 +36,12 @@ class FlowReport:
     """Every problem, and the citizen's guarantee: times in milliseconds, None when not walkable."""
 
     problems: tuple[Problem, ...]
-    #: longest walk to any end
+    #: longest walk to any end, wherever callers come in
     longest_ms: int | None = None
     #: longest walk to a person, and most keys pressed on one
     person_ms: int | None = None
     person_keys: int | None = None
-    #: walk of a caller who does nothing
+    #: walk of a caller who does nothing, from the flow's own start to the queue or another end
     silent_ms: int | None = None
     #: each line whose callers arrive here
     lines: tuple[LineReport, ...] = ()
@@ -92,18 +92,19 @@ def check_flow(
     found.lengths(costs_on(around.contexts))
     keep_guarantee(found, costs_on)
     graph, costs = Graph.of(flow, around.flows or {}), costs_on(around.contexts)
+    entries = [replace(graph, start=start) for start in starts_of(flow).values()]
     return FlowReport(
         tuple(found.problems),
-        longest_ms=longest(graph, costs.of, any_way),
-        person_ms=longest(graph, costs.of, any_way, person_only=True),
-        person_keys=longest(graph, keys_of, any_way, person_only=True),
+        longest_ms=max(longest(it, costs.of, any_way) for it in entries),
+        person_ms=max(longest(it, costs.of, any_way, person_only=True) for it in entries),
+        person_keys=max(longest(it, keys_of, any_way, person_only=True) for it in entries),
         silent_ms=_silent_ms(graph, costs),
         lines=_lines(graph, around, costs_on),
     )
 
 
 def _silent_ms(graph: Graph, costs: Costs) -> int:
-    silent = longest(graph, costs.silent, without_caller)
+    silent = longest(graph, costs.silent, without_caller, stop=lambda name: is_exempt(graph.flow, name))
     # at the queue the walk may wait for what was asked of the house at arrival
     return max(silent, SERVICE_MS) if graph.flow.purpose is Purpose.ARRIVAL else silent
 
@@ -114,7 +115,7 @@ def _lines(
     """The guarantee of a flow of arrival, line by line."""
     if graph.flow.purpose is not Purpose.ARRIVAL:
         return ()
-    notice_ms = around.speech_ms(around.notice) if around.notice else 0
+    notice_ms = before_flow_ms(around)
     keys = longest(graph, keys_of, any_way, person_only=True)
     return tuple(
         LineReport(

@@ -174,15 +174,20 @@ class Graph:
         """Targets of the edges that are kept, END for the implied queue."""
         return {edge.target or END for edge in self.edges[name] if keep(edge)}
 
-    def reach(self, starts: Iterable[str], keep: Callable[[Edge], bool]) -> set[str]:
-        """Every node that these lead to, themselves included."""
+    def reach(
+        self,
+        starts: Iterable[str],
+        keep: Callable[[Edge], bool],
+        stop: Callable[[str], bool] = lambda _: False,
+    ) -> set[str]:
+        """Every node that these lead to, themselves included; nothing beyond a node that stops."""
         seen: set[str] = set()
         todo = list(starts)
         while todo:
             name = todo.pop()
             if name not in seen and name in self.nodes:
                 seen.add(name)
-                todo += self.after(name, keep)
+                todo += () if stop(name) else self.after(name, keep)
         return seen
 
     def circles(self, keep: Callable[[Edge], bool]) -> list[frozenset[str]]:

@@ -9,7 +9,8 @@ from ivr_flows.bounds import SERVICE_MS, Costs, fewest_keys, longest
 from ivr_flows.faults import Faults
 from ivr_flows.graph import Graph, any_way, starts_of, without_caller
 from ivr_flows.nodes import HangUp, Queue, Transfer
-from ivr_flows.schema import Purpose
+from ivr_flows.schema import Flow, Purpose
+from ivr_flows.surroundings import PBX_MS, Surroundings
 
 #: makes the costs of a flow on these lines
 CostsOn = Callable[[Sequence[Mapping[str, str]]], Costs]
@@ -29,6 +30,17 @@ def keep_guarantee(found: Faults, costs_on: CostsOn) -> None:
             guarantee.others(purpose)
 
 
+def is_exempt(flow: Flow, name: str) -> bool:
+    """Whether a node belongs to another flow of which the limits are not asked."""
+    other, slash, _ = name.partition("/")
+    return bool(slash) and other in flow.exempt
+
+
+def before_flow_ms(around: Surroundings) -> int:
+    """From arrival to the flow: the PBX itself, and the dialplan's notice."""
+    return PBX_MS + around.speech_ms(around.notice) if around.notice else 0
+
+
 class _Guarantee:
     def __init__(self, found: Faults, graph: Graph, costs_on: CostsOn) -> None:
         self.found = found
@@ -37,7 +49,7 @@ class _Guarantee:
         self.limits = found.around.limits
 
     def _exempt(self, name: str) -> bool:
-        return name.partition("/")[0] in self.found.flow.exempt and "/" in name
+        return is_exempt(self.found.flow, name)
 
     def arrival(self) -> None:
         """A silent caller comes to a queue in time on every line, with no more keys than allowed."""
@@ -66,18 +78,17 @@ class _Guarantee:
             limit = f"limit {self.limits.most_other_silent_ms} ms"
             what = f"who does nothing is kept for {silent_ms} ms ({limit})"
             self._add(what, "shorten the prompts, timeouts or retries")
-        self._bearable()
 
     def _bearable(self) -> None:
         costs = self.costs_on(self.found.around.contexts)
         person_ms = longest(self.graph, costs.of, any_way, person_only=True, stop=self._exempt)
-        if person_ms > self.limits.most_person_ms:
+        if self.limits.most_person_ms is not None and person_ms > self.limits.most_person_ms:
             limit = f"limit {self.limits.most_person_ms} ms"
             what = f"the longest way to a person takes {person_ms} ms ({limit})"
             self._add(what, "shorten timeouts, retries or max_visits, or divide the flow")
 
     def _nobody_hung_up(self, what: str) -> None:
-        for name in sorted(self.graph.reach([self.graph.start], without_caller)):
+        for name in sorted(self.graph.reach([self.graph.start], without_caller, self._exempt)):
             if isinstance(self.graph.nodes[name], HangUp) and not self._exempt(name):
                 place = name if self.graph.own(name) else self.graph.start
                 self.found.add(place, f"a silent caller is hung up on: {what}", "lead it to a queue")
@@ -89,8 +100,7 @@ class _Guarantee:
         return longest(self.graph, self.costs_on(contexts).silent, without_caller, stop=self._exempt)
 
     def _notice_ms(self) -> int:
-        notice = self.found.around.notice
-        return self.found.around.speech_ms(notice) if notice else 0
+        return before_flow_ms(self.found.around)
 
     def _add(self, what: str, fix: str) -> None:
         self.found.add(self.graph.start, what, fix)

@@ -51,6 +51,8 @@ QUEUE_VARIABLE = "HOTLINE_QUEUE"
 TRANSFER_VARIABLE = "HOTLINE_TRANSFER"
 AGENT_TOO_VARIABLE = "HOTLINE_AGENT_TOO"
 PRIORITY_VARIABLE = "HOTLINE_PRIORITY"
+#: who is served later comes first; the line's own priority is set by the dialplan
+PRIORITIES = ("normal", "raised", "urgent")
 #: purposes of which a caller who was walked in circles is let go rather than queued
 _LET_GO = frozenset({Purpose.AFTER, Purpose.OUTBOUND})
 
@@ -279,7 +281,7 @@ class _Run:
     async def _set_queue(self, node: Queue, priority: str | None = None) -> str:
         queue = fill(node.queue, self.walk.context)
         priority = priority or await self._priority(node)
-        if priority != "normal":
+        if PRIORITIES.index(priority) > PRIORITIES.index(self.walk.context.get("line.priority", "normal")):
             await self.walk.session.set_variable(PRIORITY_VARIABLE, priority)
         await self.walk.session.set_variable(QUEUE_VARIABLE, queue)
         return queue

@@ -9,10 +9,10 @@ from pathlib import Path
 from voice.pcm import TELEPHONE_RATE
 from voice.wav import WavError, read_wav
 
-#: milliseconds of speech a syllable, and of the pause at a mark within a text: what the prompt voice
-#: needs on the average of our texts (255–330 and 250–400 measured), to the careful side
-SYLLABLE_MS = 300
-PAUSE_MS = 300
+#: milliseconds of speech a syllable, and of the pause at a mark within a text: the prompt voice needs
+#: 250 to 300 and 200 to 300
+SYLLABLE_MS = 280
+PAUSE_MS = 250
 
 _PAUSE = re.compile(r"[，。；：、！？,;:!?…—\n]+")
 _SILENT = re.compile(r"[\s，。；：、！？,;:!?…—“”‘’（）()《》「」'\"-]+")
@@ -22,7 +22,7 @@ def estimated_speech_ms(text: str) -> int:
     """Rough length of a spoken text.
 
     >>> estimated_speech_ms("您好"), estimated_speech_ms("您好，请稍候。")
-    (600, 1800)
+    (560, 1650)
     """
     words = _SILENT.sub("", text)
     if not words:

@@ -10,6 +10,11 @@ from ivr_flows.schema import Flow, Purpose
 from ivr_flows.speech_length import estimated_speech_ms
 from ivr_flows.texts import line_context
 
+#: the same limit where a hotline's flows are proven: two minutes of questions are no guarantee any more
+MOST_PERSON_MS = 120_000
+#: milliseconds that the PBX needs for itself between a call's arrival and its queue
+PBX_MS = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -20,9 +25,9 @@ class Limits:
     #: keys that a caller must press to come to a person
     most_keys: int = 0
     #: who does nothing while waiting, after a call or where nobody could be had
-    most_other_silent_ms: int = 60_000
-    #: longest way to a person of one who answers everything, and answers late
-    most_person_ms: int = 240_000
+    most_other_silent_ms: int = 90_000
+    #: longest way from arrival to a person, of one who answers everything, and answers late
+    most_person_ms: int | None = None
     #: one question, said once
     most_question_ms: int = 15_000
     #: all that one node says in one go
@@ -71,6 +76,11 @@ def surroundings_of(
         can_be_said=can_be_said,
         has_recording=has_recording,
     )
+
+
+def most_hour_notice_ms(hotline: Hotline, speech_ms: Callable[[str], int] = estimated_speech_ms) -> int:
+    """How long a notice of the hour may take, so that a silent caller is in the queue in time."""
+    return hotline.guarantee.most_silent_ms - PBX_MS - speech_ms(hotline.notice)
 
 
 def lines_of(hotline: Hotline, flow: Flow) -> tuple[str, ...]:

@@ -5,7 +5,7 @@
 >>> flow = parse_flow('{flow: f, start: a, nodes: {a: {say: 您好}, }}', 'f.yaml')
 >>> journey = asyncio.run(walk(flow, [], {"line.queue": "main"}))
 >>> journey.end.ending, journey.end.queue, journey.heard, journey.ms
-(<FlowEnding.QUEUE: 'queue'>, 'main', ['您好'], 600)
+(<FlowEnding.QUEUE: 'queue'>, 'main', ['您好'], 560)
 """
 
 from __future__ import annotations

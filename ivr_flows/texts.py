@@ -18,14 +18,17 @@ TEMPLATE = re.compile(r"\{([^{}]*)\}")
 
 #: names that the configuration gives; known before a call
 LINE_NAMES = frozenset(
-    {"city", "hotline.name", "line.id", "line.name", "line.greeting", "line.queue", "queue.id"}
+    {
+        *("city", "hotline.name", "queue.id"),
+        *("line.id", "line.name", "line.greeting", "line.queue", "line.priority"),
+    }
 )
 #: names that only the call gives, with the longest words that are reckoned with.
 #: ``collected.<variable>`` comes from a flow's own questions, ``heard`` within one question.
 CALL_NAMES: Mapping[str, str] = MappingProxyType(
     {
         "caller.number": "13900000000",
-        "hour.notice": "城东停水，预计十八点恢复，其他请稍候。",
+        "hour.notice": "城东停水，预计十八点恢复，其他事项请稍候。",
         "outlook.waiting": "九十九",
         "outlook.minutes": "五十九",
         "lookup.text": "您的诉求由市住房和城乡建设局办理，预计十二月三十一日前办结，请您耐心等待。",
@@ -53,6 +56,7 @@ def line_context(hotline: Hotline, line: Line, queue: str | None = None) -> dict
         "line.name": line.name,
         "line.greeting": line.greeting,
         "line.queue": line.queue,
+        "line.priority": line.priority.value,
         "queue.id": queue or line.queue,
     }
 

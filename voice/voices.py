@@ -38,7 +38,7 @@ class Voice:
 
 VOICES: Mapping[str, Voice] = MappingProxyType(
     {
-        "prompt": Voice("Annie", rate_wpm=165, pitch=50, pitch_range=50),
+        "prompt": Voice("Annie", rate_wpm=180, pitch=50, pitch_range=50),
         "agent_f1": Voice("f2", rate_wpm=180, pitch=50, pitch_range=45),
         "agent_f2": Voice("belinda", rate_wpm=185, pitch=52, pitch_range=50),
         "agent_m1": Voice("m3", rate_wpm=180, pitch=48, pitch_range=45),

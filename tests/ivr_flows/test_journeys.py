@@ -25,7 +25,7 @@ async def test_a_key_leads_to_its_queue(rich: Flow, context: dict[str, str]) -> 
     assert journey.end.ending is FlowEnding.QUEUE
     assert journey.variables == {"HOTLINE_TOPIC": "main", "HOTLINE_QUEUE": "environment"}
     assert [step.node for step in journey.end.steps] == ["notice", "choose", "environment", "to_environment"]
-    told = {"Key": "1", "Ms": "800", "Flow": "rich", "Version": rich.version}
+    told = {"Key": "1", "Ms": "880", "Flow": "rich", "Version": rich.version}
     assert ("choose", told) in journey.marks
     assert journey.ms == MENU
 
