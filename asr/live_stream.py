@@ -112,12 +112,17 @@ class LiveStream:
         self.timeline = Timeline(RATE_HZ)
         self.segment = 0
         self.closed = asyncio.Event()
-        #: what may be said; None: anything
+        #: what may be said (None: anything), and from which sample on that is to change
         self.grammar: tuple[str, ...] | None = None
+        self._changes: deque[tuple[int, tuple[str, ...] | None]] = deque()
         self._engine = engine
         #: pieces (position, samples) to be sent, and those sent whose words are not final yet
         self._pieces: deque[tuple[int, bytes]] = deque()
         self._unsettled: deque[tuple[int, bytes]] = deque()
+        #: samples in ``_pieces``, and those that the process has not taken, by their ends (time may leap)
+        self._kept = 0
+        self._flying: deque[tuple[int, int]] = deque()
+        self._ahead = 0
         self._heard_twice_until = 0
         #: frames that are no whole piece yet
         self._open: list[bytes] = []
@@ -126,7 +131,6 @@ class LiveStream:
         self._received = 0
         self._missed_from: int | None = None
         self._sent = 0
-        self._taken = 0
         self._settled = 0
         self._lost_from: int | None = None
         self._fed_at_s = 0.0
@@ -165,11 +169,10 @@ class LiveStream:
         Raises:
             GrammarRefused: see ``checked_grammar``; the stream goes on as before.
         """
-        self.grammar = checked_grammar(phrases)
+        grammar = checked_grammar(phrases)
         self._cut(all_of_it=True)
+        self._changes.append((self._received, grammar))
         self.pump()
-        if self.process is not None:
-            self.process.send(Message.of(Kind.GRAMMAR, self.number, {"grammar": self.grammar}))
 
     def idle(self, now_s: float) -> None:
         """Called now and then: a leg that fell silent without a word has its open segment ended."""
@@ -204,23 +207,42 @@ class LiveStream:
             piece = data[first : min(first + PIECE_BYTES, whole)]
             self._pieces.append((self._received, piece))
             self._received += len(piece) // 2
+            self._kept += len(piece) // 2
         self._open = [data[whole:]] if whole < len(data) else []
         self._open_bytes = len(data) - whole
-        while self._pieces and self._received - self._pieces[0][0] > KEPT_SAMPLES:
-            position, _ = self._pieces.popleft()
+        while self._kept > KEPT_SAMPLES:
+            position, piece = self._pieces.popleft()
+            self._kept -= len(piece) // 2
             self._lost_from = position if self._lost_from is None else self._lost_from
 
     def pump(self) -> None:
         """Send what the process can take."""
-        while self._pieces and self.process is not None and self._sent - self._taken < AHEAD_SAMPLES:
+        self._change_grammar()
+        while self._pieces and self.process is not None and self._ahead < AHEAD_SAMPLES:
             position, piece = self._pieces[0]
             if not self.process.send(Message(Kind.AUDIO, self.number, POSITION.pack(position) + piece)):
                 return
             self._unsettled.append(self._pieces.popleft())
+            samples = len(piece) // 2
+            self._kept -= samples
+            self._ahead += samples
+            self._sent = position + samples
+            self._flying.append((self._sent, samples))
             if self._lost_from is not None:
                 self._mark_gap(self._lost_from, position, CANNOT_KEEP_UP)
                 self._lost_from = None
-            self._sent = position + len(piece) // 2
+            self._change_grammar()
+
+    def _change_grammar(self) -> None:
+        """Tell the process what may be said from the next piece on."""
+        while self._changes and self.process is not None:
+            at, grammar = self._changes[0]
+            if self._pieces and at > self._pieces[0][0]:
+                return
+            if not self.process.send(Message.of(Kind.GRAMMAR, self.number, {"grammar": grammar})):
+                return
+            self.grammar = grammar
+            self._changes.popleft()
 
     # -- room, processes: they come and go
 
@@ -242,7 +264,9 @@ class LiveStream:
         wish = {"rate_hz": RATE_HZ, "start": start, "grammar": self.grammar}
         if not process.send(Message.of(Kind.OPEN, self.number, wish)):
             return
-        self._sent = self._taken = self._settled = start
+        self._sent = self._settled = start
+        self._flying.clear()
+        self._ahead = 0
         self.process = process
         process.streams += 1
         self.state = StreamState.LISTENING
@@ -257,6 +281,7 @@ class LiveStream:
         if len(again) < len(self._unsettled):
             self._mark_gap(self._settled, self._heard_twice_until, reason)
         self._pieces.extendleft(reversed(again))
+        self._kept += sum(len(piece) // 2 for _, piece in again)
         self._unsettled.clear()
         self._heard_twice_until = self._sent
         if self._showing:
@@ -280,7 +305,9 @@ class LiveStream:
     def on_message(self, message: Message) -> None:
         """What the process says about this stream."""
         if message.kind is Kind.PROGRESS:
-            self._taken, settled = PROGRESS.unpack(message.payload)
+            taken, settled = PROGRESS.unpack(message.payload)
+            while self._flying and self._flying[0][0] <= taken:
+                self._ahead -= self._flying.popleft()[1]
             self._settle(settled)
             self.pump()
         elif message.kind is Kind.PARTIAL:
