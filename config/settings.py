@@ -96,6 +96,9 @@ class Settings(BaseSettings):
     stereo_legs: Literal["caller-agent", "agent-caller", "mono"] = Field(
         "caller-agent", description="whose voices the two channels of a recording from elsewhere carry"
     )
+    doubt_below: float = Field(
+        0.85, ge=0, le=1, description="words of a transcript with less confidence are marked as doubtful"
+    )
     live_streams: int | None = Field(None, ge=1, description="streams heard live at once; default: measured")
 
     hotline_config: Path | None = Field(None, description="folder with the city's YAML; default: built in")

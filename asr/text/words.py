@@ -63,6 +63,25 @@ def found_spans(turn: Turn) -> tuple[WordSpan, ...]:
     return tuple(spans)
 
 
+def doubtful_spans(turn: Turn, below: float = UNCERTAIN_BELOW) -> tuple[tuple[int, int], ...]:
+    """Where the turn's text is doubtful; neighbours make one span.
+
+    >>> from facts.transcript import Leg
+    >>> heard = (Word("金桥", 0, 1, 0.4), Word("丽景", 1, 2, 0.5), Word("六号楼", 2, 3, 0.9))
+    >>> doubtful_spans(Turn(Leg.CALLER, "金桥丽景六号楼", 0, 3, heard))
+    ((0, 4),)
+    """
+    spans: list[tuple[int, int]] = []
+    for span in found_spans(turn):
+        if not span.is_uncertain(below):
+            continue
+        if spans and spans[-1][1] == span.first:
+            spans[-1] = (spans[-1][0], span.end)
+        else:
+            spans.append((span.first, span.end))
+    return tuple(spans)
+
+
 def uncertain_words(turn: Turn, below: float = UNCERTAIN_BELOW) -> tuple[WordSpan, ...]:
     """The words of a turn that a reader should doubt, with their places in its text."""
     return tuple(span for span in word_spans(turn.words) if span.is_uncertain(below))

@@ -102,7 +102,7 @@ def test_words_the_recogniser_doubts_and_stretches_it_missed_are_marked() -> Non
 def test_what_only_the_summary_rests_on_is_not_marked_before_it_is_asked_for() -> None:
     said = reading(RECORD, NAMES)
     evidence = [Evidence("content", 1, 0, 9), Evidence("places-0", 1, 0, 2)]
-    view = turn_view("live-1", 1, TURNS[1], said.shown[1], evidence)
+    view = turn_view("live-1", 1, TURNS[1], said.shown[1], evidence, doubtful=said.doubtful[1])
     assert [(piece.text, piece.look) for piece in view.pieces[:2]] == [
         ("昆仑", ""),
         ("路桥头", "wide unsure"),

@@ -131,16 +131,21 @@ async def load_call_page(desk: Desk, key: CallKey) -> CallPage | None:
         versions = await uow.transcripts.versions(key)
         draft = await uow.drafts.latest(key)
     names = await desk.names() if live or record else None
+    below = desk.settings.doubt_below
     page = CallPage(call, tuple(map(_live_text, segments)), None, None, draft, versions=tuple(versions))
-    return page if names is None else await asyncio.to_thread(_read, page, names, live, record)
+    return page if names is None else await asyncio.to_thread(_read, page, live, record, names, below)
 
 
 def _read(
-    page: CallPage, names: CityNames, live: StoredTranscript | None, record: StoredTranscript | None
+    page: CallPage,
+    live: StoredTranscript | None,
+    record: StoredTranscript | None,
+    names: CityNames,
+    doubt_below: float,
 ) -> CallPage:
     """The page with its transcripts made ready. Not for the event loop: a long call takes a while."""
-    heard = reading(live.transcript, names) if live else None
-    again = reading(record.transcript, names) if record else None
+    heard = reading(live.transcript, names, doubt_below) if live else None
+    again = reading(record.transcript, names, doubt_below) if record else None
     unlike: tuple[Difference, ...] = ()
     if heard and again and again.transcript.turns:
         unlike = differences(heard.transcript, again.transcript)

@@ -10,13 +10,11 @@ from asr.text.differences import Difference
 from asr.text.display import DisplayText, moment
 from asr.text.vocabulary import Suggestion
 from facts.masking import mask_spoken
-from facts.transcript import Gap, LiveText, Turn, Word
+from facts.transcript import Gap, LiveText, Turn
 from ticketing_bridge.desk.feed import LiveWords, merged_finals
 from ticketing_bridge.desk.labels import labels
 from ticketing_bridge.transcripts.reading import Reading
 
-#: below this confidence a word is shown as uncertain (0…1, as the recogniser says it)
-UNSURE_BELOW = 0.6
 #: fields that rest on most of the call
 WIDE = frozenset({"content"})
 #: characters of a call's words that fit into its line on the board
@@ -184,7 +182,7 @@ def _turn_views(
             turn,
             said.shown[index],
             [it for it in evidence if it.turn == index],
-            unsure=unsure,
+            doubtful=said.doubtful[index] if unsure else (),
             suggestions=said.suggestions[index] if unsure else (),
             differences=[it for it in differences if it.record and it.record.turn == index],
         )
@@ -199,7 +197,7 @@ def turn_view(
     shown: DisplayText,
     evidence: Sequence[Evidence],
     *,
-    unsure: bool = True,
+    doubtful: Sequence[tuple[int, int]] = (),
     suggestions: Sequence[Suggestion] = (),
     differences: Sequence[Difference] = (),
 ) -> TurnView:
@@ -207,7 +205,7 @@ def turn_view(
     phrases = labels().phrases
     length = len(turn.text)
     proofs = [_Note(it.start, it.end, it.field) for it in evidence if 0 <= it.start < it.end <= length]
-    doubts = [_Note(*span, "") for span in unsure_spans(turn.text, turn.words)] if unsure else []
+    doubts = [_Note(*span, "") for span in doubtful]
     names = [_Note(it.start, it.end, phrases["perhaps"] + it.suggested) for it in suggestions]
     others = [_Note(it.record.start, it.record.end, _instead(it)) for it in differences if it.record]
     notes = [_shown_note(shown, it) for it in (*proofs, *doubts, *names, *others)]
@@ -293,26 +291,3 @@ def anchors(evidence: Iterable[Evidence], turns: int) -> Mapping[str, str]:
         if it.turn < turns:
             first.setdefault(it.field, anchor(it.turn, it.start))
     return first
-
-
-def unsure_spans(text: str, words: Sequence[Word]) -> tuple[tuple[int, int], ...]:
-    """Character spans of the uncertain words; neighbours make one span.
-
-    >>> heard = (Word("金桥", 0, 1, 0.4), Word("丽景", 1, 2, 0.5), Word("六号楼", 2, 3, 0.9))
-    >>> unsure_spans("金桥丽景六号楼", heard)
-    ((0, 4),)
-    """
-    spans: list[tuple[int, int]] = []
-    position = 0
-    for word in words:
-        start = text.find(word.text, position)
-        if start < 0:
-            continue
-        position = start + len(word.text)
-        if word.confidence >= UNSURE_BELOW:
-            continue
-        if spans and spans[-1][1] == start:
-            spans[-1] = (spans[-1][0], position)
-        else:
-            spans.append((start, position))
-    return tuple(spans)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from asr.text.display import KeptNames
-from asr.text.vocabulary import Suggestion, Vocabulary
-from asr.text.words import UNCERTAIN_BELOW, found_spans
+from asr.text.vocabulary import Vocabulary
 from config.catalogue import CityData
-from facts.transcript import Turn
 
 
 def kept_names(city: CityData) -> KeptNames:
@@ -29,10 +27,3 @@ class CityNames:
         places = [name for place in city.places for name in (place.name, *place.aliases)]
         units = [name for unit in city.units for name in (unit.name, *unit.aliases, *unit.keywords)]
         return cls(kept_names(city), Vocabulary.of([*places, *units]))
-
-    def suggestions(self, turn: Turn) -> tuple[Suggestion, ...]:
-        """What may have been meant in a turn, in characters of its text."""
-        doubtful = [
-            (span.first, span.end) for span in found_spans(turn) if span.is_uncertain(UNCERTAIN_BELOW)
-        ]
-        return self.vocabulary.suggestions(turn.text, doubtful)

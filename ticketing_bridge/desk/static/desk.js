@@ -92,7 +92,8 @@ function showMoment(scroll) {
   const which = document.getElementById(turn.closest("#record") ? "which-record" : "which-said");
   if (which) which.checked = true;
   following = false;
-  turn.scrollIntoView({ block: "center" });
+  if (words) words.scrollTop += turn.getBoundingClientRect().top - words.getBoundingClientRect().top - words.clientHeight / 3;
+  turn.scrollIntoView({ block: "nearest" });
 }
 window.addEventListener("hashchange", () => showMoment(true));
 
