@@ -35,3 +35,10 @@ def hold_music(seconds: float, sample_rate: int = TELEPHONE_RATE) -> Pcm:
     if peak == 0.0:
         return np.zeros(length, dtype=np.int16)
     return (song / peak * 10 ** (_PEAK_DBFS / 20) * 32767).astype(np.int16)
+
+
+def tone(seconds: float = 0.35, hertz: float = 1000.0, sample_rate: int = TELEPHONE_RATE) -> Pcm:
+    """The beep after which a message may be left."""
+    moments = np.arange(int(seconds * sample_rate)) / sample_rate
+    edges = np.minimum(1.0, np.minimum(moments, seconds - moments) / 0.01)
+    return (np.sin(2 * np.pi * hertz * moments) * edges * 10 ** (-12 / 20) * 32767).astype(np.int16)

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from facts.errors import HotlineError
-from facts.prompts import prompt_name
-from ivr_flows.hold_music import hold_music
+from facts.prompts import BEEP, prompt_name
+from ivr_flows.hold_music import hold_music, tone
 from voice.espeak import EspeakError
-from voice.pcm import TELEPHONE_RATE
+from voice.pcm import TELEPHONE_RATE, Pcm
 from voice.synthesis import VOICES, Voice, synthesise_many
 from voice.wav import WavError, read_wav, write_wav
 
@@ -65,27 +65,33 @@ def render_prompts(
     return len(wanted)
 
 
-def render_hold_music(waiting: str, folder: Path, voice: Voice = VOICES["prompt"]) -> bool:
-    """Make the two music classes below ``folder``/moh: ``waiting`` (spoken line, then music) and ``hold``.
+def render_hold_music(spoken: Iterable[str], folder: Path, voice: Voice = VOICES["prompt"]) -> bool:
+    """What waiting callers hear, below ``folder``/moh: ``waiting`` (a file a text), ``hold`` (music); and the beep.
 
-    Returns whether anything was new. Old files go, so that a changed text is heard alone.
+    Returns whether anything was new. Old texts go, so that a changed one is heard alone.
     """
-    name = prompt_name(waiting).rpartition("/")[2]
-    spoken, music = folder / "moh" / "waiting" / f"{name}.wav", folder / "moh" / "hold" / "music.wav"
-    missing = [path for path in (spoken, music) if not _is_there(path)]
+    names = {prompt_path(text, folder / "moh" / "waiting").name: text for text in spoken if text.strip()}
+    waiting, music = folder / "moh" / "waiting", folder / "moh" / "hold" / "music.wav"
+    beep = folder / f"{BEEP}.wav"
+    missing = {name: text for name, text in names.items() if not _is_there(waiting / name)}
     try:
-        if spoken in missing:
-            voice_part = synthesise_many([(waiting, voice)])[0]
-            pause = np.zeros(TELEPHONE_RATE // 2, dtype=np.int16)
-            write_wav(spoken, np.concatenate([pause, voice_part, pause, hold_music(_MUSIC_S)]))
-        if music in missing:
-            write_wav(music, hold_music(_MUSIC_S))
-        for path in spoken.parent.glob("*.wav"):
-            if path != spoken:
+        voices = synthesise_many([(text, voice) for text in missing.values()]) if missing else []
+        pause = np.zeros(TELEPHONE_RATE // 2, dtype=np.int16)
+        for name, samples in zip(missing, voices, strict=True):
+            write_wav(waiting / name, np.concatenate([pause, samples, pause]))
+        tones = [(path, make) for path, make in ((music, _music), (beep, tone)) if not _is_there(path)]
+        for path, make in tones:
+            write_wav(path, make())
+        for path in waiting.glob("*.wav"):
+            if path.name not in names:
                 path.unlink()
     except (EspeakError, OSError) as problem:
         raise _not_rendered(problem, folder) from problem
-    return bool(missing)
+    return bool(missing or tones)
+
+
+def _music() -> Pcm:
+    return hold_music(_MUSIC_S)
 
 
 def _speak(texts: list[str], paths: list[Path], voice: Voice) -> None:

@@ -190,9 +190,9 @@ def pbx_settings(home: Path, **more: object) -> Settings:
 
 def render_sounds(settings: Settings, hotline: Hotline) -> None:
     """Everything that the PBX itself plays."""
-    texts = [hotline.notice, hotline.sorry, *(line.greeting for line in hotline.lines)]
+    texts = [*hotline.spoken_by_dialplan(), *(line.greeting for line in hotline.lines)]
     render_prompts(texts, settings.sounds)
-    render_hold_music(hotline.waiting, settings.sounds)
+    render_hold_music(hotline.spoken_while_waiting(), settings.sounds)
 
 
 @contextmanager

@@ -36,6 +36,13 @@ class SipPhone:
     server_port: int
     password: str = ""
     answers: bool = False
+    #: where it waits for calls; 0: any free port
+    listen_port: int = 0
+    #: the final answer to a call that it does not take, such as ``486 Busy Here``; empty: rings on
+    refuses: str = ""
+    #: the number of the last caller, and the number that was dialled
+    shown: str = ""
+    dialled: str = ""
     answered: threading.Event = field(default_factory=threading.Event)
     ringing: threading.Event = field(default_factory=threading.Event)
     gone: threading.Event = field(default_factory=threading.Event)
@@ -46,10 +53,12 @@ class SipPhone:
     _dialog: dict[str, str] = field(default_factory=dict)
     _rtp: socket.socket = field(init=False)
     _threads: list[threading.Thread] = field(default_factory=list)
+    _keys: list[str] = field(default_factory=list)
+    _registered: bool = False
 
     def __enter__(self) -> SipPhone:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
+        self._socket.bind(("127.0.0.1", self.listen_port))
         self._socket.settimeout(0.1)
         self._rtp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._rtp.bind(("127.0.0.1", 0))
@@ -59,6 +68,8 @@ class SipPhone:
     def __exit__(self, *_: object) -> None:
         if self._dialog and not self.gone.is_set():
             self.hang_up()
+        if self._registered:
+            self.register(expires_s=0)
         self._open = False
         for thread in self._threads:
             thread.join()
@@ -96,10 +107,35 @@ class SipPhone:
         tone = b"\x34\x34\x34\x34\x34\xb4\xb4\xb4\xb4\xb4" * 16
         number, began = 0, time.monotonic()
         while self._open and not self.gone.is_set():
+            if self._keys:
+                self._send_key(self._keys.pop(0), number, int(found[1]))
             header = struct.pack(">BBHII", 0x80, 8, number & 0xFFFF, number * 160, 0x12345678)
             self._rtp.sendto(header + tone, ("127.0.0.1", int(found[1])))
             number += 1
             time.sleep(max(0.0, began + number * 0.02 - time.monotonic()))
+
+    def press(self, keys: str) -> None:
+        """Press keys, one after the other (RFC 4733)."""
+        for key in keys:
+            self._keys.append(key)
+            time.sleep(0.25)
+
+    def _send_key(self, key: str, number: int, port: int) -> None:
+        """One key of 160 ms: the event's packets share the time stamp, the last three say that it is over."""
+        event = "0123456789*#".index(key)
+        for step in range(8):
+            over = 0x80 if step >= 5 else 0
+            header = struct.pack(
+                ">BBHII",
+                0x80,
+                101 | (0x80 if step == 0 else 0),
+                (number + step) & 0xFFFF,
+                number * 160,
+                0x12345678,
+            )
+            body = struct.pack(">BBH", event, 10 | over, 160 * min(step + 1, 6))
+            self._rtp.sendto(header + body, ("127.0.0.1", port))
+            time.sleep(0.02)
 
     def hang_up(self) -> None:
         """End the call."""
@@ -109,20 +145,23 @@ class SipPhone:
             self._final(it["id"], "BYE", 5.0)
         self.gone.set()
 
-    def register(self, timeout_s: float = 5.0) -> int:
-        """Log in with the password; returns the final status."""
+    def register(self, timeout_s: float = 5.0, expires_s: int = 120) -> int:
+        """Log in with the password (0 seconds: log off, as the end does); returns the final status."""
+        self._replies.clear()
+        expires = f"Expires: {expires_s}\r\n"
         call_id, tag = uuid.uuid4().hex, uuid.uuid4().hex[:8]
         target = f"sip:127.0.0.1:{self.server_port}"
         to = f"<sip:{self.user}@127.0.0.1>"
-        self._request("REGISTER", target, call_id, tag, to, 1)
+        self._request("REGISTER", target, call_id, tag, to, 1, extra=expires)
         first, headers, _ = self._final(call_id, "REGISTER", timeout_s)
         if first.split()[1] != "401":
             return int(first.split()[1])
         self._replies.clear()
-        self._request(
-            "REGISTER", target, call_id, tag, to, 2, extra=self._digest(headers["www-authenticate"], target)
-        )
-        return int(self._final(call_id, "REGISTER", timeout_s)[0].split()[1])
+        digest = self._digest(headers["www-authenticate"], target)
+        self._request("REGISTER", target, call_id, tag, to, 2, extra=expires + digest)
+        status = int(self._final(call_id, "REGISTER", timeout_s)[0].split()[1])
+        self._registered = status == 200 and expires_s > 0
+        return status
 
     def _digest(self, challenge: str, uri: str) -> str:
         parts = dict(re.findall(r'(\w+)="?([^",]+)"?', challenge))
@@ -193,6 +232,11 @@ class SipPhone:
     def _serve(self, message: Message) -> None:
         method, headers = message[0].split()[0], message[1]
         if method == "INVITE":
+            self.shown = headers["from"].partition("sip:")[2].partition("@")[0]
+            self.dialled = message[0].partition("sip:")[2].partition("@")[0]
+            if self.refuses:
+                self._reply(headers, self.refuses)
+                return
             self.ringing.set()
             self._reply(headers, "180 Ringing")
             if self.answers:

@@ -57,7 +57,7 @@ class Ready:
 def all_prompts(house: House, flows: FlowStore) -> set[str]:
     """Every text that the PBX or a flow may speak on the configured lines."""
     hotline = house.hotline
-    texts = {hotline.notice, hotline.sorry}
+    texts = set(hotline.spoken_by_dialplan())
     for line in hotline.lines:
         texts |= prompt_texts(flows.get(line.flow), [line_context(hotline, line)])
     return {text for text in texts if text}
@@ -69,7 +69,7 @@ def render_sounds(
     """Every prompt and the hold music as sound files below ``folder``; returns how many prompts were new."""
     flows = FlowStore(house.settings.flow_folder, queues={queue.id for queue in house.hotline.queues})
     made = render_prompts(all_prompts(house, flows), folder, progress)
-    render_hold_music(house.hotline.waiting, folder)
+    render_hold_music(house.hotline.spoken_while_waiting(), folder)
     return made
 
 

@@ -127,6 +127,12 @@ class AgiSession:
         return self._argument(2)
 
     @property
+    def task(self) -> int | None:
+        """Id of the follow-up that this call is made for."""
+        given = self._argument(3)
+        return int(given) if given.isdigit() and given.isascii() else None
+
+    @property
     def gone(self) -> bool:
         """Whether the caller is known to have gone."""
         return self._gone

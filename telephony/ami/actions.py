@@ -52,6 +52,8 @@ class Action:
 
     name: str
     fields: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    #: an Originate that was accepted is answer enough: what becomes of it may take hours
+    accepted_is_enough: bool = False
 
     def __post_init__(self) -> None:
         clean_name(self.name, "an action's name")

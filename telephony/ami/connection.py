@@ -241,11 +241,12 @@ class AmiConnection:
         if protocol is None or self.closed.is_set():
             raise AmiUnreachable(f"{self._address} is not connected")
         wire = WireAction(action.headers())
+        as_list = False if action.accepted_is_enough else None
         if stream:
             self.streamed_actions.add(wire.id)
         try:
             async with asyncio.timeout(timeout_s):
-                answer = await self._answer(protocol.send(wire, as_list=None))
+                answer = await self._answer(protocol.send(wire, as_list=as_list))
         except TimeoutError:
             raise AmiNoAnswer(
                 f"{self._address} did not answer {action.name} within {timeout_s:g} s"

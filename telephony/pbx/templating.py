@@ -18,7 +18,13 @@ from telephony.pbx.values import PbxConfigInvalid, safe, trunk_host
 
 #: section names that are ours or Asterisk's own
 RESERVED_AGENTS = frozenset({"global", "system", "hotline-trunk", "hotline-udp", "acl"})
-RESERVED_QUEUES = frozenset({"general"})
+RESERVED_QUEUES = frozenset({"general", *"aehiost"})
+
+#: QUEUE_PRIO = base − (arrival − epoch) + boost: whoever arrived first is first, within one priority
+_PLACE_BASE, _PLACE_EPOCH = 1_000_000_000, 1_700_000_000
+_BOOSTS = {"raised": 50_000_000, "urgent": 100_000_000}
+#: offers with music in one round of a class that begins with how many are ahead: about 20 min
+_OFFERS_UNTIL_AGAIN = 40
 
 #: without one of these Asterisk does not start (the log names it)
 REQUIRED_MODULES = (
@@ -64,6 +70,7 @@ REQUIRED_MODULES = (
     "func_logic",
     "func_strings",
     "func_cdr",
+    "func_env",
     "cdr_custom",
     "cel_custom",
     "pbx_config",
@@ -135,13 +142,24 @@ class PbxSounds:
     """Sound names that the dialplan itself plays, so that they do not depend on us."""
 
     notice: str
-    #: empty: nothing is said before the hang-up
+    #: empty: nothing is said before the hang-up; so with all that follow
     sorry: str
+    callback_agent: str = ""
+    callback_greeting: str = ""
+    callback_unreached: str = ""
+    follow_up_notice: str = ""
 
     @classmethod
     def of(cls, hotline: Hotline) -> PbxSounds:
         """The names of the configured texts."""
-        return cls(prompt_name(hotline.notice), prompt_name(hotline.sorry) if hotline.sorry else "")
+        texts = (
+            hotline.sorry,
+            hotline.callback.agent_notice,
+            hotline.callback.greeting,
+            hotline.callback.unreached,
+            hotline.follow_up.notice,
+        )
+        return cls(prompt_name(hotline.notice), *(prompt_name(text) if text else "" for text in texts))
 
 
 def _mapping(expressions: Mapping[str, str], fields: tuple[str, ...], default: str) -> str:
@@ -182,6 +200,54 @@ def _check_names(hotline: Hotline) -> None:
             f"these names mean something else to Asterisk: {', '.join(problems)}",
             fix="rename them in hotline.yaml",
         )
+
+
+def _trunk_address(settings: Settings, hotline: Hotline) -> str:
+    """Where calls go out: the carrier, or the simulated outside world of this machine."""
+    address = trunk_host(hotline.trunk.address or hotline.trunk_hosts[0])
+    if "/" in address and hotline.trunk.address is None:
+        raise PbxConfigInvalid(
+            f"trunk_hosts: {address} is a network, so nobody knows where calls go out",
+            fix="set trunk: {address: HOST or HOST:PORT} in hotline.yaml",
+        )
+    if settings.local_pbx and address in ("127.0.0.1", "localhost"):
+        return _Ours(f"{address}:{settings.outside_sip_port}")
+    return _Ours(f"[{address}]" if address.count(":") > 1 else address)
+
+
+def _sound_file(text: str) -> str:
+    """Base name of a text's file in a folder of music."""
+    return prompt_name(text).rpartition("/")[2] if text else ""
+
+
+def _journey_values(settings: Settings, hotline: Hotline) -> dict[str, object]:
+    """What the dialplan knows of waiting, emergencies and calls that the hotline makes."""
+    return {
+        "patience": {
+            queue.id: queue.overflow_after_s
+            if queue.overflow and queue.overflow_after_s
+            else queue.max_wait_s
+            for queue in hotline.queues
+        },
+        "offers": {
+            queue.id: [_sound_file(text) for text in hotline.waiting_texts(queue)] for queue in hotline.queues
+        },
+        "offers_until_again": _OFFERS_UNTIL_AGAIN,
+        "ahead": [_sound_file(text) for text in hotline.ahead],
+        "most_ahead": len(hotline.ahead) - 1,
+        "boosts": _BOOSTS,
+        "place_base": _PLACE_BASE,
+        "place_epoch": _PLACE_EPOCH,
+        "survey": hotline.survey or "",
+        "emergency": hotline.emergency,
+        "emergency_ring_s": 20,
+        "trunk_endpoint": hotline.trunk.endpoint,
+        "trunk_address": _trunk_address(settings, hotline),
+        "caller_id": hotline.caller_id,
+        "callback_ring_s": hotline.callback.ring_s,
+        "follow_up_ring_s": hotline.follow_up.ring_s,
+        "follow_up_flow": hotline.follow_up.flow,
+    }
 
 
 def template_values(
@@ -229,4 +295,4 @@ def template_values(
         "cel_mapping": _Ours(_mapping(_CEL, CEL_FIELDS, "{name}")),
         "internal_ring_s": 20,
         "shortest_notice_ms": 500,
-    }
+    } | _journey_values(settings, hotline)

@@ -50,7 +50,7 @@ async def test_half_a_header_and_a_closed_socket(serve: Any, dial: Any) -> None:
     await asyncio.sleep(0.05)
     assert time.monotonic() - began < 0.5, "the loop is alive"
     real = await dial(server)
-    assert await real.ended(), "and a caller is served"
+    assert await real.expect('SET VARIABLE "HOTLINE_AGI_DONE"'), "and a caller is served"
 
 
 async def test_a_scan_while_a_caller_talks(serve: Any, dial: Any) -> None:

@@ -1,7 +1,8 @@
-"""A PBX whose lines each end in another way."""
+"""A PBX whose lines each end in another way, and the flows' server that leads its callers."""
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 
 from config.hotline import Hotline, load_hotline
 from telephony.pbx.program import AsteriskProgram
-from tests.pbx import RunningPbx, pbx_up
+from tests.pbx import AmiWitness, RunningPbx, free_port, pbx_up
+from tests.pbx_people import Flows, Telephones
 
 
 @pytest.fixture(scope="session")
@@ -21,5 +23,24 @@ def endings() -> Hotline:
 @pytest.fixture(scope="session")
 def endings_pbx(asterisk_program: AsteriskProgram, endings: Hotline) -> Iterator[RunningPbx]:
     """A real Asterisk that serves it; nobody listens on the FastAGI port."""
-    with pbx_up(asterisk_program, endings) as pbx:
+    with pbx_up(asterisk_program, endings, outside_sip_port=free_port(socket.SOCK_DGRAM)) as pbx:
         yield pbx
+
+
+@pytest.fixture
+def flows(endings_pbx: RunningPbx) -> Iterator[Flows]:
+    """Callers are led by what the test puts into ``leads``; a flow without a lead ends at once."""
+    with Flows(endings_pbx.settings.agi_port) as serving:
+        yield serving
+
+
+@pytest.fixture
+def ami(endings_pbx: RunningPbx) -> Iterator[AmiWitness]:
+    """What the PBX says, by the reader's rights."""
+    with endings_pbx.reader() as witness:
+        yield witness
+
+
+@pytest.fixture
+def telephones(endings_pbx: RunningPbx) -> Telephones:
+    return Telephones(endings_pbx)

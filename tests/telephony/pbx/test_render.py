@@ -96,18 +96,51 @@ def test_every_number_is_written_out_and_the_trunk_dials_nothing(hotline: Hotlin
     contexts = dict(re.findall(r"^\[([\w-]+)\]\n(.*?)(?=^\[|\Z)", dialplan, re.MULTILINE | re.DOTALL))
     numbers = [number for line in hotline.lines for number in line.numbers]
     assert re.findall(r"^exten => ([^,]+),", contexts["hotline-from-trunk"], re.MULTILINE) == numbers
-    dialling = [name for name, text in contexts.items() if re.search(r"\b(Dial|Originate|Transfer)\(", text)]
-    assert dialling == ["hotline-from-agents"]
-    assert re.findall(r"Dial\(([^,]+),", dialplan) == [f"PJSIP/{agent.id}" for agent in hotline.agents]
+    dialling = {
+        name: re.findall(r"Dial\(([^,]+),", text) for name, text in contexts.items() if "Dial(" in text
+    }
+    assert dialling == {
+        "hotline-emergency": [f"PJSIP/{it.number}@hotline-trunk" for it in hotline.emergency],
+        "hotline-out": ["PJSIP/${to}@hotline-trunk"],
+        "hotline-from-agents": [f"PJSIP/{agent.id}" for agent in hotline.agents],
+    }
+    assert "Set(LOCAL(to)=${FILTER(0-9,${HOTLINE_NUMBER})})" in contexts["hotline-out"]
+    ways_out = [name for name, text in contexts.items() if "Gosub(hotline-out," in text]
+    assert ways_out == ["hotline-callback-citizen", "hotline-follow-up-out"]
+    assert not re.search(r"\b(Originate|Transfer|System|SHELL|EVAL)\(", dialplan)
 
 
 def test_recording_is_named_by_the_pbx_and_comes_after_the_notice() -> None:
     dialplan = render()["extensions.conf"]
-    assert re.findall(r"MixMonitor\((.*)\)$", dialplan, re.MULTILINE) == [
-        "${UNIQUEID}.wav,r(${UNIQUEID}-rx.wav)t(${UNIQUEID}-tx.wav)"
+    recording = r"Gosub\(hotline-play,s,1\((\S+)\)\)\n(?:.*\n){0,3}.*GotoIf.*\n.*MixMonitor\((.*)\)\n"
+    assert re.findall(recording, dialplan) == [
+        (prompt_name(text), "${UNIQUEID}.wav,r(${UNIQUEID}-rx.wav)t(${UNIQUEID}-tx.wav)")
+        for text in (BUILT_IN.notice, BUILT_IN.callback.greeting, BUILT_IN.follow_up.notice)
     ]
-    assert "CALLERID" not in dialplan
-    assert dialplan.index(f"Playback({prompt_name(BUILT_IN.notice)}") < dialplan.index("MixMonitor(")
+    assert dialplan.count("MixMonitor(") == 3
+
+
+def test_keys_are_those_of_the_configuration_and_nothing_else() -> None:
+    dialplan, queues = render()["extensions.conf"], render()["queues.conf"]
+    for queue in BUILT_IN.queues:
+        text = re.search(
+            rf"^\[hotline-keys-{queue.id}\]\n(.*?)(?=^\[|^;)", dialplan, re.MULTILINE | re.DOTALL
+        )
+        assert text
+        assert re.findall(r"^exten => ([^,]+),", text[1], re.MULTILINE) == list(queue.keys)
+        assert f"context = hotline-keys-{queue.id}\n" in queues
+
+
+def test_calls_go_out_to_the_carrier_that_is_named() -> None:
+    def contact(**trunk: object) -> str:
+        files = render(changed(trunk=BUILT_IN.trunk.model_copy(update=trunk)))
+        return re.findall(r"^contact = (.*)$", files["pjsip.conf"], re.MULTILINE)[0]
+
+    assert contact() == "sip:127.0.0.1:5070"
+    assert contact(address="sbc.example.net:5061") == "sip:sbc.example.net:5061"
+    assert contact(address="2001:db8::1") == "sip:[2001:db8::1]"
+    with pytest.raises(PbxConfigInvalid, match="network"):
+        render(changed(trunk_hosts=("10.1.0.0/16",)))
 
 
 def test_names_that_mean_something_to_asterisk_are_refused() -> None:
@@ -119,7 +152,7 @@ def test_names_that_mean_something_to_asterisk_are_refused() -> None:
 
 def test_manager_users_have_the_least_rights() -> None:
     manager = render()["manager.conf"]
-    assert re.findall(r"^write = (.*)$", manager, re.MULTILINE) == ["reporting", "originate"]
+    assert re.findall(r"^write = (.*)$", manager, re.MULTILINE) == ["reporting", "originate,call"]
     assert re.findall(r"^bindaddr = (.*)$", manager, re.MULTILINE) == ["127.0.0.1"]
     assert not re.search(r"\b(all|command|config)\b", manager)
 

@@ -1,0 +1,159 @@
+"""What a journey may hold besides waiting: emergency services, messages, the survey, a dead server."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from facts.caller_session import JourneyFact
+from telephony.agi.session import AgiSession
+from tests.pbx import AmiWitness, RunningPbx
+from tests.pbx_people import Flows, Telephones
+from tests.sip_phone import wait_until
+
+pytestmark = pytest.mark.pbx
+
+
+async def to_the_fire_service(session: AgiSession) -> None:
+    await session.set_variable("HOTLINE_QUEUE", "second")
+    await session.set_variable("HOTLINE_TRANSFER", "fire")
+
+
+def test_a_caller_in_danger_speaks_with_the_emergency_service(
+    ami: AmiWitness, telephones: Telephones, flows: Flows
+) -> None:
+    flows.leads["main"] = to_the_fire_service
+    with telephones.carrier() as fire, telephones.citizen("13900000021") as caller:
+        assert caller.call("12345") == 200
+        connected = ami.wait_event("HotlineTransfer", 15, Status="connected")
+        assert connected["Target"] == "fire"
+        ami.wait_event("BridgeEnter", 5, CallerIDNum="13900000021")
+        assert (fire.dialled, fire.shown) == ("119", "13900000021")
+        caller.hang_up()
+        ended = ami.wait_event("HotlineEnded", 10)
+    assert ended["Results"] == "transfer:Target=fire&Status=connected;"
+    assert ended["Uniqueid"] != connected["Uniqueid"]
+    assert ended["Uniqueid"] == connected["Linkedid"]
+
+
+def test_an_emergency_service_that_is_busy_leads_to_the_front_of_the_queue(
+    ami: AmiWitness, telephones: Telephones, flows: Flows
+) -> None:
+    with telephones.citizen("13900000022") as earlier:
+        assert earlier.call("12345") == 200
+        ami.wait_event("QueueCallerJoin", 10, CallerIDNum="13900000022")
+        earlier.hang_up()
+        flows.leads["main"] = to_the_fire_service
+        with telephones.carrier(refuses="486 Busy Here"), telephones.citizen("13900000023") as caller:
+            assert caller.call("12345") == 200
+            failed = ami.wait_event("HotlineTransfer", 15, Status="failed")
+            assert (failed["Target"], failed["Dial"]) == ("fire", "BUSY")
+            assert ami.wait_event("QueueCallerJoin", 5, CallerIDNum="13900000023")["Queue"] == "second"
+            caller.hang_up()
+            ended = ami.wait_event("HotlineEnded", 10, CallerIDNum="13900000023")
+    assert (ended["Stage"], ended["Results"]) == ("queue", "transfer:Target=fire&Status=failed;")
+
+
+def test_a_message_that_ends_with_the_hang_up_is_reported_by_the_dialplan(
+    endings_pbx: RunningPbx, ami: AmiWitness, telephones: Telephones, flows: Flows
+) -> None:
+    async def takes_a_message(session: AgiSession) -> None:
+        await session.record(most_ms=20_000, silence_ms=10_000)
+
+    flows.leads["main"] = takes_a_message
+    with telephones.citizen("13900000024") as caller:
+        assert caller.call("12345") == 200
+        ami.wait_event("HotlineFlow", 10, Status="entered")
+        time.sleep(3.5)
+        caller.hang_up()
+        ended = ami.wait_event("HotlineEnded", 10)
+    file = f"{ended['Uniqueid']}-voicemail"
+    name, _, size = ended["Results"].strip(";").partition("&Bytes=")
+    assert (ended["Stage"], name) == ("flow", f"voicemail:File={file}")
+    assert 2000 < (int(size) - 44) / 16 < 5000
+    assert (endings_pbx.settings.recordings / f"{file}.wav").stat().st_size >= int(size)
+
+
+def test_a_message_that_a_key_ends_is_known_to_the_flow_and_its_facts_to_every_reader(
+    endings_pbx: RunningPbx, ami: AmiWitness, telephones: Telephones, flows: Flows
+) -> None:
+    async def takes_a_message(session: AgiSession) -> None:
+        left = await session.record(most_ms=20_000, silence_ms=10_000)
+        assert left.key == "#"
+        await session.report(JourneyFact.VOICEMAIL, {"File": left.file, "Ms": str(left.ms)})
+        await session.report(JourneyFact.ANSWER, {"Name": "污染种类", "Value": "噪声，夜间; 50%"})
+        await session.hang_up()
+
+    flows.leads["main"] = takes_a_message
+    with telephones.citizen("13900000025") as caller:
+        assert caller.call("12345") == 200
+        ami.wait_event("HotlineFlow", 10, Status="entered")
+        time.sleep(1.5)
+        caller.press("#")
+        message = ami.wait_event("HotlineFact", 10, Fact="voicemail")
+        answer = ami.wait_event("HotlineFact", 10, Fact="answer")
+        ended = ami.wait_event("HotlineEnded", 10)
+    assert 800 < int(message["Ms"]) < 3000
+    assert (answer["Name"], answer["Value"]) == ("污染种类", "噪声，夜间; 50%")
+    facts = ended["Results"].split(";")
+    assert [fact.partition(":")[0] for fact in facts] == ["voicemail", "answer", "voicemail", ""]
+    (cel,) = [
+        line
+        for line in endings_pbx.wait_line(endings_pbx.pbx.paths.cel, ended["Uniqueid"])
+        if line.startswith('"HOTLINE_ENDED"')
+    ]
+    assert ended["Results"] in cel
+
+
+def test_the_survey_follows_an_answered_call(ami: AmiWitness, telephones: Telephones, flows: Flows) -> None:
+    async def asks(session: AgiSession) -> None:
+        keys = await session.collect(
+            [], max_digits=1, terminator="", first_timeout_ms=5000, between_timeout_ms=100
+        )
+        await session.report(JourneyFact.SURVEY, {"Score": keys.digits})
+
+    flows.leads["survey"] = asks
+    with telephones.agent("agent101") as desk, telephones.citizen("13900000026") as caller:
+        assert desk.register() == 200
+        assert caller.call("12345") == 200
+        ami.wait_event("AgentConnect", 15)
+        time.sleep(0.5)
+        desk.hang_up()
+        ami.wait_event("HotlineFlow", 10, Status="entered", Stage="survey")
+        time.sleep(0.3)
+        caller.press("5")
+        assert ami.wait_event("HotlineFact", 10)["Score"] == "5"
+        assert wait_until(caller.gone.is_set, 10)
+        ended = ami.wait_event("HotlineEnded", 10)
+    assert (ended["Stage"], ended["Results"]) == ("done", "survey:Score=5;")
+
+
+@pytest.mark.parametrize(("stage", "there"), [("flow", True), ("survey", False)])
+def test_a_caller_in_a_silent_flow_is_taken_out_of_it(
+    endings_pbx: RunningPbx,
+    ami: AmiWitness,
+    telephones: Telephones,
+    flows: Flows,
+    stage: str,
+    there: bool,
+) -> None:
+    async def silent(session: AgiSession) -> None:
+        await session.set_variable("HOTLINE_STAGE", stage)
+        await session.collect(
+            [], max_digits=1, terminator="", first_timeout_ms=60_000, between_timeout_ms=100
+        )
+
+    flows.leads["main"] = silent
+    with endings_pbx.originator() as rescuer, telephones.citizen("13900000027") as caller:
+        assert caller.call("12345") == 200
+        entered = ami.wait_event("HotlineFlow", 10, Status="entered")
+        time.sleep(0.5)
+        rescuer.action(
+            Action="Redirect", Channel=entered["Channel"], Context="hotline-rescue", Exten="s", Priority="1"
+        )
+        assert ami.wait_event("HotlineFlow", 5, Status="failed")["Agi"] == "LOST"
+        if there:
+            ami.wait_event("QueueCallerJoin", 5)
+        else:
+            assert wait_until(caller.gone.is_set, 5)
