@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from asr.models import check_model, default_model
+from asr.models import check_model
 from config.sites import PbxSite
 from facts.errors import HotlineError
 from telephony.ami.actions import Action
@@ -22,6 +22,7 @@ from telephony.pbx.process import taken_ports
 from telephony.pbx.program import AsteriskVersion, Safety, security_state
 from ticketing_bridge.house import House
 from ticketing_bridge.ports import role_ports
+from ticketing_bridge.speech_models import live_model
 from ticketing_bridge.store.database import Database
 from ticketing_bridge.store.embedded import EmbeddedPostgres
 from ticketing_bridge.store.upgrade import is_current
@@ -192,7 +193,7 @@ async def check_disk(house: House) -> Finding:
 async def check_speech_model(house: House) -> Finding:
     """The model loads and hears, in a process of its own."""
     try:
-        facts = await asyncio.to_thread(check_model, house.settings.model or default_model())
+        facts = await asyncio.to_thread(lambda: check_model(live_model(house.settings)))
     except HotlineError as problem:
         return Finding("model", Health.BAD, _what(problem), problem.fix or "set HOTLINE_MODEL")
     if house.settings.model is None:

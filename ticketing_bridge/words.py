@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from asr.drift import drift_of
 from asr.files import transcribe_legs
 from asr.text.display import KeptNames
 from asr.transcript import merge_turns
@@ -32,8 +33,9 @@ from facts.identity import CallKey
 from facts.transcript import Leg, Transcript
 from telephony.recordings import wait_for_recording
 from ticketing_bridge.drafting import Draft, DraftInput, Value, draft_call
+from ticketing_bridge.speech_models import recording_model
 from ticketing_bridge.store.database import Database, UnitOfWork
-from ticketing_bridge.store.records import Json, LiveStreamRecord
+from ticketing_bridge.store.records import Json, LiveSegment, LiveStreamRecord
 from ticketing_bridge.transcripts.city import kept_names
 from ticketing_bridge.transcripts.search import make_findable, search_words
 
@@ -131,7 +133,7 @@ class CallWords:
         transcript = await transcribe_legs(
             files.caller,
             files.heard,
-            model=model or self._settings.second_pass_model or self._settings.model,
+            model=model or await asyncio.to_thread(recording_model, self._settings),
             agent_intervals=agent_intervals(call, began),
             offset_s=(began - call.arrived_at).total_seconds(),
         )
@@ -157,6 +159,7 @@ class CallWords:
             await uow.transcripts.put(call.key, "record", transcript, audio_digest=digest)
             if transcript.turns:
                 await make_findable(uow, call, "record", words)
+            log_drift(call, await uow.live.segments_of(call.key), transcript)
             before = await uow.drafts.latest(call.key)
             if before is None:
                 await uow.drafts.put(call.key, 1, "record", content)
@@ -226,6 +229,24 @@ def agent_intervals(call: Call, began: datetime) -> list[tuple[float, float]]:
         else:
             joined.append((start_s, end_s))
     return [(max(0.0, start_s), end_s) for start_s, end_s in joined if end_s > max(0.0, start_s)]
+
+
+def log_drift(call: Call, live: Sequence[LiveSegment], record: Transcript) -> None:
+    """Tell how far the live words of each leg lie from the recording's, in milliseconds."""
+    for leg in Leg:
+        drift = drift_of(
+            [word for segment in live if segment.leg is leg for word in segment.words],
+            [word for turn in record.turns if turn.leg is leg for word in turn.words],
+        )
+        if drift is not None:
+            log.info(
+                "live drift",
+                call=str(call.key),
+                leg=leg.value,
+                offset_ms=round(drift.offset_s * 1000),
+                drift_ms=round(drift.drift_s * 1000),
+                words=drift.words,
+            )
 
 
 def heard_whole(call: Call, streams: Sequence[LiveStreamRecord]) -> bool:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from asr.models import model_facts
 from facts.call import Call
 from ticketing_bridge.call_ledger.listing import (
     LOCAL,
@@ -22,10 +23,12 @@ from ticketing_bridge.cli import call_words
 from ticketing_bridge.cli.call_words import words_json
 from ticketing_bridge.cli.output import Json, console, print_json
 from ticketing_bridge.cli.within import From, LineId, Reason, To, User, call_key, day, with_database
+from ticketing_bridge.hearing_again import hear_again
 from ticketing_bridge.house import House
 from ticketing_bridge.rate.definitions import DEFINITIONS
 from ticketing_bridge.rate.service import RateReport, rate_between, today
 from ticketing_bridge.roles.telephony import fold_rules
+from ticketing_bridge.speech_models import recording_model
 from ticketing_bridge.store import UnitOfWork
 from ticketing_bridge.store.database import Database
 from ticketing_bridge.words import CallUnknown
@@ -132,6 +135,37 @@ def rebuild(
         return bool(rebuilt.different)
 
     raise typer.Exit(1 if with_database(work) else 0)
+
+
+@_commands.command()
+def transcribe(
+    calls: Annotated[list[str] | None, typer.Argument(metavar="CALL…", help="PBX:UNIQUEID.")] = None,
+    model_version: Annotated[
+        str | None,
+        typer.Option(help="Only transcripts of record that this model made: NAME@VERSION, or NAME."),
+    ] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Every recording, whoever has heard it.")] = False,
+    json_: Json = False,
+) -> None:
+    """Have recordings heard again by the model for recordings (the worker does it, after the calls of now).
+
+    Without arguments: those whose transcript of record another model made, or nobody.
+    """
+
+    async def work(house: House, database: Database) -> None:
+        model = model_facts(recording_model(house.settings)).id
+        async with database.unit_of_work() as uow:
+            found = await hear_again(uow, model, calls=calls or (), made_by=model_version, everything=all_)
+        if json_:
+            print_json({"model": model, **asdict(found)})
+            return
+        waiting = f", {len(found.waiting)} wait already" if found.waiting else ""
+        console.print(
+            f"{len(found.given)} recordings will be heard again by {model}{waiting}; {found.left} stay",
+            highlight=False,
+        )
+
+    with_database(work)
 
 
 def rate(

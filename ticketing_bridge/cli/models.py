@@ -15,10 +15,11 @@ from rich.table import Table
 from asr.catalogue import PublicModel, public_models
 from asr.installed import get_model, installed_models, wish
 from asr.manifest import read_manifest, write_manifest
-from asr.models import ModelFacts, ModelInvalid, check_model, check_whole, default_model, model_facts
+from asr.models import ModelFacts, ModelInvalid, check_model, check_whole, model_facts
 from asr.trial import hear_sentence
 from config.settings import Settings, load_settings
 from ticketing_bridge.cli.output import Json, console, errors, print_json
+from ticketing_bridge.speech_models import live_model, recording_model
 
 _models = typer.Typer(no_args_is_help=True, help="Speech models: list, get, check, build the demo model.")
 
@@ -56,8 +57,7 @@ def list_(json_: Json = False) -> None:
 
 
 def _used(settings: Settings) -> dict[str, Path]:
-    live = settings.model or default_model()
-    return {"live": live, "second_pass": settings.second_pass_model or live}
+    return {"live": live_model(settings), "second_pass": recording_model(settings)}
 
 
 def _installed_json(found: ModelFacts | ModelInvalid) -> dict[str, Any]:
@@ -163,17 +163,10 @@ def build_demo(
         bool, typer.Option("--quick", help="Less speech, a smaller network: about a minute.")
     ] = False,
 ) -> None:
-    """Build the demo model from nothing (needs the extra demo-model; about ten minutes)."""
+    """Build the demo model from nothing (needs the extra demo-model; about a quarter of an hour)."""
     from asr.demo_model.builder import build  # noqa: PLC0415 - needs the extra
+    from asr.demo_model.progress import bars  # noqa: PLC0415 - goes with it
 
-    with Progress(console=errors) as progress:
-        tasks: dict[str, object] = {}
-
-        def tell(doing: str, done: int, total: int) -> None:
-            task = tasks.get(doing)
-            if task is None:
-                task = tasks[doing] = progress.add_task(doing, total=total)
-            progress.update(task, completed=done, total=total)  # type: ignore[arg-type]
-
+    with bars(errors) as tell:
         made = build(out, quick=quick, progress=tell)
     console.print(f"✓ {check_model(made).id} in {made}", highlight=False)

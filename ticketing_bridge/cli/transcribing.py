@@ -17,13 +17,13 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from asr.audio import known_suffixes
 from asr.files import RecordingInvalid, Sides
 from asr.many_files import Heard, hear_all
-from asr.models import default_model
 from asr.text.numbers import write_numbers
 from asr.transcript import TranscriptFormat, export, transcript_to_json
 from config.settings import load_settings
 from facts.transcript import Leg, Transcript
 from ticketing_bridge.cli.output import Json, errors, print_json
 from ticketing_bridge.desk.labels import labels
+from ticketing_bridge.speech_models import recording_model
 
 SUFFIX = {
     TranscriptFormat.JSON: ".json",
@@ -98,7 +98,7 @@ def transcribe(
             hear_all(
                 [found.path for found in wanted.recordings],
                 through,
-                model=model or settings.second_pass_model or settings.model or default_model(),
+                model=model or recording_model(settings),
                 sides=legs or Sides(settings.stereo_legs),
                 jobs=jobs or os.cpu_count() or 1,
                 progress=meter.share,

@@ -13,7 +13,7 @@ from pathlib import Path
 import structlog
 
 from asr.live_stream import checked_grammar
-from asr.models import ModelInvalid, check_model, default_model
+from asr.models import ModelInvalid, check_model
 from asr.streaming import LiveEngine, LiveStream, StreamState
 from facts.audio import TapRequest
 from facts.errors import HotlineError
@@ -23,6 +23,7 @@ from telephony.live_audio.tap_control import TapControlServer
 from ticketing_bridge.house import House
 from ticketing_bridge.live.broadcast import LiveBroadcast
 from ticketing_bridge.live.keeper import LiveKeeper
+from ticketing_bridge.speech_models import live_model
 from ticketing_bridge.store.database import Database
 
 log = structlog.get_logger(__name__)
@@ -123,10 +124,10 @@ async def tell_status(engine: LiveEngine, file: Path) -> None:
 async def run_speech(house: House) -> None:
     """Serve until cancelled. Without a usable model nothing is heard live, and everything else goes on."""
     settings = house.settings
-    model: Path = settings.model if settings.model else await asyncio.to_thread(default_model)
     while True:
         try:
-            await asyncio.to_thread(check_model, model)
+            model = await asyncio.to_thread(live_model, settings)
+            facts = await asyncio.to_thread(check_model, model)
             break
         except ModelInvalid as problem:
             log.error("no live transcription", why=str(problem), retry_s=MODEL_RETRY_S)
@@ -134,7 +135,7 @@ async def run_speech(house: House) -> None:
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database(house.database_url, connections=2))
         broadcast = await stack.enter_async_context(LiveBroadcast(settings.live_socket))
-        keeper = await stack.enter_async_context(LiveKeeper(database, model.name))
+        keeper = await stack.enter_async_context(LiveKeeper(database, facts.id))
 
         async def on_text(text: LiveText) -> None:
             broadcast.send(text)

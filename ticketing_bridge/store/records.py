@@ -75,6 +75,16 @@ class StoredTranscript:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordedCall:
+    """An answered call with a recording, and the model of its transcript of record (None: none yet)."""
+
+    call: str
+    model: str | None
+    #: its recording will be heard again in any case
+    waiting: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TranscriptVersion:
     """That a model has heard a call. ``kind``: ``live`` or ``record``."""
 

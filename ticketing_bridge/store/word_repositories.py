@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,7 +13,7 @@ from facts.identity import CallKey
 from facts.transcript import Leg, LiveText, Transcript
 from ticketing_bridge.store import tables
 from ticketing_bridge.store.mapping import (
-    transcript_from_json,
+    stored_transcript,
     transcript_to_json,
     words_from_json,
     words_to_json,
@@ -23,6 +23,7 @@ from ticketing_bridge.store.records import (
     Json,
     LiveSegment,
     LiveStreamRecord,
+    RecordedCall,
     StoredTranscript,
     TranscriptVersion,
 )
@@ -127,7 +128,7 @@ class TranscriptRepository:
         query = select(table).where(table.c.call == str(call), table.c.kind == kind)
         newest = query.order_by(table.c.made_at.desc(), table.c.model).limit(1)
         row = (await self._connection.execute(newest)).mappings().first()
-        return _stored(row) if row else None
+        return stored_transcript(row) if row else None
 
     async def versions(self, call: CallKey) -> list[TranscriptVersion]:
         """What there is of a call, the newest first: kinds and models, without the words."""
@@ -136,23 +137,31 @@ class TranscriptRepository:
         query = select(*columns).where(table.c.call == str(call)).order_by(table.c.made_at.desc())
         return [TranscriptVersion(**row) for row in (await self._connection.execute(query)).mappings()]
 
+    async def recorded_calls(self) -> list[RecordedCall]:
+        """Every answered call that ended with a recording, and which model made its transcript of record."""
+        return [RecordedCall(**row) for row in (await self._connection.execute(_RECORDED)).mappings()]
+
     async def of_model(self, call: CallKey, kind: str, model: str) -> StoredTranscript | None:
         """The transcript of this kind and model."""
         table = tables.transcript
         query = select(table).where(table.c.call == str(call), table.c.kind == kind, table.c.model == model)
         row = (await self._connection.execute(query)).mappings().first()
-        return _stored(row) if row else None
+        return stored_transcript(row) if row else None
 
 
-def _stored(row: Mapping[Any, Any]) -> StoredTranscript:
-    return StoredTranscript(
-        call=row["call"],
-        kind=row["kind"],
-        model=row["model"],
-        transcript=transcript_from_json(row["model"], row["content"]),
-        audio_digest=row["audio_digest"],
-        made_at=row["made_at"],
-    )
+#: a job that waits will hear with the model that is set then
+_RECORDED = text("""
+SELECT call.key AS call, newest.model, EXISTS (
+    SELECT FROM procrastinate_jobs job
+    WHERE job.task_name = 'transcribe_call' AND job.status = 'todo' AND job.args->>'call' = call.key
+) AS waiting
+FROM call LEFT JOIN LATERAL (
+    SELECT model FROM transcript
+    WHERE transcript.call = call.key AND kind = 'record' ORDER BY made_at DESC LIMIT 1
+) newest ON true
+WHERE call.recording IS NOT NULL AND call.answered_at IS NOT NULL AND call.ended_at IS NOT NULL
+ORDER BY call.arrived_at, call.key
+""")
 
 
 class DraftRepository:
