@@ -136,8 +136,11 @@ def longest(
     *,
     person_only: bool = False,
     stop: Callable[[str], bool] = lambda _: False,
-) -> int:
-    """Most expensive walk from the start to an end (to a person only, if asked). ``stop`` ends it early."""
+) -> int | None:
+    """Most expensive walk from the start to an end (to a person only, if asked). ``stop`` ends it early.
+
+    None when no such end can be reached.
+    """
     part_of = {name: frozenset({name}) for name in graph.nodes}
     rounds: set[frozenset[str]] = set()
     for circle in graph.circles(keep):
@@ -170,7 +173,7 @@ def longest(
             ]
         return max(ends) if ends else None
 
-    return from_part(part_of[graph.start]) or 0
+    return from_part(part_of[graph.start])
 
 
 def _way(node: Part, edge: Edge, cost: Callable[[Part], int]) -> int:

@@ -5,7 +5,7 @@ Times of speech are estimates unless the caller of ``check_flow`` gives a measur
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ivr_flows.bounds import SERVICE_MS, Costs, keys_of, longest
@@ -38,7 +38,7 @@ class FlowReport:
     problems: tuple[Problem, ...]
     #: longest walk to any end, wherever callers come in
     longest_ms: int | None = None
-    #: longest walk to a person, and most keys pressed on one
+    #: longest walk to a person, and most keys pressed on one; None when there is no way to one
     person_ms: int | None = None
     person_keys: int | None = None
     #: walk of a caller who does nothing, from the flow's own start to the queue or another end
@@ -95,16 +95,20 @@ def check_flow(
     entries = [replace(graph, start=start) for start in starts_of(flow).values()]
     return FlowReport(
         tuple(found.problems),
-        longest_ms=max(longest(it, costs.of, any_way) for it in entries),
-        person_ms=max(longest(it, costs.of, any_way, person_only=True) for it in entries),
-        person_keys=max(longest(it, keys_of, any_way, person_only=True) for it in entries),
+        longest_ms=_most(longest(it, costs.of, any_way) for it in entries),
+        person_ms=_most(longest(it, costs.of, any_way, person_only=True) for it in entries),
+        person_keys=_most(longest(it, keys_of, any_way, person_only=True) for it in entries),
         silent_ms=_silent_ms(graph, costs),
         lines=_lines(graph, around, costs_on),
     )
 
 
+def _most(found: Iterable[int | None]) -> int | None:
+    return max((it for it in found if it is not None), default=None)
+
+
 def _silent_ms(graph: Graph, costs: Costs) -> int:
-    silent = longest(graph, costs.silent, without_caller, stop=lambda name: is_exempt(graph.flow, name))
+    silent = longest(graph, costs.silent, without_caller, stop=lambda name: is_exempt(graph.flow, name)) or 0
     # at the queue the walk may wait for what was asked of the house at arrival
     return max(silent, SERVICE_MS) if graph.flow.purpose is Purpose.ARRIVAL else silent
 
@@ -116,12 +120,12 @@ def _lines(
     if graph.flow.purpose is not Purpose.ARRIVAL:
         return ()
     notice_ms = before_flow_ms(around)
-    keys = longest(graph, keys_of, any_way, person_only=True)
+    keys = longest(graph, keys_of, any_way, person_only=True) or 0
     return tuple(
         LineReport(
             context["line.id"],
             silent_ms=notice_ms + _silent_ms(graph, costs),
-            person_ms=notice_ms + longest(graph, costs.of, any_way, person_only=True),
+            person_ms=notice_ms + (longest(graph, costs.of, any_way, person_only=True) or 0),
             person_keys=keys,
         )
         for context in around.contexts

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 
+from ivr_flows.announced import announced_keys
 from ivr_flows.bounds import Costs
 from ivr_flows.graph import (
     END,
@@ -25,11 +26,13 @@ from ivr_flows.nodes import (
     HangUp,
     Hours,
     Lookup,
+    Menu,
     Part,
     Queue,
     Record,
     Say,
     Set,
+    Survey,
     Transfer,
 )
 from ivr_flows.problems import Problem
@@ -89,8 +92,10 @@ class Faults:
                 self.add(name, f"{how}: there is no node {edge.target}", f"name one of {self._known}")
         if isinstance(node, Collect) and node.min_digits > node.max_digits:
             self.add(name, "min_digits is more than max_digits", "exchange them")
-        if isinstance(node, Collect | Ask | Record) and not isinstance(node, Ask):
-            return
+        there = _keys_of(node)
+        for text in _offers(node):
+            for key in sorted(announced_keys(text) - there if there else ()):
+                self.add(name, f"says key {key}, which is not there", f"add key {key} or change {text!r}")
         target = self.flow.nodes.get(getattr(node, "otherwise", None) or "")
         if isinstance(node, Transfer) and target is not None and not isinstance(target, Queue):
             self.add(name, "otherwise: is no queue", "name a queue node: the dialplan goes on there")
@@ -233,6 +238,25 @@ def _serves(node: Part, edge: Edge) -> bool:
     return found or (isinstance(node, Say) and node.report == "self_service")
 
 
+def _keys_of(node: Part) -> set[str]:
+    """Keys that a question takes."""
+    match node:
+        case Menu():
+            return set(node.keys)
+        case Ask():
+            return set(node.by_key)
+        case CallbackOffer():
+            return {node.key, *node.keys}
+        case Survey():
+            return set(node.scores)
+    return set()
+
+
+def _offers(node: Part) -> tuple[str, ...]:
+    by_keys = (node.by_keys or ()) if isinstance(node, Ask) else ()
+    return question_of(node) + by_keys
+
+
 def _templates(node: Part) -> Iterator[str]:
     yield from texts_of(node)
     match node:
@@ -244,9 +268,3 @@ def _templates(node: Part) -> Iterator[str]:
             yield node.value
         case CallbackOffer():
             yield node.number
-
-
-def all_templates(nodes: Iterable[Part]) -> Iterator[str]:
-    """Every template of these nodes."""
-    for node in nodes:
-        yield from _templates(node)

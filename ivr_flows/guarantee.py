@@ -82,8 +82,9 @@ class _Guarantee:
     def _bearable(self) -> None:
         costs = self.costs_on(self.found.around.contexts)
         person_ms = longest(self.graph, costs.of, any_way, person_only=True, stop=self._exempt)
-        if self.limits.most_person_ms is not None and person_ms > self.limits.most_person_ms:
-            limit = f"limit {self.limits.most_person_ms} ms"
+        most_ms = self.limits.most_person_ms
+        if most_ms is not None and person_ms is not None and person_ms > most_ms:
+            limit = f"limit {most_ms} ms"
             what = f"the longest way to a person takes {person_ms} ms ({limit})"
             self._add(what, "shorten timeouts, retries or max_visits, or divide the flow")
 
@@ -97,7 +98,7 @@ class _Guarantee:
         return isinstance(self.graph.nodes[name], Queue | Transfer) or self._exempt(name)
 
     def _silent_ms(self, contexts: Sequence[Mapping[str, str]]) -> int:
-        return longest(self.graph, self.costs_on(contexts).silent, without_caller, stop=self._exempt)
+        return longest(self.graph, self.costs_on(contexts).silent, without_caller, stop=self._exempt) or 0
 
     def _notice_ms(self) -> int:
         return before_flow_ms(self.found.around)

@@ -88,11 +88,11 @@ def lines_of(hotline: Hotline, flow: Flow) -> tuple[str, ...]:
     return tuple(line.id for line in hotline.lines if line.flow == flow.flow)
 
 
-def uses_of(hotline: Hotline) -> dict[str, list[tuple[str, Purpose | None]]]:
+def uses_of(hotline: Hotline) -> dict[str, list[tuple[str, Purpose]]]:
     """Flows that the configuration names: by id, with the place that names it and the purpose asked."""
-    uses: dict[str, list[tuple[str, Purpose | None]]] = {}
+    uses: dict[str, list[tuple[str, Purpose]]] = {}
 
-    def use(flow: str | None, place: str, purpose: Purpose | None) -> None:
+    def use(flow: str | None, place: str, purpose: Purpose) -> None:
         if flow:
             uses.setdefault(flow, []).append((place, purpose))
 

@@ -12,7 +12,6 @@ from facts.errors import HotlineError
 from ivr_flows import FlowEnding, check_flow, run_flow
 from ivr_flows.loader import parse_flow
 from ivr_flows.nodes import Collect, Menu
-from ivr_flows.player import play_flow
 from ivr_flows.schema import Flow
 from ivr_flows.testing import HangUp, NoServices, Press, ScriptedCaller, walk
 
@@ -110,15 +109,6 @@ async def test_prompts_that_cannot_be_rendered_bring_a_person(rich: Flow, contex
     caller = ScriptedCaller([])
     end = await run_flow(rich, caller, NoServices(), context, prompts=Broken(), now_ms=lambda: caller.ms)
     assert (end.ending, end.queue, caller.ms) == (FlowEnding.QUEUE, "main", 0)
-
-
-async def test_a_flow_played_in_the_terminal(rich: Flow, context: dict[str, str]) -> None:
-    lines, answers = list[str](), iter(["2", "8421#"])
-    end = await play_flow(rich, context, lambda _: next(answers), lines.append)
-    assert end.ending is FlowEnding.HUNG_UP
-    assert "♪ 您输入的是8421。" in lines
-    end = await play_flow(rich, context, lambda _: "x", lines.append)
-    assert end.ending is FlowEnding.GONE
 
 
 NODES = ["a", "b", "c", "d", "e"]

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from config.hotline import load_hotline
+from config.hotline import Hotline, Line, is_open, load_hotline
 from config.settings import load_settings
 from facts.errors import HotlineError
-from ivr_flows import FlowInvalid, FlowStore, Problem, check_flow, line_context, load_flow
+from ivr_flows import FlowStore, Purpose, line_context, load_flow
 from ivr_flows.draw import draw_mermaid, draw_text
-from ivr_flows.player import play_flow
+from ivr_flows.example_house import ExampleHouse
+from ivr_flows.player import TerminalCaller, play_flow
+from ivr_flows.proof import FileReport, measured_in, prove
 from ticketing_bridge.cli.output import Json, console, print_json
+from ticketing_bridge.cli.typed_lines import TypedLines
 
 _flows = typer.Typer(no_args_is_help=True, help="Flow files: check, try, draw.")
 
@@ -24,6 +29,12 @@ class NoSuchFlow(HotlineError):
     """There is no such flow."""
 
     error_id = "no-such-flow"
+
+
+class NoSuchMoment(HotlineError):
+    """That is no moment."""
+
+    error_id = "no-such-moment"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -43,61 +54,121 @@ def check(
     names: Annotated[list[str] | None, typer.Argument(help="Flow ids or files; default: all.")] = None,
     json_: Json = False,
 ) -> None:
-    """Prove the flows: every path ends with a person, and how long it takes at most."""
+    """Prove the flows: every path ends well, and who does nothing reaches a person in time on every line.
+
+    Exit code 1 when anything is wrong: file, node, line, what, and the fix.
+    """
     settings = load_settings()
     hotline = load_hotline(settings.hotline_config)
-    queues = {queue.id for queue in hotline.queues}
-    wrong = False
-    facts = {}
-    for name in names or FlowStore(settings.flow_folder).names():
-        path = _flow_path(name)
-        problems: tuple[Problem, ...] | list[Problem]
-        try:
-            report = check_flow(load_flow(path), file=path.name, queues=queues)
-            problems, bounds = report.problems, asdict(report)
-            bounds.pop("problems")
-        except FlowInvalid as invalid:
-            problems, bounds = invalid.problems, {}
-        wrong = wrong or bool(problems)
-        facts[path.stem] = {**bounds, "problems": [str(problem) for problem in problems]}
+    paths = [_flow_path(name) for name in names] if names else None
+    reports = prove(hotline, settings.flow_folder, paths, speech_ms=measured_in(settings.sounds))
     if json_:
-        print_json(facts)
+        print_json({Path(it.file).stem: _facts(it) for it in reports})
     else:
-        _print_reports(facts)
-    raise typer.Exit(1 if wrong else 0)
+        for report in reports:
+            _print_report(report)
+    raise typer.Exit(0 if all(it.report.ok for it in reports) else 1)
 
 
-def _print_reports(facts: dict[str, dict[str, object]]) -> None:
-    for name, found in facts.items():
-        problems = found["problems"]
-        for problem in problems if isinstance(problems, list) else ():
-            console.print(f"✗ {problem}", highlight=False)
-        if not problems:
-            times = "  ".join(
-                f"{key.removesuffix('_ms')} {_shown(key, value)}"
-                for key, value in found.items()
-                if key != "problems"
-            )
-            console.print(f"✓ {name}: {times}", highlight=False)
+def _facts(checked: FileReport) -> dict[str, object]:
+    facts = asdict(checked.report)
+    facts["purpose"] = checked.flow.purpose if checked.flow else None
+    facts["problems"] = [str(problem) for problem in checked.report.problems]
+    facts["faults"] = [asdict(problem) for problem in checked.report.problems]
+    return facts
 
 
-def _shown(key: str, value: object) -> str:
-    return f"{value / 1000:.1f} s" if key.endswith("_ms") and isinstance(value, int) else str(value)
+def _print_report(checked: FileReport) -> None:
+    report, flow = checked.report, checked.flow
+    for problem in report.problems:
+        console.print(f"✗ {problem}", highlight=False, markup=False)
+    if not report.ok:
+        return
+    if flow is None:
+        console.print(f"✓ {checked.file}: flows, keys and offers fit", highlight=False)
+        return
+    exempt = f"  exempt {', '.join(flow.exempt)}: {flow.exempt_reason}" if flow.exempt else ""
+    console.print(
+        f"✓ {checked.file} ({flow.purpose})  silent {_s(report.silent_ms)}  longest {_s(report.longest_ms)}"
+        f"  to a person {_s(report.person_ms)}, at most {report.person_keys or 0} keys{exempt}",
+        highlight=False,
+        markup=False,
+    )
+    for line in report.lines:
+        console.print(
+            f"    line {line.line}: silent caller in the queue {_s(line.silent_ms)} after arrival, no key;"
+            f" longest {_s(line.person_ms)}, at most {line.person_keys} keys",
+            highlight=False,
+        )
+
+
+def _s(ms: int | None) -> str:
+    return "—" if ms is None else f"{ms / 1000:.1f} s"
 
 
 @_flows.command("try")
 def try_(
     name: Annotated[str, typer.Argument(help="Flow id or file.")],
-    line: Annotated[str, typer.Option(help="The line whose greeting and queue are used.")] = "main",
+    line: Annotated[str, typer.Option(help="The line whose greeting and queue are used.")] = "",
+    speech: Annotated[bool, typer.Option(help="Whether spoken answers are heard.")] = True,
+    fast: Annotated[bool, typer.Option("--fast", help="Prompts take no time; questions wait.")] = False,
+    speed: Annotated[float, typer.Option(min=0.1, help="Times faster than life.")] = 1.0,
+    purpose: Annotated[Purpose | None, typer.Option(help="How the caller comes in.")] = None,
+    notice: Annotated[str, typer.Option(help="Notice of the hour that is on.")] = "",
+    at: Annotated[str, typer.Option(help="Local time of the call, e.g. 2026-10-01T10:00.")] = "",
 ) -> None:
-    """Walk through a flow on the terminal, as its caller."""
-    hotline = load_hotline(load_settings().hotline_config)
-    called = hotline.line(line)
-    if called is None:
-        raise NoSuchFlow(
-            f"there is no line {line!r}", fix=f"one of {', '.join(it.id for it in hotline.lines)}"
-        )
-    asyncio.run(play_flow(load_flow(_flow_path(name)), line_context(hotline, called), input, print))
+    """Walk through a flow on the terminal, as its caller.
+
+    Digits, * and # are pressed, any other words are said, an empty line is silence, x hangs up.
+    """
+    settings = load_settings()
+    hotline = load_hotline(settings.hotline_config)
+    flow = load_flow(_flow_path(name))
+    called = _line(hotline, line, flow.flow)
+    moment = _moment(at)
+    house = ExampleHouse(notice)
+    for told in (f"line {called.id}, {moment:%Y-%m-%d %H:%M}; example data:", *house.told()):
+        print(f"  {told}")
+
+    async def play() -> None:
+        async with TypedLines(sys.stdin) as lines:
+            caller = TerminalCaller(
+                lines,
+                print,
+                speed=None if fast or not sys.stdin.isatty() else speed,
+                listens=speech,
+                speech_ms=measured_in(settings.sounds),
+                did=called.numbers[0],
+            )
+            await play_flow(
+                flow,
+                line_context(hotline, called),
+                caller,
+                house,
+                purpose=purpose,
+                flow_of=FlowStore(settings.flow_folder).get,
+                is_open=lambda hours: is_open(hotline.hours.get(hours, ()), hotline.calendar, moment),
+            )
+
+    asyncio.run(play())
+
+
+def _line(hotline: Hotline, wanted: str, flow: str) -> Line:
+    """The line that was named, else the first whose callers come into this flow, else the first."""
+    if wanted:
+        called = hotline.line(wanted)
+        if called is None:
+            known = ", ".join(it.id for it in hotline.lines)
+            raise NoSuchFlow(f"there is no line {wanted!r}", fix=f"one of {known}")
+        return called
+    return next((it for it in hotline.lines if it.flow == flow), hotline.lines[0])
+
+
+def _moment(at: str) -> datetime:
+    try:
+        return datetime.fromisoformat(at) if at else datetime.now()
+    except ValueError:
+        raise NoSuchMoment(f"{at!r} is no moment", fix="write it as 2026-10-01T10:00") from None
 
 
 @_flows.command()
