@@ -28,7 +28,8 @@ metadata = MetaData()
 _NOW = text("now()")
 
 
-def _at(name: str, *, nullable: bool = False, now: bool = False) -> Column[object]:
+def at_column(name: str, *, nullable: bool = False, now: bool = False) -> Column[object]:
+    """A moment, with its zone."""
     return Column(name, DateTime(timezone=True), nullable=nullable, server_default=_NOW if now else None)
 
 
@@ -40,8 +41,8 @@ call_event = Table(
     Column("pbx_id", Text, nullable=False),
     Column("digest", LargeBinary, nullable=False),
     Column("ordinal", Integer, nullable=False),
-    _at("at"),
-    _at("received_at"),
+    at_column("at"),
+    at_column("received_at"),
     Column("kind", Text, nullable=False),
     Column("uniqueid", Text),
     Column("linkedid", Text),
@@ -65,24 +66,24 @@ call = Table(
     Column("caller_number", Text),
     Column("did", Text, nullable=False),
     Column("line", Text, nullable=False),
-    _at("arrived_at"),
+    at_column("arrived_at"),
     Column("state", Text, nullable=False),
-    _at("notice_at", nullable=True),
+    at_column("notice_at", nullable=True),
     Column("recording", Text),
-    _at("flow_entered_at", nullable=True),
-    _at("flow_left_at", nullable=True),
+    at_column("flow_entered_at", nullable=True),
+    at_column("flow_left_at", nullable=True),
     Column("queue_legs", JSONB, nullable=False),
     Column("rings", JSONB, nullable=False),
     Column("agent_legs", JSONB, nullable=False),
-    _at("answered_at", nullable=True),
-    _at("ended_at", nullable=True),
+    at_column("answered_at", nullable=True),
+    at_column("ended_at", nullable=True),
     Column("ended_by", Text),
     Column("hangup_cause", Integer),
     Column("outcome", Text),
     Column("cause", Text),
     Column("flags", ARRAY(Text), nullable=False),
     Column("fold_version", Integer, nullable=False),
-    _at("updated_at", now=True),
+    at_column("updated_at", now=True),
     Index("call_arrived", "arrived_at"),
     Index("call_updated", "updated_at"),
     Index("call_line_arrived", "line", "arrived_at"),
@@ -97,8 +98,8 @@ live_stream = Table(
     Column("leg", Text, nullable=False),
     Column("model", Text),
     Column("offset_s", Double, nullable=False),
-    _at("started_at", now=True),
-    _at("ended_at", nullable=True),
+    at_column("started_at", now=True),
+    at_column("ended_at", nullable=True),
     Column("ending", Text),
     Index("live_stream_call", "call"),
 )
@@ -116,7 +117,7 @@ live_segment = Table(
     Column("start_s", Double, nullable=False),
     Column("end_s", Double, nullable=False),
     Column("words", JSONB, nullable=False),
-    _at("heard_at", now=True),
+    at_column("heard_at", now=True),
     UniqueConstraint("call", "leg", "stream", "segment"),
 )
 
@@ -128,7 +129,7 @@ transcript = Table(
     Column("model", Text, nullable=False),
     Column("content", JSONB, nullable=False),
     Column("audio_digest", Text),
-    _at("made_at", now=True),
+    at_column("made_at", now=True),
     PrimaryKeyConstraint("call", "kind", "model"),
 )
 
@@ -139,7 +140,7 @@ transcript_words = Table(
     Column("call", Text, primary_key=True),
     Column("kind", Text, nullable=False),
     Column("line", Text, nullable=False),
-    _at("arrived_at"),
+    at_column("arrived_at"),
     Column("caller", Text, nullable=False),
     Column("agent", Text, nullable=False),
     Column("keys", TSVECTOR, nullable=False),
@@ -154,7 +155,7 @@ draft = Table(
     Column("version", Integer, nullable=False),
     Column("source", Text, nullable=False),
     Column("content", JSONB, nullable=False),
-    _at("created_at", now=True),
+    at_column("created_at", now=True),
     PrimaryKeyConstraint("call", "version"),
     Index("draft_created", "created_at"),
 )
@@ -166,7 +167,7 @@ job_given = Table(
     Column("subject", Text, nullable=False),
     Column("task", Text, nullable=False),
     Column("job_id", BigInteger, nullable=False),
-    _at("given_at", now=True),
+    at_column("given_at", now=True),
     PrimaryKeyConstraint("subject", "task"),
 )
 
@@ -177,7 +178,7 @@ account = Table(
     Column("login", Text, nullable=False, unique=True),
     Column("password_hash", Text, nullable=False),
     Column("role", Text, nullable=False),
-    _at("created_at", now=True),
+    at_column("created_at", now=True),
     Column("disabled", Boolean, nullable=False, server_default=text("false")),
 )
 
@@ -186,8 +187,8 @@ web_session = Table(
     metadata,
     Column("token_digest", LargeBinary, primary_key=True),
     Column("account_id", BigInteger, ForeignKey("account.id", ondelete="CASCADE"), nullable=False),
-    _at("created_at", now=True),
-    _at("expires_at"),
+    at_column("created_at", now=True),
+    at_column("expires_at"),
     Index("web_session_account", "account_id"),
 )
 
@@ -196,7 +197,7 @@ audit = Table(
     "audit",
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
-    _at("at", now=True),
+    at_column("at", now=True),
     Column("actor", Text, nullable=False),
     Column("action", Text, nullable=False),
     Column("subject", Text),
