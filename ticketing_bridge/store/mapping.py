@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from facts.call import AgentLeg, AgentRing, Call, CallFlag, CallState, EndedBy, Outcome, QueueLeg
 from facts.identity import CallKey
 from facts.transcript import Gap, Leg, Transcript, Turn, Word
+from ticketing_bridge.store.records import StoredTranscript
 
 Row = Mapping[Any, Any]
 T = TypeVar("T", QueueLeg, AgentLeg, AgentRing)
@@ -122,3 +123,15 @@ def transcript_from_json(model: str, stored: Row) -> Transcript:
     )
     gaps = (Gap(Leg(it["leg"]), it["start_s"], it["end_s"], it["reason"]) for it in stored["gaps"])
     return Transcript(tuple(turns), model, tuple(gaps), stored.get("reason", ""))
+
+
+def stored_transcript(row: Row) -> StoredTranscript:
+    """A row of table ``transcript``."""
+    return StoredTranscript(
+        call=row["call"],
+        kind=row["kind"],
+        model=row["model"],
+        transcript=transcript_from_json(row["model"], row["content"]),
+        audio_digest=row["audio_digest"],
+        made_at=row["made_at"],
+    )

@@ -10,14 +10,16 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, cast, func, or_, select
-from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, insert
+from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Text
 
+from facts.call import Call
 from facts.identity import CallKey
 from facts.transcript import Leg
 from ticketing_bridge.store import tables
-from ticketing_bridge.store.records import FoundCall, SearchFilter, SearchWords
+from ticketing_bridge.store.mapping import call_from_row, stored_transcript
+from ticketing_bridge.store.records import FoundCall, SearchFilter, SearchWords, StoredTranscript
 
 _SIDE = {Leg.CALLER: "c", Leg.AGENT: "a"}
 
@@ -71,6 +73,26 @@ class SearchRepository:
         columns = (table.c.call, table.c.kind, table.c.line, table.c.arrived_at)
         query = select(*columns).where(and_(*conditions)).order_by(table.c.arrived_at.desc()).limit(limit)
         return [FoundCall(**row) for row in (await self._connection.execute(query)).mappings()]
+
+    async def loaded(self, found: Sequence[FoundCall]) -> list[tuple[Call, StoredTranscript]]:
+        """The calls and the words in which they were found, in the same order, without those gone."""
+        call, transcript = tables.call, tables.transcript
+        keys = [it.call for it in found]
+        calls = await self._connection.execute(select(call).where(call.c.key.in_(keys)))
+        newest = (
+            select(transcript)
+            .ext(distinct_on(transcript.c.call, transcript.c.kind))
+            .where(transcript.c.call.in_(keys))
+            .order_by(transcript.c.call, transcript.c.kind, transcript.c.made_at.desc())
+        )
+        stored = await self._connection.execute(newest)
+        by_key = {row["key"]: call_from_row(row) for row in calls.mappings()}
+        words = {(row["call"], row["kind"]): row for row in stored.mappings()}
+        return [
+            (by_key[it.call], stored_transcript(words[it.call, it.kind]))
+            for it in found
+            if it.call in by_key and (it.call, it.kind) in words
+        ]
 
     async def missing(self, *, limit: int) -> list[CallKey]:
         """Calls that have a transcript which cannot be searched yet."""

@@ -15,7 +15,7 @@ from facts.identity import CallKey
 from facts.masking import mask_spoken
 from facts.transcript import Leg, Transcript
 from ticketing_bridge.store.database import Database, UnitOfWork
-from ticketing_bridge.store.records import FoundCall, SearchFilter, SearchWords
+from ticketing_bridge.store.records import SearchFilter, SearchWords, StoredTranscript
 
 #: how many calls one answer has, unless more are asked for
 PAGE_CALLS = 20
@@ -89,8 +89,8 @@ async def search(
         await uow.audit.add(actor, AUDIT_ACTION, fields=_narrowed(wanted), reason=mask_spoken(text.strip()))
     async with database.unit_of_work() as uow:
         found = await uow.search.find([*zip(terms.terms, terms.keys, strict=True)], wanted, limit=limit + 1)
-        words = [await _loaded(uow, it) for it in found[:limit]]
-    shown = await asyncio.to_thread(_shown, [it for it in words if it], terms, wanted.leg, names)
+        words = await uow.search.loaded(found[:limit])
+    shown = await asyncio.to_thread(_shown, words, terms, wanted.leg, names)
     return SearchAnswer(terms.terms, tuple(shown), more=len(found) > limit)
 
 
@@ -99,17 +99,12 @@ def _narrowed(wanted: SearchFilter) -> list[str]:
     return [f"{name}={value}" for name, value in named.items() if value]
 
 
-async def _loaded(uow: UnitOfWork, found: FoundCall) -> tuple[Call, str, Transcript] | None:
-    key = CallKey.parse(found.call)
-    call, stored = await uow.calls.get(key), await uow.transcripts.get(key, found.kind)
-    return (call, found.kind, stored.transcript) if call and stored else None
-
-
 def _shown(
-    words: Sequence[tuple[Call, str, Transcript]], terms: Terms, leg: Leg | None, names: KeptNames
+    words: Sequence[tuple[Call, StoredTranscript]], terms: Terms, leg: Leg | None, names: KeptNames
 ) -> list[FoundWords]:
     return [
-        FoundWords(call, kind, snippets(transcript, terms, leg, names)) for call, kind, transcript in words
+        FoundWords(call, stored.kind, snippets(stored.transcript, terms, leg, names))
+        for call, stored in words
     ]
 
 
