@@ -163,6 +163,11 @@ class LiveStream:
             self._cut()
             self.pump()
 
+    @property
+    def is_hungry(self) -> bool:
+        """Whether everything that came was sent on: who feeds faster than real time waits for it."""
+        return not self._pieces
+
     def set_grammar(self, phrases: Sequence[str] | None) -> None:
         """From now on only these phrases can be heard (None: anything); ends the open segment.
 
