@@ -73,9 +73,9 @@ class Costs:
         return node.attempts * once + node.retries * repeat
 
     def _ask(self, node: Ask, once: int, *, worst: bool) -> int:
-        """Nobody listening is found out within a second; then the keys are asked for."""
-        by_keys = self.speech(node.by_keys) + node.keys_timeout_ms if node.by_keys else 0
-        away = SERVICE_MS + by_keys
+        """Nobody listening is found out within a second, or when the question is over; then come the keys."""
+        by_keys = self.speech(node.by_keys) + 2 * node.keys_timeout_ms if node.by_keys else 0
+        away = max(SERVICE_MS, self.speech(node.ask)) + by_keys
         if not worst:
             return self._tries(node, once, worst=False) - once + max(once, away)
         confirm = self.speech(node.confirm) + 2 * CONFIRM_MS if node.confirm else 0

@@ -83,9 +83,8 @@ class TerminalCaller:
     ) -> Utterance:
         """Print and read what is said, or a key."""
         if not self.listens:
-            self.ms += 1000
-            self.tell(f"{self._time} (nobody can listen)")
-            return Utterance(heard=False)
+            self.tell(f"{self._time}   (nobody can listen)")
+            return Utterance(key=await self._play(prompts, ALL_KEYS), heard=False)
         key = await self._play(prompts, ALL_KEYS, speech=True)
         if not key and not self._said:
             hint = f"say something, e.g. {'、'.join(phrases[:4])}" if phrases else "say something"

@@ -130,10 +130,10 @@ async def ask_openly(walk: Walk, node: Ask, told: Told) -> None:
         heard = await _listen(walk, node, before)
         if heard is None:
             return
-        if not heard.heard:
+        told.keys += heard.key or ""
+        if not heard.heard and heard.key is None:
             spoke = True
             break
-        told.keys += heard.key or ""
         value = understood(node, heard)
         if value is not None and await _confirmed(walk, node, value):
             await _keep(walk, node, value, told)

@@ -138,9 +138,8 @@ class ScriptedCaller:
         """Play and hear the next words, cut off after ``most_ms``."""
         del phrases
         if not self.listens:
-            self._wait(1000, "")
-            self._alive()
-            return Utterance(heard=False)
+            action = self._play(prompts)
+            return Utterance(key=action.key if isinstance(action, Press) else None, heard=False)
         action = self._play(prompts, speech=True) or self._wait(first_timeout_ms, speech=True)
         self._alive()
         if isinstance(action, Press):

@@ -156,7 +156,7 @@ def keys_answered(flow: Flow, steps: Sequence[object]) -> int:
     return sum(len(step.key) for step in asking)  # type: ignore[attr-defined]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(flows, scripts)
 async def test_every_walk_ends_within_the_bound_that_check_gives(flow: Flow, script: list[object]) -> None:
     context = {"line.queue": "main"}
