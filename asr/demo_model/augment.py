@@ -9,92 +9,103 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.demo_model.extras import need
-from voice.g711 import alaw_decode, alaw_encode
+from voice.g711 import alaw_decode, alaw_encode, ulaw_decode, ulaw_encode
 from voice.pcm import Pcm
-from voice.voices import Voice
 
 RATE = 8000
+FRAME = 160
+"""Samples of one packet, 20 ms."""
+CODECS = ("alaw", "ulaw", "linear")
+CONCEALMENTS = ("zeros", "repeat", "fade")
 Sound = NDArray[np.float64]
-
-TRAINING_VARIANTS = (
-    "", "m1", "m2", "m3", "m4", "m6", "m7", "m8", "f1", "f2", "f3", "f5", "klatt", "klatt2", "Alex", "Annie",
-    "Andy", "steph", "john", "Mario", "Alicia", "Gene", "Hugo", "Jacky", "Lee", "Marco", "Nguyen", "paul",
-    "zac", "anika", "belinda", "adam", "ed", "max", "sandro",
-)  # fmt: skip
-HELD_OUT_VARIANTS = ("m5", "f4", "Michel", "linda", "klatt4", "Andrea", "Denis", "travis")
-
-
-def random_voice(rng: np.random.Generator) -> Voice:
-    """A training voice of any speed and pitch."""
-    return Voice(
-        variant=str(rng.choice(TRAINING_VARIANTS)),
-        rate_wpm=int(rng.integers(120, 261)),
-        pitch=int(rng.integers(15, 96)),
-        pitch_range=int(rng.integers(20, 91)),
-    )
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """How one call sounds: the silence around the words, the channel, the level and the noise."""
+    """How one call sounds: the silence around the words, the channel, the level, the noise and the loss.
 
-    lead_s: float
-    trail_s: float
-    peak_dbfs: float
-    snr_db: float | None
-    alaw: bool
+    ``loss`` is the share of packets of 20 ms that never came; ``concealment`` is what is heard in their
+    place: nothing, the packet before once more, or the packet before ever more softly.
+    """
+
+    lead_s: float = 0.0
+    trail_s: float = 0.0
+    peak_dbfs: float = -6.0
+    snr_db: float | None = None
+    codec: str = "alaw"
+    loss: float = 0.0
+    concealment: str = "zeros"
 
 
 def random_line(rng: np.random.Generator) -> Line:
-    """A line as they come."""
+    """A line as they come, some of them bad."""
     return Line(
         lead_s=float(rng.uniform(0.05, 0.6)),
         trail_s=float(rng.uniform(0.05, 0.7)),
-        peak_dbfs=float(rng.uniform(-24, -2)),
+        peak_dbfs=float(rng.uniform(-36, -1)),
         snr_db=float(rng.uniform(10, 45)) if rng.random() < 0.75 else None,
-        alaw=bool(rng.random() < 0.85),
+        codec=str(rng.choice(CODECS, p=(0.7, 0.15, 0.15))),
+        loss=float(rng.uniform(0.01, 0.08)) if rng.random() < 0.35 else 0.0,
+        concealment=str(rng.choice(CONCEALMENTS)),
     )
+
+
+def coloured(speech: Sound, rng: np.random.Generator) -> Sound:
+    """The same speech through a telephone set of its own: equalised and band-limited, as often as not."""
+    if rng.random() < 0.5:
+        speech = _equalised(speech, rng)
+    if rng.random() < 0.7:
+        speech = band_passed(speech, float(rng.uniform(150, 350)), float(rng.uniform(3200, 3700)))
+    return speech
 
 
 def over_the_line(speech: Sound, line: Line, rng: np.random.Generator) -> Pcm:
     """Speech at 8 kHz as it arrives at the other end; ``lead_s`` of silence comes first."""
-    sound = _equalised(speech, rng) if rng.random() < 0.5 else speech
-    sound = np.concatenate([np.zeros(round(line.lead_s * RATE)), sound, np.zeros(round(line.trail_s * RATE))])
-    if rng.random() < 0.7:
-        sound = _band_passed(sound, float(rng.uniform(150, 350)), float(rng.uniform(3200, 3700)))
-    peak = float(np.abs(sound).max()) or 1.0
+    sound = np.concatenate(
+        [np.zeros(round(line.lead_s * RATE)), speech, np.zeros(round(line.trail_s * RATE))]
+    )
+    peak = float(np.abs(sound).max(initial=0.0)) or 1.0
     sound = sound / peak * 32767 * 10 ** (line.peak_dbfs / 20)
     if line.snr_db is not None:
-        sound = sound + _noise(len(sound), rng) * _rms(sound) * 10 ** (-line.snr_db / 20)
+        sound = sound + noise(len(sound), rng) * _rms(sound) * 10 ** (-line.snr_db / 20)
     samples: Pcm = np.clip(np.rint(sound), -32768, 32767).astype(np.int16)
-    return alaw_decode(alaw_encode(samples)) if line.alaw else samples
+    if line.codec == "alaw":
+        samples = alaw_decode(alaw_encode(samples))
+    elif line.codec == "ulaw":
+        samples = ulaw_decode(ulaw_encode(samples))
+    return _with_loss(samples, line, rng) if line.loss else samples
 
 
-def non_speech(rng: np.random.Generator) -> Pcm:
-    """One to four seconds in which nobody says anything: tones, keys, chords, noise, clicks or nothing."""
-    length = int(rng.integers(RATE, 4 * RATE))
-    time_s = np.arange(length) / RATE
-    kind = rng.integers(0, 6)
-    if kind == 0:
-        period, share = float(rng.uniform(0.4, 5)), float(rng.uniform(0.2, 0.8))
-        sound = np.sin(2 * np.pi * rng.uniform(350, 1000) * time_s) * ((time_s % period) < period * share)
-    elif kind == 1:
-        low, high = rng.choice([697, 770, 852, 941]), rng.choice([1209, 1336, 1477])
-        sound = (np.sin(2 * np.pi * low * time_s) + np.sin(2 * np.pi * high * time_s)) * (
-            (time_s % 0.4) < 0.2
-        )
+def noise(length: int, rng: np.random.Generator) -> Sound:
+    """Noise of power one: white, brownish, a band of it, or the hum of the mains under some of it."""
+    signal: Any = need("scipy.signal")
+    made = rng.standard_normal(length)
+    kind = rng.integers(0, 4)
+    if kind == 1:
+        made = np.asarray(signal.lfilter([1.0], [1.0, -float(rng.uniform(0.8, 0.97))], made))
     elif kind == 2:
-        sound = sum(
-            (np.sin(2 * np.pi * hertz * time_s) for hertz in rng.uniform(150, 1500, 4)), np.zeros(length)
-        )
+        centre = float(rng.uniform(400, 2800))
+        made = band_passed(made, centre * 0.6, min(centre * 1.4, 3900))
     elif kind == 3:
-        sound = _noise(length, rng) * (1 + np.sin(2 * np.pi * rng.uniform(0.3, 6) * time_s))
-    elif kind == 4:
-        sound = np.zeros(length)
-        sound[rng.integers(0, length, 12)] = rng.uniform(-1, 1, 12)
-    else:
-        return alaw_decode(alaw_encode(np.zeros(length, dtype=np.int16)))
-    return over_the_line(np.asarray(sound, dtype=np.float64), random_line(rng), rng)
+        turns = 2 * np.pi * 50 * np.arange(length) / RATE
+        made = 0.5 * made + sum(rng.uniform(0, 2) / n * np.sin(n * turns + n) for n in (1, 2, 3, 4, 6))
+    return np.asarray(made / (_rms(made) or 1.0))
+
+
+def band_passed(sound: Sound, low: float, high: float) -> Sound:
+    """What lies between two frequencies in Hz."""
+    signal: Any = need("scipy.signal")
+    return np.asarray(signal.sosfilt(signal.butter(3, [low, high], "bandpass", fs=RATE, output="sos"), sound))
+
+
+def _with_loss(samples: Pcm, line: Line, rng: np.random.Generator) -> Pcm:
+    heard = samples.copy()
+    share = {"zeros": 0.0, "repeat": 1.0, "fade": 0.6}[line.concealment]
+    for at in range(FRAME, len(samples), FRAME):
+        if rng.random() < line.loss:
+            end = min(at + FRAME, len(samples))
+            heard[at:end] = (heard[at - FRAME : at] * share)[: end - at]
+    return heard
 
 
 def _equalised(sound: Sound, rng: np.random.Generator) -> Sound:
@@ -102,24 +113,6 @@ def _equalised(sound: Sound, rng: np.random.Generator) -> Sound:
     at = [0.0, *np.sort(rng.uniform(0.05, 0.95, 4)), 1.0]
     gains = 10 ** (rng.uniform(-7, 7, 6) / 20)
     return np.asarray(signal.fftconvolve(sound, signal.firwin2(65, at, gains), mode="same"))
-
-
-def _band_passed(sound: Sound, low: float, high: float) -> Sound:
-    signal: Any = need("scipy.signal")
-    return np.asarray(signal.sosfilt(signal.butter(3, [low, high], "bandpass", fs=RATE, output="sos"), sound))
-
-
-def _noise(length: int, rng: np.random.Generator) -> Sound:
-    """Noise of power one: white, brownish or a band of it."""
-    signal: Any = need("scipy.signal")
-    noise = rng.standard_normal(length)
-    kind = rng.integers(0, 3)
-    if kind == 1:
-        noise = np.asarray(signal.lfilter([1.0], [1.0, -float(rng.uniform(0.8, 0.97))], noise))
-    elif kind == 2:
-        centre = float(rng.uniform(400, 2800))
-        noise = _band_passed(noise, centre * 0.6, min(centre * 1.4, 3900))
-    return noise / (_rms(noise) or 1.0)
 
 
 def _rms(sound: Sound) -> float:

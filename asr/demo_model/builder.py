@@ -15,6 +15,7 @@ from asr.demo_model import corpus, graph, kaldi_files, language, network, texts
 from asr.demo_model.corpus import Progress, Words
 from asr.demo_model.extras import need
 from asr.demo_model.lexicon import Lexicon, measured_syllables
+from asr.manifest import write_manifest
 from voice.pinyin import vocabulary, word_counts, words
 
 SPEECH_SEED, LANGUAGE_SEED = 20_250_701, 20_250_702
@@ -24,15 +25,15 @@ SPEECH_SEED, LANGUAGE_SEED = 20_250_701, 20_250_702
 class Plan:
     """How much speech to make, how large a network to train, and how much text to read."""
 
-    sentences: int = 8_000
-    word_strings: int = 6_500
-    non_speech: int = 600
+    sentences: int = 11_000
+    word_strings: int = 9_000
+    non_speech: int = 1_200
     text_sentences: int = 60_000
     everyday_sentences: int = 30_000
     size: network.Size = field(default_factory=network.Size)
 
 
-QUICK = Plan(2_000, 1_000, 120, 30_000, 20_000, network.Size(width=128, epochs=6))
+QUICK = Plan(2_000, 1_000, 200, 30_000, 20_000, network.Size(width=160, narrow=64, epochs=7))
 FULL = Plan()
 
 
@@ -71,6 +72,7 @@ def build(out_dir: Path, *, quick: bool = False, progress: Progress | None = Non
         for part in ("am", "conf", "graph"):
             shutil.rmtree(out_dir / part, ignore_errors=True)
         shutil.copytree(made, out_dir, dirs_exist_ok=True)
+    write_manifest(out_dir)
     return out_dir
 
 
@@ -80,6 +82,7 @@ def rebuild_graph(model_dir: Path, *, quick: bool = False, progress: Progress | 
         model_dir / "graph", Lexicon(measured_syllables()), QUICK if quick else FULL, progress or _quiet
     )
     kaldi_files.write_configuration(model_dir / "conf")
+    write_manifest(model_dir)
     return model_dir
 
 

@@ -17,7 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.demo_model import augment, features
+from asr.demo_model.extras import need
 from asr.demo_model.lexicon import SILENCE, Lexicon
+from asr.demo_model.nonspeech import interlude, non_speech
+from asr.demo_model.speakers import Stage
 from voice.espeak import ESPEAK_RATE, EspeakError, speak
 from voice.pinyin import pinyin
 from voice.reading import COMMA
@@ -44,11 +47,11 @@ class Corpus:
 
 
 def utterance(
-    words: Words, lexicon: Lexicon, rng: np.random.Generator
+    words: Words, lexicon: Lexicon, rng: np.random.Generator, stage: Stage
 ) -> tuple[features.Features, features.Labels] | None:
     """One training utterance, () being non-speech; None when the synthesiser said something else."""
     if not words:
-        samples = augment.non_speech(rng)
+        samples = non_speech(rng)
         return features.mfcc(samples), np.full(features.frame_count(len(samples)), SILENCE, dtype=np.int16)
     tokens: list[str] = []
     for word in words:
@@ -56,21 +59,29 @@ def utterance(
         if rng.random() < 0.06:
             tokens.append(COMMA)
     try:
-        spoken = speak(tokens, augment.random_voice(rng))
+        spoken = speak(tokens, stage.enter(rng), stage.data)
     except EspeakError:
         return None
-    speed = float(rng.uniform(0.84, 1.2)) if rng.random() < 0.5 else 1.0
-    rate = ESPEAK_RATE * speed
+    rate = ESPEAK_RATE * (float(rng.uniform(0.84, 1.2)) if rng.random() < 0.5 else 1.0)
     units = [unit for token in tokens if token != COMMA for unit in lexicon.syllable_units(token)]
     starts = features.spans(spoken.phonemes, units, rate)
     if starts is None:
         return None
     line = augment.random_line(rng)
-    speech = resample(spoken.samples, rate, augment.RATE).astype(np.float64)
-    samples = augment.over_the_line(speech, line, rng)
-    lead_s = round(line.lead_s * augment.RATE) / augment.RATE
+    speech = augment.coloured(resample(spoken.samples, rate, augment.RATE).astype(np.float64), rng)
+    before = _before(rng) * float(np.abs(speech).max(initial=1.0))
+    samples = augment.over_the_line(np.concatenate([before, speech]), line, rng)
+    lead_s = round(line.lead_s * augment.RATE) / augment.RATE + len(before) / augment.RATE
     shifted = [(at + lead_s, unit) for at, unit in starts]
     return features.mfcc(samples), features.labels(shifted, len(samples))
+
+
+def _before(rng: np.random.Generator) -> augment.Sound:
+    """What was to hear just before the words: mostly nothing, else a tone or music and a pause."""
+    if rng.random() >= 0.08:
+        return np.zeros(0)
+    pause = np.zeros(int(rng.uniform(0.05, 0.6) * augment.RATE))
+    return np.concatenate([interlude(rng) * rng.uniform(0.1, 1.0), pause])
 
 
 def make(
@@ -78,6 +89,8 @@ def make(
 ) -> Corpus:
     """Speak all sentences with ``workers`` processes; chunks are kept in ``work`` until all is joined."""
     work.mkdir(parents=True, exist_ok=True)
+    for package in ("scipy.signal", "kaldi_native_fbank"):
+        need(package)  # here, or every process would load them anew
     waiting = [range(at, min(at + CHUNK, len(sentences))) for at in range(0, len(sentences), CHUNK)][::-1]
     running: list[tuple[ForkProcess, range]] = []
     finished: list[range] = []
@@ -104,7 +117,10 @@ def make(
 
 
 def _make_chunk(sentences: Sequence[Words], part: range, lexicon: Lexicon, file: Path, seed: int) -> None:
-    made = [utterance(sentences[index], lexicon, np.random.default_rng([seed, index])) for index in part]
+    stage = Stage(file.with_suffix(".voice"))
+    made = [
+        utterance(sentences[index], lexicon, np.random.default_rng([seed, index]), stage) for index in part
+    ]
     kept = [pair for pair in made if pair is not None and len(pair[0]) == len(pair[1]) > 0]
     np.savez(
         file,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.demo_model.features import DIMENSION, MFCC_CONF
-from asr.demo_model.network import Layer
+from asr.demo_model.network import BYPASS, Layer
 
 MODEL_CONF = """\
 --min-active=200
@@ -85,21 +85,23 @@ def _transition_model(phone_units: Sequence[int]) -> bytes:
 def _network(layers: Sequence[Layer]) -> bytes:
     lines = [f"input-node name=input dim={DIMENSION}"]
     components: list[tuple[str, bytes]] = []
-    before = "input"
+
+    def add(name: str, input_: str, component: bytes) -> str:
+        lines.append(f"component-node name={name} component={name} input={input_}")
+        components.append((name, component))
+        return name
+
+    given = before = "input"
     for number, layer in enumerate(layers, start=1):
-        name = f"affine{number}"
-        lines.append(
-            f"component-node name={name} component={name} input={_descriptor(before, layer.offsets)}"
-        )
-        components.append((name, _affine(layer)))
-        before = name
-        if number < len(layers):
-            before = f"relu{number}"
-            lines.append(f"component-node name={before} component={before} input={name}")
-            components.append((before, _nonlinear("RectifiedLinearComponent", len(layer.bias))))
-    lines.append(f"component-node name=log-softmax component=log-softmax input={before}")
+        size, bypassed = len(layer.bias), given
+        given = before
+        before = add(f"affine{number}", _descriptor(before, layer.offsets), _affine(layer))
+        if layer.rectified:
+            before = add(f"relu{number}", before, _nonlinear("RectifiedLinearComponent", size))
+        if layer.bypass:
+            before = add(f"sum{number}", f"Sum(Scale({BYPASS}, {bypassed}), {before})", _nothing(size))
+    add("log-softmax", before, _nonlinear("LogSoftmaxComponent", len(layers[-1].bias)))
     lines.append("output-node name=output input=log-softmax objective=linear")
-    components.append(("log-softmax", _nonlinear("LogSoftmaxComponent", len(layers[-1].bias))))
     body = b"".join(f"<ComponentName> {name} ".encode() + data for name, data in components)
     head = ("<Nnet3> \n" + "\n".join(lines) + "\n\n<NumComponents> ").encode()
     tail = b"</Nnet3> <LeftContext> " + _int(0) + b"<RightContext> " + _int(0) + b"<Priors> "
@@ -121,6 +123,12 @@ def _affine(layer: Layer) -> bytes:
         + b"<BiasParams> "
         + _vector(layer.bias)
         + b"</FixedAffineComponent> "
+    )
+
+
+def _nothing(dimension: int) -> bytes:
+    return (
+        b"<NoOpComponent> <Dim> " + _int(dimension) + b"<BackpropScale> " + _float(1.0) + b"</NoOpComponent> "
     )
 
 

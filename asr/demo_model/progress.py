@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from asr.demo_model import corpus
 
 
 @contextmanager
-def bars() -> Iterator[corpus.Progress]:
+def bars(console: Console | None = None) -> Iterator[corpus.Progress]:
     """A callback for ``builder.build`` that draws one bar for each stage (speech, training, language)."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
-    with Progress(*columns, TimeElapsedColumn()) as drawn:
+    with Progress(*columns, TimeElapsedColumn(), console=console) as drawn:
         stages: dict[str, int] = {}
 
         def tell(doing: str, done: int, total: int) -> None:
