@@ -14,6 +14,7 @@ import ctypes
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import espeakng_loader
@@ -72,18 +73,22 @@ class Utterance:
     phonemes: tuple[tuple[int, str], ...]
 
 
-def speak(tokens: Sequence[str], voice: Voice) -> Utterance:
-    """Say toned syllables and pauses (as ``voice.pinyin.tokens`` gives them); blocks until all is said."""
+def speak(tokens: Sequence[str], voice: Voice, data: Path | None = None) -> Utterance:
+    """Say toned syllables and pauses (as ``voice.pinyin.tokens`` gives them); blocks until all is said.
+
+    ``data`` is another folder of espeak-ng's data, for voices that it does not ship.
+    """
+    folder = data or Path(espeakng_loader.get_data_path())
     with _ONE_AT_A_TIME:
         library = ctypes.CDLL(str(espeakng_loader.get_library_path()))
         try:
-            return _speak_with(library, tokens, voice)
+            return _speak_with(library, tokens, voice, folder)
         finally:
             library.espeak_Terminate()
             _ctypes.dlclose(library._handle)
 
 
-def _speak_with(library: ctypes.CDLL, tokens: Sequence[str], voice: Voice) -> Utterance:
+def _speak_with(library: ctypes.CDLL, tokens: Sequence[str], voice: Voice, data: Path) -> Utterance:
     parts: list[Pcm] = []
     phonemes: list[tuple[int, str]] = []
     base = 0
@@ -100,7 +105,7 @@ def _speak_with(library: ctypes.CDLL, tokens: Sequence[str], voice: Voice) -> Ut
         return 0
 
     callback = _Callback(collect)
-    _prepare(library, voice, callback)
+    _prepare(library, voice, data, callback)
     for sentence in _sentences(tokens):
         if parts:
             phonemes.append((sum(map(len, parts)), "_"))
@@ -112,11 +117,13 @@ def _speak_with(library: ctypes.CDLL, tokens: Sequence[str], voice: Voice) -> Ut
     return Utterance(join(*parts), tuple(phonemes))
 
 
-def _prepare(library: ctypes.CDLL, voice: Voice, callback: Any) -> None:
-    data = str(espeakng_loader.get_data_path()).encode()
-    rate = library.espeak_Initialize(_OUTPUT_SYNCHRONOUS, 0, data, _PHONEME_EVENTS)
+def _prepare(library: ctypes.CDLL, voice: Voice, data: Path, callback: Any) -> None:
+    # espeak-ng takes its plain voice for a variant that it does not have, and says nothing.
+    if voice.variant and not (data / "voices" / "!v" / voice.variant).exists():
+        raise EspeakError(f"espeak-ng has no voice variant {voice.variant!r} in {data}")
+    rate = library.espeak_Initialize(_OUTPUT_SYNCHRONOUS, 0, str(data).encode(), _PHONEME_EVENTS)
     if rate != ESPEAK_RATE:
-        raise EspeakError(f"espeak-ng did not start with its data in {data.decode()} (answer {rate})")
+        raise EspeakError(f"espeak-ng did not start with its data in {data} (answer {rate})")
     library.espeak_ng_SetRandSeed(
         ctypes.c_long(1)
     )  # else it takes the clock, and no two processes sound alike
