@@ -98,11 +98,10 @@ class CallWords:
                 await uow.drafts.put(key, 1, "live", {**content, "whole": hearing.whole})
             await uow.notify("hotline_call", str(key))
 
-    async def transcribe(self, key: CallKey, model: Path | None = None) -> None:
+    async def transcribe(self, key: CallKey) -> None:
         """The transcript of record, and what it adds to the draft.
 
-        Another ``model`` than the configured one makes another version of the record: the newest counts,
-        the earlier ones stay.
+        Another model than that of an earlier hearing makes another version: the newest counts, all stay.
 
         Raises:
             HotlineError: no recording, no model, or Vosk ended again and again; the job is tried again.
@@ -113,13 +112,13 @@ class CallWords:
             await self._keep_record(call, Transcript((), "none: not recorded"), None)
             return
         try:
-            transcript, digest = await self._heard_again(call, call.recording, model)
+            transcript, digest = await self._heard_again(call, call.recording)
         except HotlineError:
             await self._draft_without_words(call)
             raise
         await self._keep_record(call, transcript, digest)
 
-    async def _heard_again(self, call: Call, recording: str, model: Path | None) -> tuple[Transcript, str]:
+    async def _heard_again(self, call: Call, recording: str) -> tuple[Transcript, str]:
         """What the recording says, and its digest."""
         files = await asyncio.to_thread(wait_for_recording, self._recordings(call.key), recording)
         began = call.notice_at or call.arrived_at
@@ -133,7 +132,7 @@ class CallWords:
         transcript = await transcribe_legs(
             files.caller,
             files.heard,
-            model=model or await asyncio.to_thread(recording_model, self._settings),
+            model=await asyncio.to_thread(recording_model, self._settings),
             agent_intervals=agent_intervals(call, began),
             offset_s=(began - call.arrived_at).total_seconds(),
         )

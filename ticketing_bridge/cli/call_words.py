@@ -1,4 +1,4 @@
-"""``hotline calls search | transcript | transcribe | index``: what was said in calls."""
+"""``hotline calls search | transcript | index``: what was said in calls."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import getpass
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -31,7 +30,7 @@ from ticketing_bridge.transcripts.city import kept_names
 from ticketing_bridge.transcripts.export import document, exported
 from ticketing_bridge.transcripts.search import FoundWords, SearchAnswer, index_missing
 from ticketing_bridge.transcripts.search import search as search_calls
-from ticketing_bridge.words import CallUnknown, CallWords
+from ticketing_bridge.words import CallUnknown
 
 Key = Annotated[str, typer.Argument(help="PBX:UNIQUEID, as `calls list` prints it.")]
 Kind = Annotated[str, typer.Option("--kind", help="record (the recording) or live.")]
@@ -39,7 +38,7 @@ Kind = Annotated[str, typer.Option("--kind", help="record (the recording) or liv
 
 def add_to(commands: typer.Typer) -> None:
     """Register these commands with those of the ledger."""
-    for command in (search, transcript, transcribe, index):
+    for command in (search, transcript, index):
         commands.command()(command)
 
 
@@ -139,44 +138,6 @@ async def _allowed(uow: UnitOfWork, call: CallKey, user: str | None, reason: str
         raise CallUnknown(f"there is no call {call}", fix="hotline calls list shows the calls")
     if user is not None or reason is not None:
         await allow_full_numbers(uow, [found], user=user or "", reason=reason or "")
-
-
-def transcribe(
-    keys: Annotated[list[str], typer.Argument(help="PBX:UNIQUEID of calls that were recorded.")],
-    model: Annotated[
-        Path | None, typer.Option(help="Vosk model folder; default: the one for recordings.")
-    ] = None,
-    json_: Json = False,
-) -> None:
-    """Hear recordings again. What another model heard stays beside it; the newest counts."""
-    calls = [call_key(key) for key in keys]
-
-    async def work(house: House, database: Database) -> list[dict[str, Any]]:
-        words = CallWords(house.settings, house.hotline, load_catalogue(), database)
-        heard = []
-        for call in calls:
-            if not json_:
-                errors.print(f"{call} …", highlight=False)
-            await words.transcribe(call, model)
-            heard.append(await _versions(database, call))
-        return heard
-
-    heard = with_database(work)
-    if json_:
-        print_json(heard)
-        return
-    for one in heard:
-        for version in one["versions"]:
-            console.print(
-                f"{one['key']}  {version['kind']:<6}  {version['made_at']}  {version['model']}",
-                highlight=False,
-            )
-
-
-async def _versions(database: Database, call: CallKey) -> dict[str, Any]:
-    async with database.unit_of_work() as uow:
-        versions = await uow.transcripts.versions(call)
-    return {"key": str(call), "versions": [asdict(it) for it in versions]}
 
 
 def index(json_: Json = False) -> None:
