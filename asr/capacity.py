@@ -22,8 +22,8 @@ PRIOR_S = 120.0
 MEMORY_S = 1800.0
 #: a lull with silent legs says little about the next hour: no leg counts as cheaper than this part of speech
 LEAST_PART = 0.35
-#: memory of a stream whose recogniser has heard for long (measured: 60 to 75 MB), and the share for all
-STREAM_BYTES = 80 << 20
+#: memory of a stream whose recogniser is about to be renewed (measured: 40 MB), and the share for all
+STREAM_BYTES = 60 << 20
 MEMORY_SHARE = 0.6
 
 

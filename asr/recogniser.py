@@ -22,11 +22,11 @@ RATES_HZ = range(8000, 48001)
 PIECE_S = 0.2
 #: how often the open segment's text is looked at; the model itself goes on every 0.24 s
 PARTIAL_EVERY_S = 0.2
-#: a recogniser's search graph grows with what it hears, quickly at first (30 MB in the first minute, 60 MB
-#: after ten), and a new one has to walk it again, which costs as much as 10 s of speech
-RENEW_AFTER_S = 600.0
-#: recognisers kept for the next streams
-MOST_SPARE = 4
+#: a recogniser's search graph grows with what it hears (30 MB in the first minute, 60 MB after ten) and gets
+#: slower to search; walking a new one costs about as much as it saves. Measured with the demo model
+RENEW_AFTER_S = 120.0
+#: recognisers kept for the next streams (about 40 MB each)
+MOST_SPARE = 2
 
 
 class AudioRefused(HotlineError):
