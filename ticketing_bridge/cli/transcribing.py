@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,14 +18,18 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from asr.audio import known_suffixes
 from asr.files import RecordingInvalid, Sides
 from asr.many_files import Heard, hear_all
-from asr.text.numbers import write_numbers
-from asr.transcript import TranscriptFormat, export, transcript_to_json
+from asr.text.display import KeptNames
+from asr.text.export import TranscriptFormat, export, transcript_document
+from config.catalogue import load_catalogue
 from config.settings import load_settings
 from facts.transcript import Leg, Transcript
 from ticketing_bridge.cli.output import Json, errors, print_json
 from ticketing_bridge.desk.labels import labels
 from ticketing_bridge.speech_models import recording_model
+from ticketing_bridge.transcripts.city import kept_names
 
+#: numbers are written as digits outside of the names that are kept as said
+EVERYTHING_KEPT = KeptNames(re.compile(".+"))
 SUFFIX = {
     TranscriptFormat.JSON: ".json",
     TranscriptFormat.TEXT: ".txt",
@@ -72,7 +77,9 @@ def transcribe(
     legs: Annotated[
         Sides | None, typer.Option(help="Whose voices two channels carry; default: HOTLINE_STEREO_LEGS.")
     ] = None,
-    numbers: Annotated[bool, typer.Option("--numbers", help="Write spoken numbers as digits.")] = False,
+    numbers: Annotated[
+        bool, typer.Option("--numbers/--no-numbers", help="Spoken numbers as digits, or as they were said.")
+    ] = True,
     json_: Json = False,
 ) -> None:
     """Transcribe recordings (WAV, A-law, µ-law, GSM, MP3, Ogg, FLAC; one voice, or both legs in stereo).
@@ -179,7 +186,7 @@ class _Writer:
     ) -> None:
         self._form = form
         self._places = places
-        self._numbers = numbers
+        self._names = kept_names(load_catalogue()) if numbers else EVERYTHING_KEPT
         self._heading = heading and form is TranscriptFormat.TEXT
         self._quiet = quiet
         names = labels().legs
@@ -209,21 +216,14 @@ class _Writer:
             head = f"# {heard.path}\n" if self._heading else ""
             sys.stdout.write(head + self._document(transcript))
             sys.stdout.flush()
-        fact["transcript"] = transcript_to_json(transcript)
+        fact["transcript"] = transcript_document(transcript, self._names)
         if transcript.reason and not self._quiet:
             errors.print(f"{heard.path}: {transcript.reason}", markup=False, highlight=False, soft_wrap=True)
 
     def _document(self, transcript: Transcript) -> str:
         two_sided = len({turn.leg for turn in transcript.turns}) > 1
         speakers = self._speakers if two_sided else {}
-        shown = with_numbers(transcript) if self._numbers else transcript
-        return export(shown, self._form, speakers=speakers)
-
-
-def with_numbers(transcript: Transcript) -> Transcript:
-    """The same turns, numbers in their texts as digits; the words stay as they were said."""
-    turns = tuple(replace(turn, text=write_numbers(turn.text).text) for turn in transcript.turns)
-    return replace(transcript, turns=turns)
+        return export(transcript, self._form, speakers=speakers, names=self._names)
 
 
 class _Meter:
