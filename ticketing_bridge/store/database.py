@@ -13,12 +13,16 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from ticketing_bridge.store.call_repositories import CallRepository, EventRepository
+from ticketing_bridge.store.callback_repository import CallbackRepository
 from ticketing_bridge.store.errors import DatabaseAway, libpq_url, sqlalchemy_url
+from ticketing_bridge.store.follow_up_repository import FollowUpRepository
 from ticketing_bridge.store.job_repository import JobRepository
 from ticketing_bridge.store.leadership import Leadership
+from ticketing_bridge.store.notice_repository import NoticeRepository, QueueStateRepository
 from ticketing_bridge.store.notifications import Notifications
 from ticketing_bridge.store.people_repositories import AccountRepository, AuditRepository
 from ticketing_bridge.store.search_repository import SearchRepository
+from ticketing_bridge.store.ticket_repository import TicketRepository
 from ticketing_bridge.store.word_repositories import (
     DraftRepository,
     LiveRepository,
@@ -43,6 +47,11 @@ class UnitOfWork:
         self.audit = AuditRepository(connection)
         self.search = SearchRepository(connection)
         self.jobs = JobRepository(connection)
+        self.tickets = TicketRepository(connection)
+        self.notices = NoticeRepository(connection)
+        self.queues = QueueStateRepository(connection)
+        self.callbacks = CallbackRepository(connection)
+        self.follow_ups = FollowUpRepository(connection)
 
     async def notify(self, channel: str, *payloads: str) -> None:
         """Tell listeners ids when the transaction commits; equal ones are told once."""

@@ -1,0 +1,178 @@
+"""Queries about call-backs: those that are owed, their tries, and the calls that were missed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ticketing_bridge.store.journey_records import (
+    FINAL_STATES,
+    RUNNING_STATES,
+    Callback,
+    CallbackAttempt,
+    CallbackKind,
+    CallbackState,
+    NewCallback,
+)
+from ticketing_bridge.store.journey_tables import callback, callback_attempt
+
+_NEW = [field.name for field in fields(NewCallback)]
+_CHANGES = ("state", "due_at", "attempts", "reason", "channel", "done_by", "priority")
+_ATTEMPT = [field.name for field in fields(CallbackAttempt)]
+_OPEN = [state.value for state in CallbackState if state not in FINAL_STATES]
+
+#: callers who were missed: nobody of this number was answered since, is on the line or is owed a call-back;
+#: a call-back stands for all misses of its number up to the one that it is for
+_MISSED = text("""
+SELECT DISTINCT ON (missed.caller_number) missed.key
+FROM call missed
+WHERE missed.pbx_id = :pbx_id AND missed.arrived_at >= :since AND missed.ended_at IS NOT NULL
+  AND missed.outcome = ANY(CAST(:outcomes AS text[])) AND missed.caller_number IS NOT NULL
+  AND NOT missed.flags @> ARRAY['short']
+  AND NOT EXISTS (
+    SELECT 1 FROM call later WHERE later.caller_number = missed.caller_number
+      AND later.arrived_at >= missed.arrived_at
+      AND (later.outcome IS NULL OR later.outcome = ANY(CAST(:reached AS text[]))))
+  AND NOT EXISTS (
+    SELECT 1 FROM callback owed WHERE owed.number = missed.caller_number
+      AND (owed.arrived_at >= missed.arrived_at OR owed.state = ANY(CAST(:open AS text[]))
+           OR (owed.state = 'reached' AND owed.updated_at >= missed.arrived_at)))
+ORDER BY missed.caller_number, missed.arrived_at DESC
+""")
+
+#: call-backs whose citizen reported something, or asked to stay unknown, in any call of the last 30 days
+_SENSITIVE = text("""
+SELECT DISTINCT owed.id FROM callback owed
+JOIN call spoken ON (spoken.caller_number = owed.number OR spoken.key = owed.call)
+  AND spoken.arrived_at > now() - interval '30 days'
+LEFT JOIN LATERAL (
+  SELECT content FROM draft WHERE draft.call = spoken.key ORDER BY version DESC LIMIT 1
+) newest ON true
+WHERE owed.id = ANY(CAST(:ids AS bigint[]))
+  AND (newest.content -> 'purpose' ->> 'value' = '举报'
+       OR newest.content -> 'confidential' ->> 'value' = 'true'
+       OR EXISTS (SELECT 1 FROM jsonb_array_elements(spoken.answers) AS it
+                  WHERE it ->> 1 = ANY(CAST(:words AS text[]))))
+""")
+
+
+class CallbackRepository:
+    """Call-backs and their tries."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(self, new: NewCallback) -> Callback | None:
+        """Keep one; None when one for this number is open already."""
+        insertion = insert(callback).values({name: getattr(new, name) for name in _NEW})
+        made = insertion.on_conflict_do_nothing().returning(*callback.columns)
+        row = (await self._connection.execute(made)).mappings().first()
+        return _callback(row) if row else None
+
+    async def get(self, callback_id: int) -> Callback | None:
+        """One of them."""
+        return await self._first(select(callback).where(callback.c.id == callback_id))
+
+    async def locked(self, callback_id: int) -> Callback | None:
+        """One of them, that nobody else changes until this transaction ends."""
+        return await self._first(select(callback).where(callback.c.id == callback_id).with_for_update())
+
+    async def open_for(self, number: str) -> Callback | None:
+        """The one that is open for a number, locked."""
+        query = select(callback).where(callback.c.number == number, callback.c.state.in_(_OPEN))
+        return await self._first(query.with_for_update())
+
+    async def _first(self, query: Any) -> Callback | None:
+        row = (await self._connection.execute(query)).mappings().first()
+        return _callback(row) if row else None
+
+    async def save(self, changed: Callback) -> None:
+        """Write what changed of one."""
+        values = {name: getattr(changed, name) for name in _CHANGES} | {"updated_at": func.now()}
+        await self._connection.execute(callback.update().where(callback.c.id == changed.id).values(values))
+
+    async def unfinished(self, pbx_id: str) -> list[Callback]:
+        """Wanted and running ones of a PBX, and those that are over while the PBX still has their channel."""
+        states = [CallbackState.WANTED.value, *(state.value for state in RUNNING_STATES)]
+        query = select(callback).where(
+            callback.c.pbx_id == pbx_id, callback.c.state.in_(states) | callback.c.channel.is_not(None)
+        )
+        rows = (await self._connection.execute(query.order_by(callback.c.id))).mappings()
+        return [_callback(row) for row in rows]
+
+    async def newest(
+        self, *, states: Collection[CallbackState] | None = None, limit: int = 200
+    ) -> list[Callback]:
+        """Newest first."""
+        query = select(callback).order_by(callback.c.arrived_at.desc(), callback.c.id.desc()).limit(limit)
+        if states is not None:
+            query = query.where(callback.c.state.in_([state.value for state in states]))
+        return [_callback(row) for row in (await self._connection.execute(query)).mappings()]
+
+    async def of_call(self, call: str) -> Callback | None:
+        """What a call is owed."""
+        query = select(callback).where(callback.c.call == call).order_by(callback.c.id.desc()).limit(1)
+        return await self._first(query)
+
+    async def counts(self, since: datetime) -> Mapping[CallbackState, int]:
+        """How many of each state, of those that were made since then."""
+        query = select(callback.c.state, func.count()).where(callback.c.created_at >= since)
+        rows = await self._connection.execute(query.group_by(callback.c.state))
+        return {CallbackState(state): count for state, count in rows}
+
+    async def put_attempt(self, callback_id: int, attempt: int, **values: Any) -> None:
+        """Write down something of a try; it is made when it is not there."""
+        insertion = insert(callback_attempt).values(callback=callback_id, attempt=attempt, **values)
+        await self._connection.execute(
+            insertion.on_conflict_do_update(
+                index_elements=["callback", "attempt"], set_=values or {"attempt": attempt}
+            )
+        )
+
+    async def attempts(self, callback_ids: Sequence[int]) -> list[CallbackAttempt]:
+        """The tries of these, oldest first."""
+        columns = [callback_attempt.c[name] for name in _ATTEMPT]
+        query = select(*columns).where(callback_attempt.c.callback.in_(callback_ids))
+        rows = await self._connection.execute(query.order_by(callback_attempt.c.id))
+        return [CallbackAttempt(**row) for row in rows.mappings()]
+
+    async def dialled_since(self, moment: datetime) -> dict[str, int]:
+        """How often each number was dialled by us, call-backs and follow-ups together."""
+        query = text("""
+            SELECT number, count(*) FROM (
+              SELECT owed.number FROM callback_attempt tried JOIN callback owed ON owed.id = tried.callback
+              WHERE tried.dialed_at >= :moment
+              UNION ALL SELECT number FROM follow_up_task WHERE dialled_at >= :moment
+            ) AS dialled GROUP BY number""")
+        rows = await self._connection.execute(query, {"moment": moment})
+        return {row[0]: row[1] for row in rows}
+
+    async def missed(
+        self, pbx_id: str, since: datetime, outcomes: Collection[str], reached: Collection[str]
+    ) -> list[str]:
+        """Keys of calls that ended so and whose callers were neither reached since nor are owed anything."""
+        values = {
+            "pbx_id": pbx_id,
+            "since": since,
+            "outcomes": [*outcomes],
+            "reached": [*reached],
+            "open": _OPEN,
+        }
+        return [*(await self._connection.execute(_MISSED, values)).scalars()]
+
+    async def sensitive(self, callback_ids: Sequence[int], words: Collection[str]) -> frozenset[int]:
+        """Those of them that only a person may make. ``words``: answers that ask to stay unknown."""
+        if not callback_ids:
+            return frozenset()
+        values = {"ids": [*callback_ids], "words": [*words]}
+        return frozenset((await self._connection.execute(_SENSITIVE, values)).scalars())
+
+
+def _callback(row: Mapping[Any, Any]) -> Callback:
+    return Callback(**{**row, "kind": CallbackKind(row["kind"]), "state": CallbackState(row["state"])})

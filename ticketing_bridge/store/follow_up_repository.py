@@ -1,0 +1,88 @@
+"""Queries about follow-ups of closed tickets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ticketing_bridge.store.journey_records import FollowUp, FollowUpAnswer, FollowUpState
+from ticketing_bridge.store.journey_tables import follow_up_answer, follow_up_task
+
+_COLUMNS = [follow_up_task.c[field.name] for field in fields(FollowUp)]
+_CHANGES = ("state", "due_at", "attempts", "dialled_at", "recording")
+
+
+class FollowUpRepository:
+    """Whom to ask, and what they answered."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(self, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Keep tasks; a ticket has one. Returns how many were new."""
+        if not rows:
+            return 0
+        insertion = insert(follow_up_task).values([*rows]).on_conflict_do_nothing()
+        return len((await self._connection.execute(insertion.returning(follow_up_task.c.id))).all())
+
+    async def get(self, task: int) -> FollowUp | None:
+        """One task."""
+        return await self._first(select(*_COLUMNS).where(follow_up_task.c.id == task))
+
+    async def locked(self, task: int) -> FollowUp | None:
+        """One task, that nobody else changes until this transaction ends."""
+        return await self._first(select(*_COLUMNS).where(follow_up_task.c.id == task).with_for_update())
+
+    async def _first(self, query: Any) -> FollowUp | None:
+        row = (await self._connection.execute(query)).mappings().first()
+        return _task(row) if row else None
+
+    async def save(self, task: FollowUp) -> None:
+        """Write what changed."""
+        values = {name: getattr(task, name) for name in _CHANGES} | {"updated_at": func.now()}
+        change = follow_up_task.update().where(follow_up_task.c.id == task.id)
+        await self._connection.execute(change.values(values))
+
+    async def open(self, pbx_id: str) -> list[FollowUp]:
+        """Due and running ones of a PBX."""
+        states = [FollowUpState.DUE.value, FollowUpState.DIALING.value]
+        query = select(*_COLUMNS).where(follow_up_task.c.pbx_id == pbx_id, follow_up_task.c.state.in_(states))
+        rows = await self._connection.execute(query.order_by(follow_up_task.c.due_at, follow_up_task.c.id))
+        return [_task(row) for row in rows.mappings()]
+
+    async def newest(
+        self, *, from_: datetime | None = None, to: datetime | None = None, limit: int | None = 200
+    ) -> list[FollowUp]:
+        """Tasks of tickets closed in ``[from_, to)``, newest first."""
+        query = select(*_COLUMNS).order_by(follow_up_task.c.closed_at.desc(), follow_up_task.c.id.desc())
+        if from_ is not None:
+            query = query.where(follow_up_task.c.closed_at >= from_)
+        if to is not None:
+            query = query.where(follow_up_task.c.closed_at < to)
+        return [_task(row) for row in (await self._connection.execute(query.limit(limit))).mappings()]
+
+    async def put_answer(
+        self, task: int, asked_by: str, question: str, answer: str, who: str | None = None
+    ) -> None:
+        """Keep an answer; the last one to a question counts, robot's and person's apart."""
+        values = {"answer": answer, "who": who, "at": func.now()}
+        insertion = insert(follow_up_answer).values(task=task, asked_by=asked_by, question=question, **values)
+        await self._connection.execute(
+            insertion.on_conflict_do_update(index_elements=["task", "asked_by", "question"], set_=values)
+        )
+
+    async def answers(self, tasks: Sequence[int]) -> list[FollowUpAnswer]:
+        """All answers of these tasks."""
+        query = select(follow_up_answer).where(follow_up_answer.c.task.in_(tasks))
+        rows = await self._connection.execute(query.order_by(follow_up_answer.c.at))
+        return [FollowUpAnswer(**row) for row in rows.mappings()]
+
+
+def _task(row: Mapping[Any, Any]) -> FollowUp:
+    return FollowUp(**{**row, "state": FollowUpState(row["state"])})
