@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from pypinyin import Style, pinyin
-
 #: initials that many speakers of the north-west and the south do not tell apart
 _INITIALS = {"zh": "z", "ch": "c", "sh": "s", "n": "l", "hu": "f"}
 _FINALS = (("iang", "ian"), ("uang", "uan"), ("ang", "an"), ("eng", "en"), ("ing", "in"))
@@ -29,7 +27,10 @@ def spoken(name: str) -> tuple[Syllable, ...]:
     """How a text is read, a syllable a character, by its phrases; empty when it is not all Chinese."""
     if not all("\u4e00" <= it <= "\u9fff" for it in name):
         return ()
-    return tuple(syllable(found[0]) for found in pinyin(name, style=Style.TONE3, neutral_tone_with_five=True))
+    from pypinyin import Style, pinyin  # noqa: PLC0415 - a fifth of a second for readers of transcripts only
+
+    read = pinyin(name, style=Style.TONE3, neutral_tone_with_five=True)
+    return tuple(syllable(found[0]) for found in read)
 
 
 @cache
