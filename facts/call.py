@@ -57,6 +57,8 @@ class CallFlag(StrEnum):
     NOT_RECORDED = "not_recorded"
     #: the event stream broke during the call; what it shows is from a snapshot
     GAP = "gap"
+    #: self-service: holds unless the same number rings again within half an hour
+    PROVISIONAL = "provisional"
 
 
 class EndedBy(StrEnum):
@@ -77,6 +79,22 @@ class QueueLeg:
     #: QUEUESTATUS in lower case, or ``answered``, ``abandoned``, ``exit_key``; None while waiting
     ending: str | None = None
     position: int | None = None
+    #: the key that the caller left it with, when ``ending`` is ``exit_key``
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JourneyStep:
+    """One node of one flow that the caller came to. The time is the PBX's own (UTC)."""
+
+    at: datetime
+    flow: str
+    node: str
+    key: str | None = None
+    #: milliseconds from the flow's start
+    ms: int | None = None
+    #: version of the flow's file
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +150,22 @@ class Call:
     #: why the call is unresolved or a system error, in words for an engineer
     cause: str | None = None
     flags: frozenset[CallFlag] = field(default_factory=frozenset)
+    #: the way through the flows, in order
+    steps: tuple[JourneyStep, ...] = ()
+    #: (name, value) of what the caller told a flow, for the draft; the last of a name counts
+    answers: tuple[tuple[str, str], ...] = ()
+    #: the caller's judgement of the agent's service, 1…5
+    survey_score: int | None = None
+    #: base name of the message that was left, and its length
+    voicemail: str | None = None
+    voicemail_ms: int | None = None
+    #: the caller confirmed that we are to call back
+    callback_requested: bool = False
+    #: kind of the answer that was heard to its end without a person (``progress``)
+    self_service: str | None = None
+    #: id of the emergency service that was dialled, and since when it spoke with the caller
+    transfer_target: str | None = None
+    transferred_at: datetime | None = None
 
     @property
     def agent(self) -> str | None:

@@ -20,6 +20,9 @@ class StageName(StrEnum):
     RECORDING = "HotlineRecording"
     FLOW = "HotlineFlow"
     STEP = "HotlineStep"
+    FACT = "HotlineFact"
+    KEY = "HotlineKey"
+    TRANSFER = "HotlineTransfer"
     QUEUE = "HotlineQueue"
     ENDED = "HotlineEnded"
 
@@ -223,7 +226,7 @@ class Stage(EventBase):
     caller_number: str | None = None
     line: str | None = None
     did: str | None = None
-    #: notice: played, failed; flow: entered, left, failed
+    #: notice: played, failed; flow: entered, left, failed; transfer: dialing, connected, failed
     status: str | None = None
     #: base name of the recording's files
     file: str | None = None
@@ -235,7 +238,19 @@ class Stage(EventBase):
     #: milliseconds from the flow's start
     ms: int | None = None
     queue: str | None = None
-    #: where it ended: notice, flow, queue, done
+    #: version of the flow's file
+    version: str | None = None
+    #: queue: QUEUESTATUS of the queue before, which gave the caller on
+    before: str | None = None
+    #: fact: which (``facts.caller_session.JourneyFact``), and the details that it has
+    fact: str | None = None
+    subject: str | None = None
+    value: str | None = None
+    of_kind: str | None = None
+    score: int | None = None
+    #: transfer: id of the emergency service
+    target: str | None = None
+    #: where it ended (flow, key, otherwise, survey, notice, queue, transfer, done), or why a flow runs
     stage: str | None = None
     #: QUEUESTATUS as Asterisk says it, ``""`` when Queue() did not end by itself
     queue_status: str | None = None
@@ -246,6 +261,37 @@ class Stage(EventBase):
     notice: str | None = None
     #: the last queue member that was tried
     member: str | None = None
+    #: every fact once more, as ``fact:name=value&…;…`` (URL-quoted)
+    results: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackStage(EventBase):
+    """How a call-back goes. ``callback`` is our id; its channels are no citizen's call.
+
+    ``status``: queued (waits in ``queue``), agent (``agent`` took it), dialing, reached (``file``: its
+    recording), no_answer, busy, failed (``dial``: DIALSTATUS), done, left (the placeholder is gone).
+    """
+
+    callback: int
+    status: str
+    queue: str | None = None
+    agent: str | None = None
+    file: str | None = None
+    dial: str | None = None
+    queue_status: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUpStage(EventBase):
+    """How a follow-up call goes: dialing, answered, no_answer, busy, failed, done. ``task`` is our id."""
+
+    task: int
+    status: str
+    agent: str | None = None
+    file: str | None = None
+    dial: str | None = None
+    results: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -339,6 +385,8 @@ PbxEvent = (
     | MemberStatus
     | MemberPause
     | Stage
+    | CallbackStage
+    | FollowUpStage
     | LinkUp
     | LinkLost
     | SnapshotBegin

@@ -19,10 +19,12 @@ from telephony.ami.event_types import (
     AgentRingNoAnswer,
     BridgeEntered,
     BridgeLeft,
+    CallbackStage,
     ChannelHangup,
     ChannelNew,
     ChannelRenamed,
     ChannelUp,
+    FollowUpStage,
     HangupRequested,
     LinkLost,
     LinkUp,
@@ -221,6 +223,8 @@ _STAGES = frozenset(StageName)
 
 def _stage(headers: Headers, base: dict[str, Any]) -> PbxEvent | None:
     name = headers["UserEvent"]
+    if name in _ERRANDS:
+        return _ERRANDS[name](headers, base)
     if name not in _STAGES:
         return None
     abandoned = headers.get("Abandoned")
@@ -238,12 +242,46 @@ def _stage(headers: Headers, base: dict[str, Any]) -> PbxEvent | None:
         key=headers.get("Key"),
         ms=_maybe_int(headers.get("Ms")),
         queue=headers.get("Queue"),
+        version=headers.get("Version"),
+        before=headers.get("Before"),
+        fact=headers.get("Fact"),
+        subject=headers.get("Name"),
+        value=headers.get("Value"),
+        of_kind=headers.get("Kind"),
+        score=_maybe_int(headers.get("Score")),
+        target=headers.get("Target"),
         stage=headers.get("Stage"),
         queue_status=headers.get("QueueStatus"),
         abandoned=None if abandoned is None else abandoned.upper() == "TRUE",
         cause=_maybe_int(headers.get("Cause")),
         notice=headers.get("Notice"),
         member=headers.get("Member"),
+        results=headers.get("Results"),
+    )
+
+
+def _callback(headers: Headers, base: dict[str, Any]) -> PbxEvent:
+    return CallbackStage(
+        **base,
+        callback=int(headers["Id"]),
+        status=headers["Status"],
+        queue=headers.get("Queue"),
+        agent=headers.get("Agent"),
+        file=headers.get("File"),
+        dial=headers.get("Dial"),
+        queue_status=headers.get("QueueStatus"),
+    )
+
+
+def _follow_up(headers: Headers, base: dict[str, Any]) -> PbxEvent:
+    return FollowUpStage(
+        **base,
+        task=int(headers["Task"]),
+        status=headers["Status"],
+        agent=headers.get("Agent"),
+        file=headers.get("File"),
+        dial=headers.get("Dial"),
+        results=headers.get("Results"),
     )
 
 
@@ -287,6 +325,9 @@ def _snapshot_end(headers: Headers, base: dict[str, Any]) -> PbxEvent:
 
 
 _Builder: TypeAlias = Callable[[Headers, dict[str, Any]], "PbxEvent | None"]
+
+#: user events of calls that the hotline makes
+_ERRANDS: dict[str, _Builder] = {"HotlineCallback": _callback, "HotlineFollowUp": _follow_up}
 
 #: AMI event name → its builder; the last four are written by ``AmiLink`` itself
 _BUILDERS: dict[str, _Builder] = {

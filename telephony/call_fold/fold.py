@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from facts.call import AgentRing, Call, CallFlag, CallState, EndedBy, Outcome
+from facts.call import Call, CallFlag, CallState, EndedBy, Outcome
 from facts.identity import CallKey
 from telephony.ami.events import (
     AgentCalled,
@@ -32,14 +32,16 @@ from telephony.ami.events import (
     StageName,
 )
 from telephony.call_fold.bridges import Bridges
+from telephony.call_fold.journey import Journey
 from telephony.call_fold.order import in_order
 from telephony.call_fold.outcomes import Evidence, ended_by, outcome_of
 from telephony.call_fold.queue_legs import QueueLegs
+from telephony.call_fold.rings import Ring
 from telephony.call_fold.rules import FoldRules
 from telephony.call_fold.states import TRANSITIONS, Signal
 
 #: raised whenever the same events may give another call
-FOLD_VERSION = 1
+FOLD_VERSION = 2
 
 _SHORT_OUTCOMES = (Outcome.ABANDONED_IVR, Outcome.ABANDONED_QUEUE)
 
@@ -58,19 +60,6 @@ def fold_call(key: CallKey, events: Iterable[PbxEvent], rules: FoldRules) -> Cal
 
 
 @dataclass(slots=True)
-class _Ring:
-    agent: str
-    queue: str
-    rang_at: datetime
-    ended_at: datetime | None = None
-    result: str | None = None
-
-    def end(self, at: datetime | None, result: str) -> None:
-        if self.result is None:
-            self.ended_at, self.result = at, result
-
-
-@dataclass(slots=True)
 class _Fold:
     """What has been seen so far of one call."""
 
@@ -79,11 +68,12 @@ class _Fold:
     #: plain fields of ``Call`` as they become known
     known: dict[str, Any] = field(default_factory=dict)
     state: CallState = CallState.ARRIVED
-    rings: dict[str, _Ring] = field(default_factory=dict)
+    rings: dict[str, Ring] = field(default_factory=dict)
     #: uniqueid of an agent's channel → agent
     agents: dict[str, str] = field(default_factory=dict)
     queues: QueueLegs = field(default_factory=QueueLegs)
     bridges: Bridges = field(default_factory=Bridges)
+    journey: Journey = field(default_factory=Journey)
     connected_at: datetime | None = None
     seen: Evidence = field(default_factory=Evidence)
     hung_up_at: datetime | None = None
@@ -140,11 +130,21 @@ class _Fold:
     # -- the dialplan's stages
 
     def _stage(self, event: Stage) -> None:
-        self._identity(event)
-        _STAGES.get(event.name, _Fold._no_stage)(self, event)
+        if self._is_caller(event):
+            self._identity(event)
+        _STAGES[event.name](self, event)
 
-    def _no_stage(self, event: Stage) -> None:
-        """A step of the flow: stored, and not part of the call's row."""
+    def _step(self, event: Stage) -> None:
+        self.journey.step(event)
+
+    def _fact(self, event: Stage) -> None:
+        self.journey.fact(event)
+
+    def _key(self, event: Stage) -> None:
+        self.queues.exited(event.at, "exit_key", event.key)
+
+    def _transfer(self, event: Stage) -> None:
+        self.journey.transfer(event)
 
     def _arrived(self, event: Stage) -> None:
         self.arrival_seen = True
@@ -164,20 +164,23 @@ class _Fold:
         self._first("recording", event.file)
 
     def _flow(self, event: Stage) -> None:
+        """``flow_…_at`` are of the flow on arrival; those while waiting and afterwards are steps only."""
         if event.status == "entered":
             self._signal(Signal.FLOW)
+            self.journey.enters(event.flow)
             self._first("flow_entered_at", event.at)
-        else:
+        elif event.stage in (None, "flow"):
             self.known["flow_left_at"] = event.at
 
     def _queue(self, event: Stage) -> None:
         self._signal(Signal.QUEUE)
-        self.queues.sent(event.queue or "", event.at)
+        self.queues.sent(event.queue or "", event.at, event.before or "")
 
     def _ended(self, event: Stage) -> None:
         self._first("line", event.line)
         self._first("did", event.did)
         self._first("notice", event.notice)
+        self.journey.results(event.results or "")
         self.reported_at = event.at
         self.seen = replace(
             self.seen,
@@ -199,7 +202,7 @@ class _Fold:
     def _called(self, event: AgentCalled) -> None:
         agent = self._agent(event)
         self.rings.setdefault(
-            event.agent_uniqueid or f"{agent} {event.at}", _Ring(agent, event.queue, event.at)
+            event.agent_uniqueid or f"{agent} {event.at}", Ring(agent, event.queue, event.at)
         )
 
     def _agent(self, event: AgentCalled | AgentConnected | AgentRingNoAnswer) -> str:
@@ -210,16 +213,14 @@ class _Fold:
     def _no_answer(self, event: AgentRingNoAnswer) -> None:
         agent = self._agent(event)
         began = event.at - timedelta(milliseconds=event.ring_ms)
-        self.rings.setdefault(event.agent_uniqueid, _Ring(agent, event.queue, began)).end(
+        self.rings.setdefault(event.agent_uniqueid, Ring(agent, event.queue, began)).end(
             event.at, "no_answer"
         )
 
     def _connected(self, event: AgentConnected) -> None:
         agent = self._agent(event)
         began = event.at - timedelta(seconds=event.ring_s)
-        self.rings.setdefault(event.agent_uniqueid, _Ring(agent, event.queue, began)).end(
-            event.at, "answered"
-        )
+        self.rings.setdefault(event.agent_uniqueid, Ring(agent, event.queue, began)).end(event.at, "answered")
         self.connected_at = self.connected_at or event.at
         self.queues.answered(event.at)
         self._signal(Signal.AGENT)
@@ -284,6 +285,7 @@ class _Fold:
         answered_at = self.bridges.first_at or (None if legs else self.connected_at)
         agent = bool(legs or self.connected_at)
         self.seen = replace(self.seen, agent=agent, gap=gap, end_seen=ended_at is not None)
+        self._journey_seen()
         found, cause = outcome_of(self.seen) if over else (None, None)
         by = ended_by(self.seen) if over else None
         self._flag(found, by, ended_at)
@@ -301,10 +303,7 @@ class _Fold:
             flow_entered_at=self.known.get("flow_entered_at"),
             flow_left_at=self.known.get("flow_left_at"),
             queue_legs=self.queues.legs(),
-            rings=tuple(
-                AgentRing(it.agent, it.queue, it.rang_at, it.ended_at, it.result)
-                for it in self.rings.values()
-            ),
+            rings=tuple(it.fact() for it in self.rings.values()),
             agent_legs=legs,
             answered_at=answered_at,
             ended_at=ended_at,
@@ -313,6 +312,27 @@ class _Fold:
             outcome=found,
             cause=cause,
             flags=frozenset(self.flags),
+            steps=tuple(self.journey.steps),
+            answers=tuple(self.journey.answers.items()),
+            survey_score=self.journey.survey_score,
+            voicemail=self.journey.voicemail,
+            voicemail_ms=self.journey.voicemail_ms,
+            callback_requested=self.journey.callback,
+            self_service=self.journey.self_service,
+            transfer_target=self.journey.target,
+            transferred_at=self.journey.connected_at,
+        )
+
+    def _journey_seen(self) -> None:
+        """What the journey says to the outcome."""
+        self.seen = replace(
+            self.seen,
+            queued=bool(self.queues.legs()),
+            emergency=self.journey.connected,
+            self_service=self.journey.self_service is not None,
+            voicemail_ms=self.journey.voicemail_ms,
+            callback=self.journey.callback,
+            closed=self.journey.closed,
         )
 
     def _missed(self) -> None:
@@ -334,6 +354,8 @@ class _Fold:
     def _flag(self, found: Outcome | None, by: EndedBy | None, ended_at: datetime | None) -> None:
         if ended_at is None:
             return
+        if found is Outcome.SELF_SERVICE:
+            self.flags.add(CallFlag.PROVISIONAL)
         lasted_s = (ended_at - self.known["arrived_at"]).total_seconds()
         if found in _SHORT_OUTCOMES and lasted_s < self.rules.t_short_s:
             self.flags.add(CallFlag.SHORT)
@@ -347,6 +369,10 @@ _STAGES: Mapping[StageName, Callable[[_Fold, Stage], None]] = {
     StageName.NOTICE: _Fold._notice,
     StageName.RECORDING: _Fold._recording,
     StageName.FLOW: _Fold._flow,
+    StageName.STEP: _Fold._step,
+    StageName.FACT: _Fold._fact,
+    StageName.KEY: _Fold._key,
+    StageName.TRANSFER: _Fold._transfer,
     StageName.QUEUE: _Fold._queue,
     StageName.ENDED: _Fold._ended,
 }

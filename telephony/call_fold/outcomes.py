@@ -20,6 +20,11 @@ QUEUE_OUTCOMES: Final[Mapping[str, Outcome]] = {
     "CONTINUE": Outcome.ANSWERED,
 }
 
+#: stages in which a caller is neither in a queue nor with an agent
+_BESIDE_THE_QUEUE: Final = frozenset({"notice", "flow", "key", "otherwise", "transfer"})
+#: a shorter message is none
+LEAST_VOICEMAIL_MS: Final = 2000
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -41,6 +46,17 @@ class Evidence:
     abandoned: bool = False
     #: Q.850
     cause: int | None = None
+    #: the caller was sent to a queue at least once
+    queued: bool = False
+    #: an emergency service spoke with the caller
+    emergency: bool = False
+    #: an answer was heard to its end
+    self_service: bool = False
+    voicemail_ms: int | None = None
+    #: a call-back was confirmed
+    callback: bool = False
+    #: the closed notice was heard
+    closed: bool = False
 
 
 def outcome_of(seen: Evidence) -> tuple[Outcome, str | None]:
@@ -50,16 +66,28 @@ def outcome_of(seen: Evidence) -> tuple[Outcome, str | None]:
         return Outcome.UNRESOLVED, f"ended while the PBX was not heard ({before})"
     if seen.agent:
         return Outcome.ANSWERED, None
-    known = QUEUE_OUTCOMES.get(seen.queue_status) or _abandoned(seen)
+    known = _journey(seen) or QUEUE_OUTCOMES.get(seen.queue_status) or _abandoned(seen)
     return (known, None) if known else _no_outcome(seen)
 
 
+def _journey(seen: Evidence) -> Outcome | None:
+    """What a caller got without an agent, the best first."""
+    reached = (
+        (seen.emergency, Outcome.TRANSFERRED_EMERGENCY),
+        (seen.self_service, Outcome.SELF_SERVICE),
+        ((seen.voicemail_ms or 0) >= LEAST_VOICEMAIL_MS, Outcome.VOICEMAIL),
+        (seen.callback, Outcome.CALLBACK_REQUESTED),
+        (seen.closed, Outcome.CLOSED),
+    )
+    return next((outcome for holds, outcome in reached if holds), None)
+
+
 def _abandoned(seen: Evidence) -> Outcome | None:
-    """The caller hung up: waiting, or before any queue."""
+    """The caller hung up: waiting (also in a flow while waiting), or before any queue."""
     if seen.stage == "queue" and (seen.abandoned or seen.caller_hung_up):
         return Outcome.ABANDONED_QUEUE
-    if seen.stage in ("notice", "flow") and seen.caller_hung_up:
-        return Outcome.ABANDONED_IVR
+    if seen.stage in _BESIDE_THE_QUEUE and seen.caller_hung_up:
+        return Outcome.ABANDONED_QUEUE if seen.queued else Outcome.ABANDONED_IVR
     return None
 
 
@@ -82,6 +110,6 @@ def ended_by(seen: Evidence) -> EndedBy | None:
         return EndedBy(seen.talk_ended_by)
     if seen.caller_hung_up:
         return EndedBy.CALLER
-    if seen.stage == "done":
+    if seen.stage in ("done", "survey") and seen.agent:
         return EndedBy.AGENT
     return None if seen.gap else EndedBy.SYSTEM

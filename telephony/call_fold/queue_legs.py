@@ -18,6 +18,7 @@ class _Leg:
     left_at: datetime | None = None
     ending: str | None = None
     position: int | None = None
+    key: str | None = None
 
 
 @dataclass(slots=True)
@@ -30,13 +31,23 @@ class QueueLegs:
         last = self._legs[-1] if self._legs else None
         return last if last and last.left_at is None and last.ending is None else None
 
-    def sent(self, queue: str, at: datetime) -> None:
-        """The dialplan sends the caller to a queue; whether there is room shows later."""
-        if last := self._open():
-            last.left_at = at
-        if self._legs and self._legs[-1].ending is None:
-            self._legs[-1].ending = "exit_key"
+    def sent(self, queue: str, at: datetime, before: str = "") -> None:
+        """The dialplan sends the caller to a queue; whether there is room shows later.
+
+        ``before`` is QUEUESTATUS of the queue that gave the caller on; without it the caller left by a key.
+        """
+        self.exited(at, before.lower() or "exit_key")
         self._legs.append(_Leg(queue, at))
+
+    def exited(self, at: datetime, ending: str, key: str | None = None) -> None:
+        """The caller left the queue in this way, unless it is known to have left before."""
+        if not self._legs:
+            return
+        last = self._legs[-1]
+        if last.ending is None:
+            last.ending, last.key = ending, key
+            if last.left_at is None:
+                last.left_at = last.joined_at if ending in NEVER_WAITED else at
 
     def joined(self, queue: str, at: datetime, position: int | None) -> None:
         """The caller has a place."""
@@ -79,5 +90,5 @@ class QueueLegs:
 
     def legs(self) -> tuple[QueueLeg, ...]:
         return tuple(
-            QueueLeg(it.queue, it.joined_at, it.left_at, it.ending, it.position) for it in self._legs
+            QueueLeg(it.queue, it.joined_at, it.left_at, it.ending, it.position, it.key) for it in self._legs
         )

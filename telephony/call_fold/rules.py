@@ -5,12 +5,33 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-#: contexts of our dialplan in which only citizens' channels are
-CITIZEN_CONTEXTS = frozenset({"hotline-from-trunk", "hotline-notice", "hotline-queue", "hotline-ended"})
+#: contexts of our dialplan in which only citizens' channels are, and our own halves
+CITIZEN_CONTEXTS = frozenset(
+    {
+        "hotline-from-trunk",
+        "hotline-notice",
+        "hotline-flow",
+        "hotline-queue",
+        "hotline-place",
+        "hotline-rescue",
+        "hotline-emergency",
+        "hotline-ended",
+    }
+)
+_KEYS_CONTEXT = "hotline-keys-"
 #: technologies of channels that are never a citizen: taps, Asterisk's own halves
 NEVER_CITIZENS = ("AudioSocket/", "Local/", "Snoop/", "WebSocket/")
 
 _ENDPOINT = re.compile(r"^[A-Za-z]+/(?P<endpoint>.+)-[0-9a-f]+$")
+
+
+def is_citizens(context: str) -> bool:
+    """Whether only citizens come to this context.
+
+    >>> is_citizens("hotline-keys-main"), is_citizens("hotline-callback-citizen")
+    (True, False)
+    """
+    return context in CITIZEN_CONTEXTS or context.startswith(_KEYS_CONTEXT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,13 +26,13 @@ class Signal(StrEnum):
 
 _A, _N, _F, _Q, _T, _E = CallState
 
-#: state → signal → state; a call never goes back before a queue, and nothing follows the end
+#: state → signal → state; a flow may have the caller again while waiting and after an agent
 TRANSITIONS: Final[Mapping[CallState, Mapping[Signal, CallState]]] = {
     _A: dict(zip(Signal, (_N, _F, _Q, _T, _E), strict=True)),
     _N: dict(zip(Signal, (_N, _F, _Q, _T, _E), strict=True)),
     _F: dict(zip(Signal, (_F, _F, _Q, _T, _E), strict=True)),
     _Q: dict(zip(Signal, (_Q, _F, _Q, _T, _E), strict=True)),
-    _T: dict(zip(Signal, (_T, _T, _Q, _T, _E), strict=True)),
+    _T: dict(zip(Signal, (_T, _F, _Q, _T, _E), strict=True)),
     _E: dict(zip(Signal, (_E, _E, _E, _E, _E), strict=True)),
 }
 

@@ -26,13 +26,17 @@ from telephony.ami.events import (
     SnapshotQueueEntry,
     SnapshotQueueMember,
     Stage,
+    StageName,
 )
 from telephony.call_fold.fold import fold_call
-from telephony.call_fold.rules import CITIZEN_CONTEXTS, NEVER_CITIZENS, FoldRules
+from telephony.call_fold.rules import NEVER_CITIZENS, FoldRules, is_citizens
 
 #: how long an ended call still takes late events, by the PBX's clock
 LATE = timedelta(minutes=2)
 LOOK = timedelta(seconds=5)
+#: Asterisk's channel state of a call that comes in, and the "application" of one that it dialled
+_RINGS_IN = 4
+_DIALLED = "AppDial"
 
 
 @dataclass(slots=True)
@@ -135,13 +139,21 @@ class CallTracker:
         known = self._owners.get(event.uniqueid)
         if known is not None:
             return known
-        if isinstance(event, Stage) or _is_citizen(event):
+        if isinstance(event, Stage):
+            return self._owner_of_stage(event)
+        if _is_citizen(event):
             return self._begin(event.uniqueid)
         owner = self._owners.get(event.linkedid)
         if owner is not None and owner.uniqueid == event.linkedid:
             self._owners[event.uniqueid] = owner
             return owner
         return None
+
+    def _owner_of_stage(self, event: Stage) -> CallKey | None:
+        """A stage is the caller's own word, except that an emergency service says that it is connected."""
+        if event.name is StageName.TRANSFER and event.linkedid != event.uniqueid:
+            return self._owners.get(event.linkedid)
+        return self._begin(event.uniqueid)
 
     def _begin(self, uniqueid: str) -> CallKey:
         key = CallKey(self.pbx_id, uniqueid)
@@ -217,12 +229,15 @@ class CallTracker:
 
 
 def _is_citizen(event: PbxEvent) -> bool:
-    """A channel of the public trunk in our dialplan."""
-    return (
-        isinstance(event, ChannelNew | SnapshotChannel)
-        and event.context in CITIZEN_CONTEXTS
-        and not event.channel.startswith(NEVER_CITIZENS)
-    )
+    """A channel of the public trunk that came in: the PBX's own calls out have the same context."""
+    if event.channel.startswith(NEVER_CITIZENS):
+        return False
+    match event:
+        case ChannelNew():
+            return event.state == _RINGS_IN and is_citizens(event.context)
+        case SnapshotChannel():
+            return event.application != _DIALLED and is_citizens(event.context)
+    return False
 
 
 def _hung_up(tracked: _Tracked) -> bool:

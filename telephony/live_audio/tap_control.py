@@ -55,6 +55,7 @@ def request_to_line(request: TapRequest) -> bytes:
             "stream": request.stream,
             "offset_s": request.offset_s,
             **({"grammar": request.grammar} if request.grammar else {}),
+            **({"question": True} if request.question else {}),
         }
     )
 
@@ -74,6 +75,7 @@ def request_from_json(message: dict[str, Any]) -> TapRequest:
             stream=str(message["stream"]),
             offset_s=float(message["offset_s"]),
             grammar=_phrases(message.get("grammar")) or (),
+            question=message.get("question") is True,
         )
     except (KeyError, TypeError) as wrong:
         raise ValueError(f"a tap request lacks {wrong}") from None

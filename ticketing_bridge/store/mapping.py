@@ -7,21 +7,23 @@ from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from facts.call import AgentLeg, AgentRing, Call, CallFlag, CallState, EndedBy, Outcome, QueueLeg
+from facts.call import AgentLeg, AgentRing, Call, CallFlag, CallState, EndedBy, JourneyStep, Outcome, QueueLeg
 from facts.identity import CallKey
 from facts.transcript import Gap, Leg, Transcript, Turn, Word
 from ticketing_bridge.store.records import StoredTranscript
 
 Row = Mapping[Any, Any]
-T = TypeVar("T", QueueLeg, AgentLeg, AgentRing)
+T = TypeVar("T", QueueLeg, AgentLeg, AgentRing, JourneyStep)
 
 _PLAIN = (
     "linkedid", "channel", "caller_number", "did", "line", "arrived_at", "notice_at", "recording",
     "flow_entered_at", "flow_left_at", "answered_at", "ended_at", "hangup_cause", "cause",
+    "survey_score", "voicemail", "voicemail_ms", "callback_requested", "self_service", "transfer_target",
+    "transferred_at",
 )  # fmt: skip
 
 
-def _legs_to_json(legs: Sequence[QueueLeg | AgentLeg | AgentRing]) -> list[dict[str, Any]]:
+def _legs_to_json(legs: Sequence[QueueLeg | AgentLeg | AgentRing | JourneyStep]) -> list[dict[str, Any]]:
     return [
         {
             name: value.isoformat() if isinstance(value, datetime) else value
@@ -36,13 +38,17 @@ def _legs_from_json(kind: type[T], stored: Sequence[Row]) -> tuple[T, ...]:
 
     def leg_of(row: Row) -> T:
         values: dict[str, Any] = {
-            name: datetime.fromisoformat(value) if name.endswith("_at") and value else value
+            name: datetime.fromisoformat(value) if value and _is_time(name) else value
             for name, value in row.items()
             if name in known
         }
         return kind(**values)
 
     return tuple(map(leg_of, stored))
+
+
+def _is_time(name: str) -> bool:
+    return name == "at" or name.endswith("_at")
 
 
 def call_to_row(call: Call, fold_version: int) -> dict[str, Any]:
@@ -59,6 +65,8 @@ def call_to_row(call: Call, fold_version: int) -> dict[str, Any]:
         "ended_by": call.ended_by.value if call.ended_by else None,
         "outcome": call.outcome.value if call.outcome else None,
         "flags": sorted(flag.value for flag in call.flags),
+        "steps": _legs_to_json(call.steps),
+        "answers": [list(answer) for answer in call.answers],
         "fold_version": fold_version,
     }
     return row
@@ -80,6 +88,8 @@ def call_from_row(row: Row) -> Call:
         ended_by=EndedBy(row["ended_by"]) if row["ended_by"] else None,
         outcome=Outcome(row["outcome"]) if row["outcome"] else None,
         flags=frozenset(map(CallFlag, row["flags"])),
+        steps=_legs_from_json(JourneyStep, row["steps"]),
+        answers=tuple((str(name), str(value)) for name, value in row["answers"]),
     )
 
 
