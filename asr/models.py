@@ -151,15 +151,6 @@ def broken_model(path: Path, exit_code: int, said: str) -> ModelInvalid:
     return ModelInvalid(f"Vosk could not use the model {path} ({end}: {last})", fix=fix)
 
 
-def default_live_streams(facts: ModelFacts, cores: int | None = None) -> int:
-    """How many legs one machine hears live: about 8 a core with a small model, 2 with a large one.
-
-    Source: measured with the demo model (a stream costs about 3 % of a core); for large models Vosk's own
-    figure of about 2 streams a core (alphacep/vosk-server issue 259).
-    """
-    return (cores or os.cpu_count() or 1) * (8 if facts.is_small else 2)
-
-
 def _check_files(path: Path) -> None:
     if not path.exists():
         raise ModelInvalid(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from asr.models import ModelInvalid, check_model, default_live_streams, model_facts
+from asr.models import ModelInvalid, check_model, model_facts
 
 pytestmark = pytest.mark.speech
 
@@ -18,7 +18,6 @@ def test_the_built_in_model_works_and_has_a_name(model: Path) -> None:
     assert facts.rate_hz == 8000
     assert facts.is_small
     assert "@" in facts.id
-    assert default_live_streams(facts, cores=2) == 16
 
 
 def test_no_folder_no_model(tmp_path: Path) -> None:

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from typing import Annotated
 
 import typer
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from ticketing_bridge.cli.output import Json, console, errors, print_json
 
@@ -21,9 +30,14 @@ def add_to(app: typer.Typer) -> None:
 
 def bench(
     name: Annotated[
-        str, typer.Argument(help="ami, ledger, drafting, speech, web, start, path, or all but path")
+        str,
+        typer.Argument(
+            help="ami, ledger, drafting, speech, web, start, soak, path, or all but soak and path"
+        ),
     ],
     repeat: Annotated[int, typer.Option(min=1, max=100, help="Measure so often; medians and ends.")] = 1,
+    minutes: Annotated[float, typer.Option(min=0.1, help="soak: how long.")] = 60.0,
+    streams: Annotated[int, typer.Option(min=1, max=1000, help="soak: how many live legs.")] = 8,
     json_: Json = False,
 ) -> None:
     """Measure the parts of the hotline on this machine, apart from any installation on it."""
@@ -32,6 +46,9 @@ def bench(
 
     if name == "path":
         _tell_path(as_json=json_)
+        return
+    if name == "soak":
+        _soak(minutes, streams, as_json=json_)
         return
     facts = machine()
     names = list(BENCHES) if name == "all" else [name]
@@ -49,6 +66,28 @@ def bench(
     console.print(machine_line(facts), highlight=False, markup=False)
     for report in reports:
         console.print(report.as_table(BENCHES[report.name]))
+
+
+def _soak(minutes: float, streams: int, *, as_json: bool) -> None:
+    """Does the memory of live recognition grow?"""
+    from ticketing_bridge.bench.figures import BenchReport, machine, machine_line  # noqa: PLC0415
+    from ticketing_bridge.bench.soak import measure_soak  # noqa: PLC0415 - loads the engine
+
+    facts = machine()
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=errors, transient=True) as progress:
+        task = progress.add_task("voices", total=1.0)
+
+        def tell(done: float, what: str) -> None:
+            progress.update(task, completed=done, description=what)
+
+        figures = asyncio.run(measure_soak(minutes, streams, tell))
+    report = BenchReport("soak", (tuple(figures),), facts["load"][0], os.getloadavg()[0])
+    if as_json:
+        print_json({"machine": facts, "benches": {"soak": report.as_json()}})
+        return
+    console.print(machine_line(facts), highlight=False, markup=False)
+    console.print(report.as_table("live recognition over hours, demo model"))
 
 
 def _tell_path(*, as_json: bool) -> None:
