@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from threading import Lock
 from typing import Any
 
 from asr.text.measures import Stretch, measured
@@ -25,6 +26,10 @@ _NUMERAL = "[零〇一二三四五六七八九十百千万亿两幺]"
 _WORTH_A_LOOK = re.compile(rf"{_NUMERAL}点?{_NUMERAL}|百分之{_NUMERAL}")
 _SAID_NUMBER = re.compile(r"(?:百分之)?[负零〇一二三四五六七八九十百千万亿两幺点]+")
 _FIGURES = re.compile(r"-?[0-9]+(?:\.[0-9]+)?%?")
+
+
+#: pages are made ready in threads, and the grammars do not say that they bear two at once
+_ONE_AT_A_TIME = Lock()
 
 
 class NumbersUnavailable(HotlineError):
@@ -94,7 +99,9 @@ def _by_grammar(rest: str) -> Iterable[Stretch]:
     """What is left to the grammars; only the figures are taken, the unit stays as said (3.5公里)."""
     if not _WORTH_A_LOOK.search(rest):
         return
-    for it in _rules().normalize_with_mapping(rest).mappings:
+    with _ONE_AT_A_TIME:
+        mappings = _rules().normalize_with_mapping(rest).mappings
+    for it in mappings:
         raw = rest[it.input_start : it.input_end]
         number = _SAID_NUMBER.match(raw)
         figures = _FIGURES.findall(it.output_text)

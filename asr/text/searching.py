@@ -9,6 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 
 from asr.text.display import NO_NAMES, DisplayText, KeptNames, display, moment
@@ -57,6 +58,11 @@ class Snippet:
 def normal(text: str) -> str:
     """Letters, digits and Chinese characters only, narrow and small."""
     return "".join(it for it in unicodedata.normalize("NFKC", text).lower() if it.isalnum())
+
+
+@cache
+def _normal_character(character: str) -> str:
+    return normal(character)
 
 
 def pairs(text: str) -> Iterator[str]:
@@ -118,7 +124,7 @@ def _spans(shown: DisplayText, terms: Sequence[str]) -> list[tuple[int, int]]:
 
 def _occurrences(text: str, term: str) -> Iterator[tuple[int, int]]:
     """Places of a normal term in any text: signs between its characters do not part it."""
-    kept = [(place, normal(character)) for place, character in enumerate(text)]
+    kept = [(place, _normal_character(character)) for place, character in enumerate(text)]
     kept = [(place, it) for place, it in kept if it]
     plain = "".join(it for _, it in kept)
     owners = [place for place, it in kept for _ in it]
