@@ -23,7 +23,7 @@ from ticketing_bridge.bench.speech_sound import FRAME_BYTES, FRAME_S, leg_of
 from voice.pcm import to_bytes
 
 #: how much is said before the same sentences come again (seconds, a leg)
-SOUND_S = 900.0
+SOUND_S = 300.0
 LOOK_EVERY_S = 10.0
 #: caches fill during this share of the time; then a tenth of it is compared with the last tenth
 WARM_UP_SHARE = 0.25

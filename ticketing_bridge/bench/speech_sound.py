@@ -25,8 +25,8 @@ def leg_of(number: int, seconds: float, *, pause_s: float = PAUSE_S) -> Pcm:
     voice = VOICES[CITIZENS[number % len(CITIZENS)]]
     said = _said(f"bench {number}")
     parts: list[Pcm] = []
-    while sum(map(duration_s, parts)) < seconds:
-        for spoken in synthesise_many([(text, voice) for text in islice(said, 10)]):
+    while (missing_s := seconds - sum(map(duration_s, parts))) > 0:
+        for spoken in synthesise_many([(text, voice) for text in islice(said, _texts_for(missing_s))]):
             parts += [spoken, silence(pause_s)]
     return join(*parts)[: int(seconds * TELEPHONE_RATE)]
 
@@ -36,10 +36,17 @@ def dialogue_leg(number: int, seconds: float) -> Pcm:
     voice = VOICES[CITIZENS[number % len(CITIZENS)]]
     said = _said(f"bench dialogue {number}")
     parts: list[Pcm] = [silence(1.0 + number % 3)]
-    while sum(map(duration_s, parts)) < seconds:
-        spoken = join(*synthesise_many([(text, voice) for text in islice(said, 2)]))
-        parts += [spoken, silence(duration_s(spoken))]
+    while (missing_s := seconds - sum(map(duration_s, parts))) > 0:
+        sentences = synthesise_many([(text, voice) for text in islice(said, _texts_for(missing_s))])
+        for one, other in zip(sentences[::2], sentences[1::2], strict=False):
+            spoken = join(one, other)
+            parts += [spoken, silence(duration_s(spoken))]
     return join(*parts)[: int(seconds * TELEPHONE_RATE)]
+
+
+def _texts_for(seconds: float) -> int:
+    """About so many sentences: synthesis is a process, whose start costs more than a sentence."""
+    return max(4, int(seconds / 3))
 
 
 def _said(seed: str) -> Iterator[str]:
