@@ -110,8 +110,8 @@ def known_suffixes() -> frozenset[str]:
     )
 
 
-def open_recording(path: Path) -> Recording:
-    """Find out what a file holds.
+def open_recording(path: Path, *, may_be_empty: bool = False) -> Recording:
+    """Find out what a file holds; ``may_be_empty``: a header without sound is silence, not a mistake.
 
     Raises:
         RecordingInvalid: it is missing, empty, too long, or of a kind that cannot be read here.
@@ -130,7 +130,7 @@ def open_recording(path: Path) -> Recording:
             f"{path}: {recording.channels} channels are neither one voice nor the two sides of a call",
             fix="take out the channels that carry speech",
         )
-    if recording.frames <= 0:
+    if recording.frames <= 0 and not may_be_empty:
         raise RecordingInvalid(f"{path}: the recording has no sound in it", fix=_CHECK_NAME)
     if recording.duration_s > LONGEST_H * 3600:
         hours = recording.duration_s / 3600

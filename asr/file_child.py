@@ -78,7 +78,7 @@ def sides_of(job: Mapping[str, Any]) -> list[Side]:
     done = job.get("from_s", {})
     sides: list[Side] = []
     for wish in job["recordings"]:
-        recording = open_recording(Path(wish["path"]))
+        recording = open_recording(Path(wish["path"]), may_be_empty=wish.get("may_be_empty", False))
         legs = [Leg(name) for name in wish["legs"]]
         two = len(legs) == 2 and recording.is_two_sided()
         for number, leg in enumerate(legs if two else legs[:1]):

@@ -113,9 +113,10 @@ class Transcriber:
     ) -> Hearing:
         """Hear a call from the recordings of its two legs; see ``transcribe_legs``."""
         intervals = None if agent_intervals is None else _valid_intervals(agent_intervals)
+        leg = {"may_be_empty": True}  # a telephone that sent nothing
         recordings: list[dict[str, Any]] = [
-            {"path": str(caller_wav), "legs": [Leg.CALLER]},
-            {"path": str(agent_wav), "legs": [Leg.AGENT], "intervals": intervals},
+            {"path": str(caller_wav), "legs": [Leg.CALLER], **leg},
+            {"path": str(agent_wav), "legs": [Leg.AGENT], "intervals": intervals, **leg},
         ]
         return await self._hear(recordings, offset_s, progress)
 
@@ -158,7 +159,7 @@ async def transcribe_legs(
         progress: called with 0…1.
 
     Raises:
-        RecordingInvalid: a recording is missing, empty or unreadable.
+        RecordingInvalid: a recording is missing or unreadable.
         ModelInvalid: the model cannot be used.
         RecognitionFailed: the recogniser ended too often.
     """

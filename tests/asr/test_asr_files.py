@@ -111,9 +111,13 @@ async def test_a_recording_cut_off_is_transcribed_and_marked(tmp_path: Path, mod
 async def test_missing_and_empty_recordings_say_so(tmp_path: Path, model: Path) -> None:
     good = saved(tmp_path / "good.wav", said_in_order(0.1, HEATING))
     empty = saved(tmp_path / "empty.wav", silence(0))
-    for bad in (tmp_path / "missing.wav", empty):
-        with pytest.raises(RecordingInvalid, match=bad.name):
-            await transcribe_legs(good, bad, model=model)
+    with pytest.raises(RecordingInvalid, match=r"missing\.wav"):
+        await transcribe_legs(good, tmp_path / "missing.wav", model=model)
+    with pytest.raises(RecordingInvalid, match=r"empty\.wav"):
+        await transcribe_file(empty, model=model)
+    one_sided = await transcribe_legs(good, empty, model=model)
+    assert was_heard(one_sided.text(Leg.CALLER), HEATING)
+    assert (await transcribe_legs(empty, empty, model=model)).reason == "silence"
     with pytest.raises(ModelInvalid, match="no speech model"):
         await transcribe_file(good, model=tmp_path / "no-model")
 
