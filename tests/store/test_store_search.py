@@ -9,7 +9,7 @@ import pytest
 from asr.text.searching import Terms
 from facts.identity import CallKey
 from facts.transcript import Leg, Transcript, Turn
-from ticketing_bridge.store import Database
+from ticketing_bridge.store import Database, search_repository
 from ticketing_bridge.store.records import SearchFilter
 from ticketing_bridge.transcripts.search import search_words
 
@@ -36,8 +36,13 @@ async def found(database: Database, text: str, limit: int = 10, **wanted: object
     return [int(it.call.split("-")[1].split(".")[0]) for it in calls]
 
 
-@pytest.fixture
-async def three_calls(database: Database) -> Database:
+@pytest.fixture(params=["newest", "index"])
+async def three_calls(
+    database: Database, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Database:
+    """Three calls, found among the newest or by the index of keys."""
+    if request.param == "index":
+        monkeypatch.setattr(search_repository, "NEWEST", 1)
     async with database.unit_of_work() as uow:
         for number, (caller, agent) in enumerate(CALLS):
             turns = (Turn(Leg.CALLER, caller, 0, 5), Turn(Leg.AGENT, agent, 5, 9))
