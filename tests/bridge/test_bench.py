@@ -23,6 +23,7 @@ EXPECTED = {
     "drafting": "warm_p50_ms",
     "speech": "live1_rss_mb",
     "web": "words2_p95_ms",
+    "search": "search_p50_ms",
     "start": "help_ms",
 }
 

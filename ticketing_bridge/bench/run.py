@@ -22,6 +22,7 @@ BENCHES: Mapping[str, str] = {
     "ami": "AMI bytes to typed events, beside panoramisk alone on the same bytes",
     "ledger": "events into an embedded PostgreSQL: fold, rows, jobs",
     "drafting": "tickets drafted from generated calls",
+    "search": "words found in the transcripts of 100,000 generated calls",
     "speech": "recordings and live streams, demo model",
     "web": "pages and server-sent events of the web role",
     "start": "commands and roles from nothing",
