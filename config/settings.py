@@ -103,6 +103,7 @@ class Settings(BaseSettings):
 
     hotline_config: Path | None = Field(None, description="folder with the city's YAML; default: built in")
     flows: Path | None = Field(None, description="folder with flow files; default: built in")
+    flows_processes: int = Field(2, ge=1, le=64, description="processes that lead callers through flows")
 
     t_short_s: float = Field(5.0, ge=0, description="abandoned sooner than this is flagged short")
     target_percent: float = Field(98.0, gt=0, le=100)

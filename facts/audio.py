@@ -42,6 +42,8 @@ class TapRequest:
     #: only these phrases can be heard (words with spaces between them, ``[unk]`` for anything else): the
     #: answers to a spoken question. Empty: anything
     grammar: tuple[str, ...] = ()
+    #: the answer to a spoken question: its words are for who asks, and are not kept as the call's
+    question: bool = False
 
 
 class LegTap(Protocol):

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Protocol
 
 from ivr_flows import FlowStore, line_context, prompt_texts
+from ivr_flows.loader import other_flows
 from ivr_flows.prompts import render_hold_music, render_prompts
+from ivr_flows.surroundings import uses_of
 from telephony.pbx.find import find_asterisk
 from telephony.pbx.install import install_asterisk
 from telephony.pbx.local import LocalPbx
@@ -55,11 +57,17 @@ class Ready:
 
 
 def all_prompts(house: House, flows: FlowStore) -> set[str]:
-    """Every text that the PBX or a flow may speak on the configured lines."""
+    """Every text that the PBX or a flow may speak, whatever key leads to the flow."""
     hotline = house.hotline
     texts = set(hotline.spoken_by_dialplan())
-    for line in hotline.lines:
-        texts |= prompt_texts(flows.get(line.flow), [line_context(hotline, line)])
+    contexts = [line_context(hotline, line) for line in hotline.lines]
+    used: set[str] = set()
+    todo = set(uses_of(hotline))
+    while todo:
+        flow = flows.get(todo.pop())
+        used.add(flow.flow)
+        todo |= other_flows(flow) - used
+        texts |= prompt_texts(flow, contexts)
     return {text for text in texts if text}
 
 
@@ -143,7 +151,7 @@ async def serving(
                 first_user = await ensure_first_user(uow)
             with show("pbx") as stage:
                 stage.note(await _started(pbx) if pbx else f"existing, {first.ami_host}:{first.ami_port}")
-            roles = roles_for(site.id for site in further)
+            roles = roles_for((site.id for site in further), settings.flows_processes)
             environment = {**os.environ, "HOTLINE_HOME": str(settings.home.absolute())}
             kept = [Kept.database(EmbeddedPostgres(settings.home))] if house.embedded else []
             kept += [Kept.pbx(pbx)] if pbx is not None else []

@@ -59,20 +59,28 @@ class RoleSpec:
 
 ROLES: tuple[RoleSpec, ...] = (
     RoleSpec("telephony"),
+    RoleSpec("flows"),
     RoleSpec("speech", nice=5),
     RoleSpec("worker", nice=10),
     RoleSpec("web", nice=2),
 )
 
 
-def roles_for(further_pbxs: Iterable[str] = ()) -> tuple[RoleSpec, ...]:
+def roles_for(further_pbxs: Iterable[str] = (), flows_processes: int = 1) -> tuple[RoleSpec, ...]:
     """All roles of a house; each PBX beside the first one has a telephony role of its own.
 
-    >>> [role.name for role in roles_for(["east"])]
-    ['telephony', 'telephony@east', 'speech', 'worker', 'web']
+    Several processes lead callers through flows: one that is restarted leaves the others' callers alone.
+
+    >>> [role.name for role in roles_for(["east"], 2)]
+    ['telephony', 'telephony@east', 'flows-1', 'flows-2', 'speech', 'worker', 'web']
     """
-    first, *others = ROLES
-    return (first, *(RoleSpec(f"telephony@{pbx_id}") for pbx_id in further_pbxs), *others)
+    first, flows, *others = ROLES
+    return (
+        first,
+        *(RoleSpec(f"{first.name}@{pbx_id}") for pbx_id in further_pbxs),
+        *(RoleSpec(f"{flows.name}-{number}") for number in range(1, flows_processes + 1)),
+        *others,
+    )
 
 
 async def beat() -> None:

@@ -114,12 +114,12 @@ def test_passwords_of_a_further_pbx_are_in_a_private_file_of_its_own(tmp_path: P
         ami_secrets(east, secrets)
 
 
-@pytest.mark.parametrize("name", ["telephony", "telephony@east", "speech"])
+@pytest.mark.parametrize("name", ["telephony", "telephony@east", "flows", "flows-2", "speech"])
 def test_roles_have_names(name: str) -> None:
     assert callable(role_named(name))
 
 
-@pytest.mark.parametrize("name", ["", "telephony@", "web@east", "nobody"])
+@pytest.mark.parametrize("name", ["", "telephony@", "web@east", "flows-", "web-2", "nobody"])
 def test_other_names_are_no_roles(name: str) -> None:
     with pytest.raises(RoleUnknown) as told:
         role_named(name)

@@ -16,7 +16,10 @@ def add_to(app: typer.Typer) -> None:
     app.command()(run)
 
 
-def run(role: Annotated[str, typer.Argument(help="telephony, telephony@PBX, speech, worker or web")]) -> None:
+Role = Annotated[str, typer.Argument(help="telephony, telephony@PBX, flows, speech, worker or web")]
+
+
+def run(role: Role) -> None:
     """Run one role alone, under systemd or an orchestrator."""
     role_named(role)
     asyncio.run(run_role(role, open_house()))

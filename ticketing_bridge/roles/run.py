@@ -32,6 +32,9 @@ def role_named(name: str) -> Role:
         RoleUnknown: naming the roles that there are.
     """
     kind, at, pbx_id = name.partition("@")
+    kind, dash, number = kind.partition("-")
+    if dash and (kind != "flows" or not number.isdecimal()):
+        raise RoleUnknown(f"there is no role {name!r}", fix="flows-1, flows-2 … are the numbered ones")
     if at and (kind != "telephony" or not pbx_id):
         raise RoleUnknown(f"there is no role {name!r}", fix="telephony@PBX is the one role that names a PBX")
     # Imported here: each role is a process of its own and must not load the others' libraries.
@@ -39,6 +42,8 @@ def role_named(name: str) -> Role:
         from ticketing_bridge.roles.telephony import run_telephony  # noqa: PLC0415
 
         role: Role = functools.partial(run_telephony, pbx_id=pbx_id or None)
+    elif kind == "flows":
+        from ticketing_bridge.roles.flows import run_flows as role  # noqa: PLC0415
     elif name == "speech":
         from ticketing_bridge.roles.speech import run_speech as role  # noqa: PLC0415
     elif name == "worker":
@@ -47,7 +52,7 @@ def role_named(name: str) -> Role:
         from ticketing_bridge.roles.web import run_web as role  # noqa: PLC0415
     else:
         raise RoleUnknown(
-            f"there is no role {name!r}", fix="one of telephony, telephony@PBX, speech, worker, web"
+            f"there is no role {name!r}", fix="one of telephony, telephony@PBX, flows, speech, worker, web"
         )
     return role
 

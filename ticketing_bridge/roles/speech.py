@@ -89,7 +89,7 @@ class Hearing:
     @asynccontextmanager
     async def _kept(self, request: TapRequest, live: LiveStream) -> AsyncIterator[None]:
         """The stream is on; the store knows when it began and how it ended."""
-        if request.grammar:
+        if question := request.question or bool(request.grammar):
             self._questions.add(request.stream)
         else:
             self._keeper.started(request)
@@ -100,7 +100,7 @@ class Hearing:
         finally:
             await live.close()
             del self._live[request.stream]
-            if request.grammar:
+            if question:
                 self._questions.discard(request.stream)
             else:
                 self._keeper.ended(request.stream, "gap" if live.gaps else ending)

@@ -1,23 +1,20 @@
-"""The telephony role: follows the PBX, keeps the ledger, leads callers, has agents' calls heard."""
+"""The telephony role: follows the PBX, keeps the ledger, has agents' calls heard and citizens called back."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 
 import structlog
 
-from config.sites import PbxSite
+from config.hotline import Hotline
 from facts.call import Call
-from facts.errors import HotlineError
-from ivr_flows import FlowStore, line_context, run_flow
-from ivr_flows.no_services import NoServices
-from ivr_flows.prompts import prompt_name, prompt_path, render_prompts
-from telephony.agi.server import AgiServer
-from telephony.agi.session import AgiSession
-from telephony.ami.link import AmiAddress, AmiLink, LinkState
+from telephony.ami.actions import Action
+from telephony.ami.errands import NumberRefused, hang_up, originate_callback, originate_follow_up
+from telephony.ami.events import PbxEvent
+from telephony.ami.link import AmiLink, LinkState
 from telephony.call_fold import CallTracker, FoldRules
 from telephony.live_audio.tap_control import TapControl
 from telephony.live_audio.taps import ChanSpyTap
@@ -25,54 +22,14 @@ from ticketing_bridge.call_ledger.service import LedgerWriter
 from ticketing_bridge.call_ledger.spool import EventSpool
 from ticketing_bridge.desk.health import keep_beating
 from ticketing_bridge.house import House
+from ticketing_bridge.journeys.dispatcher import Dispatcher, PbxChannel, RefusedForGood
+from ticketing_bridge.journeys.queue_board import QueueTeller
 from ticketing_bridge.live.taps import TapKeeper
+from ticketing_bridge.roles.links import originator_link, reader_link
 from ticketing_bridge.store.database import Database
+from ticketing_bridge.store.journey_records import Callback, FollowUp
 
 log = structlog.get_logger(__name__)
-
-
-class LineUnknown(HotlineError):
-    """The dialplan named a line that the configuration does not have."""
-
-    error_id = "line-unknown"
-
-
-class Prompts:
-    """Sounds of texts; a text that a changed flow brings is rendered before it is played."""
-
-    def __init__(self, house: House) -> None:
-        self._folder = house.settings.sounds
-        self._alone = asyncio.Lock()
-
-    async def ensure(self, text: str) -> str:
-        """Sound name of a text."""
-        if not prompt_path(text, self._folder).is_file():
-            async with self._alone:
-                await asyncio.to_thread(render_prompts, [text], self._folder)
-        return prompt_name(text)
-
-
-class Greeter:
-    """Leads every caller through the flow of the line that was dialled."""
-
-    def __init__(self, house: House) -> None:
-        self._hotline = house.hotline
-        self._flows = FlowStore(
-            house.settings.flow_folder, queues={queue.id for queue in house.hotline.queues}
-        )
-        self._prompts = Prompts(house)
-
-    async def lead(self, session: AgiSession) -> None:
-        """One caller. Whatever fails here, the dialplan goes on to the line's queue."""
-        line_id = session.arguments[0] if session.arguments else ""
-        line = self._hotline.line(line_id)
-        if line is None:
-            raise LineUnknown(f"there is no line {line_id!r}", fix="render the PBX's configuration again")
-        flow = self._flows.get(session.path.rpartition("/")[2])
-        end = await run_flow(
-            flow, session, NoServices(), line_context(self._hotline, line), prompts=self._prompts
-        )
-        log.info("flow ended", call=str(session.call), flow=flow.flow, ending=end.ending.value)
 
 
 def fold_rules(house: House) -> FoldRules:
@@ -82,8 +39,45 @@ def fold_rules(house: House) -> FoldRules:
     )
 
 
-def _address(site: PbxSite, user: str, secret: str) -> AmiAddress:
-    return AmiAddress(site.ami_host, site.ami_port, user, secret, site.id)
+class PbxErrands:
+    """What the dispatcher has this PBX do."""
+
+    def __init__(self, originator: AmiLink, reader: AmiLink, hotline: Hotline) -> None:
+        self._originator = originator
+        self._reader = reader
+        self._hotline = hotline
+
+    async def call_back(self, callback: Callback) -> None:
+        """An agent first, then the citizen."""
+        try:
+            await originate_callback(
+                self._originator,
+                callback=callback.id,
+                number=callback.number,
+                queue=callback.queue,
+                arrived_at=callback.arrived_at,
+                priority=callback.priority,
+            )
+        except NumberRefused as refused:
+            raise RefusedForGood(str(refused)) from None
+
+    async def follow_up(self, task: FollowUp) -> None:
+        """The robot asks."""
+        ring_s = self._hotline.follow_up.ring_s
+        await originate_follow_up(self._originator, task=task.id, number=task.number, ring_s=ring_s)
+
+    async def hang_up(self, channel: str) -> None:
+        """End a channel."""
+        await hang_up(self._originator, channel)
+
+    async def channels(self) -> list[PbxChannel]:
+        """All that there are."""
+        shown = await self._reader.action(Action("CoreShowChannels"), timeout_s=10.0)
+        return [
+            PbxChannel(it.get("Channel", ""), it.get("Context", ""), it.get("CallerIDNum", ""))
+            for it in shown.items
+            if it.get("Event") == "CoreShowChannel"
+        ]
 
 
 async def run_telephony(house: House, pbx_id: str | None = None) -> None:
@@ -91,28 +85,14 @@ async def run_telephony(house: House, pbx_id: str | None = None) -> None:
 
     Raises:
         PbxUnknown, SecretFileInvalid: the PBX is not configured, or its passwords are not there.
-        AgiPortTaken: the FastAGI port of this PBX cannot be opened.
         LeadershipLost: another process leads this PBX now.
     """
     settings, site = house.settings, house.site(pbx_id)
-    secrets = house.ami_secrets(site)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database(house.database_url, connections=4))
         leadership = await stack.enter_async_context(database.leadership(f"telephony:{site.id}"))
-        # Callers first: the dialplan waits for nobody, and a flow needs neither AMI nor database.
-        await stack.enter_async_context(
-            AgiServer(
-                site.listen_host,
-                site.agi_port,
-                Greeter(house).lead,
-                pbx_id=site.id,
-                allowed_peers=site.agi_peers,
-            )
-        )
-        originator = await stack.enter_async_context(
-            AmiLink(_address(site, "hotline-originator", secrets.ami_originator), follow=False)
-        )
-        reader = AmiLink(_address(site, "hotline-reader", secrets.ami_reader))
+        originator = await stack.enter_async_context(originator_link(house, site))
+        reader = reader_link(house, site)
         keeper: TapKeeper | None = None
 
         def on_calls(calls: Sequence[Call]) -> None:
@@ -135,9 +115,21 @@ async def run_telephony(house: House, pbx_id: str | None = None) -> None:
             TapKeeper(tap, control, lambda: reader.clock.pbx_datetime(time.time()))
         )
         await stack.enter_async_context(control)
+        queues = await stack.enter_async_context(
+            QueueTeller(database, site.id, [queue.id for queue in house.hotline.queues])
+        )
+        dispatcher = await stack.enter_async_context(
+            Dispatcher(
+                database,
+                house.hotline,
+                site.id,
+                PbxErrands(originator, reader, house.hotline),
+                leads=lambda: leadership.held,
+            )
+        )
         await stack.enter_async_context(reader)
         log.info("telephony serves", pbx=site.id)
-        follow = asyncio.create_task(_follow(reader, writer), name="follow")
+        follow = asyncio.create_task(_follow(reader, writer, (queues.take, dispatcher.take)), name="follow")
         lost = asyncio.create_task(leadership.lost(), name="leadership")
         shown = asyncio.create_task(
             keep_beating(database, site.id, lambda: reader.status.state is LinkState.UP),
@@ -157,9 +149,13 @@ async def run_telephony(house: House, pbx_id: str | None = None) -> None:
                 await writer.hand_over()
 
 
-async def _follow(reader: AmiLink, writer: LedgerWriter) -> None:
-    """Everything that the PBX says, into the ledger, without ever blocking the loop for long."""
+async def _follow(
+    reader: AmiLink, writer: LedgerWriter, others: Sequence[Callable[[PbxEvent], None]]
+) -> None:
+    """Everything that the PBX says, into the ledger and to the others, without blocking the loop for long."""
     while batch := await reader.next_batch(200):
         for message in batch:
-            writer.take(message)
+            if event := writer.take(message):
+                for take in others:
+                    take(event)
         await asyncio.sleep(0)

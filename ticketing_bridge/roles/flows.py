@@ -1,0 +1,141 @@
+"""The flows role: leads callers through flows, by FastAGI. Any number of processes share the PBXs' ports.
+
+Each process serves every PBX of the house. A caller whose connection dies without a word is put into
+the queue by AMI; one whose process dies goes on in the dialplan.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from datetime import datetime
+
+import structlog
+
+from config.hotline import is_open
+from config.sites import PbxSite
+from facts.errors import HotlineError
+from facts.identity import CallKey
+from ivr_flows import FlowStore, Purpose, line_context, run_flow
+from telephony.agi.server import AgiServer
+from telephony.agi.session import AgiSession
+from telephony.ami.actions import Action, AmiActionRefused
+from telephony.ami.errands import rescue, stop_playback
+from telephony.ami.link import AmiLink
+from telephony.live_audio.tap_control import TapControl
+from telephony.live_audio.taps import ChanSpyTap
+from ticketing_bridge.house import House
+from ticketing_bridge.journeys.dispatcher import LOCAL
+from ticketing_bridge.journeys.ears import Ears
+from ticketing_bridge.journeys.notices import HourNotices
+from ticketing_bridge.journeys.services import CityServices
+from ticketing_bridge.roles.links import originator_link
+from ticketing_bridge.roles.sounds import Prompts
+from ticketing_bridge.store.database import Database
+
+log = structlog.get_logger(__name__)
+
+#: why the dialplan runs a flow: what the flow is for
+PURPOSES = {
+    "flow": Purpose.ARRIVAL,
+    "key": Purpose.WAITING,
+    "otherwise": Purpose.NO_AGENT,
+    "survey": Purpose.AFTER,
+    "follow_up": Purpose.OUTBOUND,
+}
+
+
+class LineUnknown(HotlineError):
+    """The dialplan named a line that the configuration does not have."""
+
+    error_id = "line-unknown"
+
+
+class Guide:
+    """Leads every caller of one PBX through the flow that the dialplan names."""
+
+    def __init__(self, house: House, flows: FlowStore, prompts: Prompts, services: CityServices) -> None:
+        self._hotline = house.hotline
+        self._flows = flows
+        self._prompts = prompts
+        self._services = services
+
+    async def lead(self, session: AgiSession) -> None:
+        """One caller. Whatever fails here, the dialplan goes on to a queue."""
+        hotline = self._hotline
+        line = hotline.lines[0] if session.stage == "follow_up" else hotline.line(session.line)
+        if line is None:
+            raise LineUnknown(
+                f"there is no line {session.line!r}", fix="render the PBX's configuration again"
+            )
+        flow = self._flows.get(session.path.rpartition("/")[2])
+        end = await run_flow(
+            flow,
+            session,
+            self._services,
+            line_context(hotline, line, session.queue or None),
+            prompts=self._prompts,
+            purpose=PURPOSES.get(session.stage),
+            task=session.task,
+            flow_of=self._flows.get,
+            is_open=self._is_open,
+        )
+        log.info("flow ended", call=str(session.call), flow=flow.flow, ending=end.ending.value)
+
+    def _is_open(self, name: str) -> bool:
+        hours = self._hotline.hours.get(name, ())
+        return is_open(hours, self._hotline.calendar, datetime.now(LOCAL).replace(tzinfo=None))
+
+
+async def run_flows(house: House) -> None:
+    """Serve every PBX's callers until cancelled.
+
+    Raises:
+        AgiPortTaken: a FastAGI port cannot be opened.
+    """
+    settings, hotline = house.settings, house.hotline
+    prompts = Prompts(settings.sounds)
+    flows = FlowStore(settings.flow_folder, queues={queue.id for queue in hotline.queues})
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(Database(house.database_url, connections=4))
+        notices = await stack.enter_async_context(HourNotices(database, prompts.ensure))
+        speech = await stack.enter_async_context(TapControl(settings.tap_socket))
+        for site in house.sites:
+            link = await stack.enter_async_context(originator_link(house, site))
+            services = CityServices(database, hotline, site.id, notices)
+            guide = Guide(house, flows, prompts, services)
+            await stack.enter_async_context(_server(house, site, guide, link, speech))
+        log.info("flows serve", pbxs=[site.id for site in house.sites])
+        await asyncio.Event().wait()
+
+
+def _server(house: House, site: PbxSite, guide: Guide, link: AmiLink, speech: TapControl) -> AgiServer:
+    settings = house.settings
+    tap = ChanSpyTap(link, site.hotline_host, site.audiosocket_port, speech.release)
+
+    async def may_hear(channel: str) -> bool:
+        """No notice, no transcription."""
+        try:
+            asked = Action("Getvar", {"Channel": channel, "Variable": "HOTLINE_NOTICE"})
+            return (await link.action(asked)).headers.get("Value") == "played"
+        except AmiActionRefused:
+            return False
+
+    async def interrupt(channel: str) -> None:
+        await stop_playback(link, channel)
+
+    async def on_lost(channel: str, call: CallKey) -> None:
+        saved = await rescue(link, channel)
+        log.warning("caller's connection lost", call=str(call), put_into_the_queue=saved)
+
+    return AgiServer(
+        site.listen_host,
+        site.agi_port,
+        guide.lead,
+        pbx_id=site.id,
+        allowed_peers=site.agi_peers,
+        listener=Ears(speech, tap, settings.live_socket, settings.run / "speech.json", may_hear),
+        interrupt=interrupt,
+        on_lost=on_lost,
+        reuse_port=True,
+    )

@@ -1,0 +1,22 @@
+"""Links of the roles to a PBX, each as one of its two AMI users."""
+
+from __future__ import annotations
+
+from config.sites import PbxSite
+from telephony.ami.link import AmiAddress, AmiLink
+from ticketing_bridge.house import House
+
+
+def reader_link(house: House, site: PbxSite) -> AmiLink:
+    """Follows the PBX: events and snapshots."""
+    return AmiLink(_address(site, "hotline-reader", house.ami_secrets(site).ami_reader))
+
+
+def originator_link(house: House, site: PbxSite) -> AmiLink:
+    """Has the PBX do things."""
+    secret = house.ami_secrets(site).ami_originator
+    return AmiLink(_address(site, "hotline-originator", secret), follow=False)
+
+
+def _address(site: PbxSite, user: str, secret: str) -> AmiAddress:
+    return AmiAddress(site.ami_host, site.ami_port, user, secret, site.id)
