@@ -191,7 +191,10 @@ def _agent_connected(headers: Headers, base: dict[str, Any]) -> PbxEvent:
     )
 
 
-def _agent_completed(headers: Headers, base: dict[str, Any]) -> PbxEvent:
+def _agent_completed(headers: Headers, base: dict[str, Any]) -> PbxEvent | None:
+    """None without a channel: seen of call-backs whose citizen was not reached (Asterisk 22.10.1)."""
+    if "Uniqueid" not in headers:
+        return None
     return AgentCompleted(
         **_with_agent(headers, base),
         hold_s=int(headers["HoldTime"]),

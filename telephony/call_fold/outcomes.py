@@ -8,7 +8,7 @@ from typing import Final
 
 from facts.call import EndedBy, Outcome
 
-#: QUEUESTATUS → outcome. CONTINUE is no miss: Queue() came back because an agent had had the caller.
+#: QUEUESTATUS → outcome (CONTINUE, an agent had had the caller, comes before all of these)
 QUEUE_OUTCOMES: Final[Mapping[str, Outcome]] = {
     "FULL": Outcome.FULL,
     "JOINEMPTY": Outcome.JOIN_EMPTY,
@@ -17,7 +17,6 @@ QUEUE_OUTCOMES: Final[Mapping[str, Outcome]] = {
     "LEAVEUNAVAIL": Outcome.LEAVE_EMPTY,
     "TIMEOUT": Outcome.TIMEOUT,
     "WITHDRAW": Outcome.WITHDRAWN,
-    "CONTINUE": Outcome.ANSWERED,
 }
 
 #: stages in which a caller is neither in a queue nor with an agent
@@ -58,20 +57,27 @@ class Evidence:
     #: the closed notice was heard
     closed: bool = False
 
+    @property
+    def answered(self) -> bool:
+        """An agent had the caller; Queue() says so, too, when the talk went unheard."""
+        return self.agent or self.queue_status == "CONTINUE"
+
 
 def outcome_of(seen: Evidence) -> tuple[Outcome, str | None]:
     """The first outcome that holds, and for unresolved and system errors why."""
     if not seen.end_seen:
         before = "answered before" if seen.agent else "no agent seen before"
         return Outcome.UNRESOLVED, f"ended while the PBX was not heard ({before})"
-    if seen.agent:
+    if seen.answered:
         return Outcome.ANSWERED, None
     known = _journey(seen) or QUEUE_OUTCOMES.get(seen.queue_status) or _abandoned(seen)
     return (known, None) if known else _no_outcome(seen)
 
 
 def _journey(seen: Evidence) -> Outcome | None:
-    """What a caller got without an agent, the best first."""
+    """What a caller got without an agent, the best first; unheard, an agent may have come after it."""
+    if seen.gap and seen.stage is None:
+        return None
     reached = (
         (seen.emergency, Outcome.TRANSFERRED_EMERGENCY),
         (seen.self_service, Outcome.SELF_SERVICE),
@@ -110,6 +116,6 @@ def ended_by(seen: Evidence) -> EndedBy | None:
         return EndedBy(seen.talk_ended_by)
     if seen.caller_hung_up:
         return EndedBy.CALLER
-    if seen.stage in ("done", "survey") and seen.agent:
+    if seen.stage in ("done", "survey") and seen.answered:
         return EndedBy.AGENT
     return None if seen.gap else EndedBy.SYSTEM

@@ -74,14 +74,14 @@ async def test_every_recording_becomes_rows_jobs_and_news(database: Database, tm
             while heard != found.keys():
                 heard.add((await anext(news)).payload)
     outcomes = sorted(call.outcome for call in found.values() if call.outcome)
-    assert len(found) == 18
-    assert outcomes.count(Outcome.ANSWERED) == 7
+    assert len(found) == 31
+    assert outcomes.count(Outcome.ANSWERED) == 10
     answered = {key for key, call in found.items() if call.outcome is Outcome.ANSWERED}
     assert sorted(await jobs(database)) == sorted(
         (task, key) for key in answered for task in ("draft_call", "transcribe_call")
     )
     report = await rebuild(database, RULES)
-    assert (report.calls, report.different, report.unsupported, report.written) == (18, (), (), 0)
+    assert (report.calls, report.different, report.unsupported, report.written) == (31, (), (), 0)
 
 
 async def test_the_same_stream_twice_is_kept_once(database: Database, tmp_path: Path) -> None:

@@ -16,9 +16,11 @@ from telephony.ami.events import (
     AgentConnected,
     BridgeEntered,
     BridgeLeft,
+    CallbackStage,
     ChannelHangup,
     ChannelNew,
     ChannelRenamed,
+    FollowUpStage,
     HangupRequested,
     LinkLost,
     LinkUp,
@@ -59,6 +61,88 @@ def test_outcome(name: str, outcome: str, ended_by: str, queue_ending: str | Non
     assert (call.hangup_cause, call.cause) == (16, None)
     assert call.ended_at
     assert call.arrived_at < call.ended_at
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome", "ended_by", "legs", "steps"),
+    [
+        ("key_to_another_queue", "abandoned_queue", "caller", "main exit_key 2, second abandoned", ""),
+        ("progress_and_back", "answered", "caller", "main exit_key 5, main answered", "ask_number told"),
+        ("progress_heard", "self_service", "caller", "main exit_key 5", "ask_number told"),
+        ("wrong_key_three_times", "abandoned_queue", "caller", "main abandoned", ""),
+        ("callback_requested", "callback_requested", "system", "main exit_key 5", "offer"),
+        ("voicemail", "voicemail", "caller", "empty joinempty", "leave"),
+        ("closed", "closed", "system", "", "closed"),
+        ("survey", "answered", "agent", "main answered", "ask"),
+        ("emergency_connected", "transferred_emergency", "system", "", ""),
+        ("emergency_busy", "abandoned_queue", "caller", "second abandoned", ""),
+        ("overflow", "answered", "caller", "desk timeout, second answered", ""),
+    ],
+)
+def test_journey(name: str, outcome: str, ended_by: str, legs: str, steps: str) -> None:
+    call = only_call(raw_ami(name))
+    assert (call.outcome, call.ended_by, call.state) == (outcome, ended_by, CallState.ENDED)
+    shown = [" ".join(filter(None, (leg.queue, leg.ending, leg.key))) for leg in call.queue_legs]
+    assert ", ".join(shown) == legs
+    assert " ".join(step.node for step in call.steps) == steps
+    assert (CallFlag.PROVISIONAL in call.flags) == (outcome == "self_service")
+
+
+def test_what_journeys_leave_behind() -> None:
+    message = only_call(raw_ami("voicemail"))
+    assert message.voicemail == f"{message.key.uniqueid}-voicemail"
+    assert message.voicemail_ms
+    assert 2000 < message.voicemail_ms < 4000
+    assert only_call(raw_ami("survey")).survey_score == 4
+    assert only_call(raw_ami("callback_requested")).callback_requested
+    danger = only_call(raw_ami("emergency_connected"))
+    assert danger.answers == (("危险", "有人受困"),)
+    assert danger.transfer_target == "fire"
+    assert danger.transferred_at
+    assert not danger.agent_legs
+    assert only_call(raw_ami("emergency_busy")).transferred_at is None
+    (step,) = only_call(raw_ami("callback_requested")).steps
+    assert (step.flow, step.node, step.key, step.ms, step.version) == ("callback", "offer", "1", 40, "3f2a")
+
+
+def test_what_the_report_of_the_ending_says_alone_is_enough() -> None:
+    """Facts that went unheard come with the ending; only the steps in between are not known."""
+    for name in (
+        "progress_heard",
+        "callback_requested",
+        "voicemail",
+        "closed",
+        "survey",
+        "emergency_connected",
+    ):
+        events = raw_ami(name)
+        heard = [it for it in events if not (isinstance(it, Stage) and it.name in _TOLD_TWICE)]
+        whole, rest = only_call(events), only_call(heard)
+        assert rest.transfer_target == whole.transfer_target, name
+        assert replace(rest, transferred_at=whole.transferred_at) == whole, name
+
+
+_TOLD_TWICE = (StageName.FACT, StageName.TRANSFER)
+
+
+@pytest.mark.parametrize("name", ["callback_reached", "callback_busy", "follow_up"])
+def test_calls_that_the_hotline_makes_are_no_citizens_calls(name: str) -> None:
+    assert calls_of(raw_ami(name)) == []
+
+
+def test_the_stages_of_calls_that_the_hotline_makes() -> None:
+    def told(name: str) -> list[str]:
+        return [it.status for it in raw_ami(name) if isinstance(it, CallbackStage | FollowUpStage)]
+
+    assert told("callback_reached") == ["queued", "agent", "dialing", "reached", "done", "left"]
+    assert told("callback_busy") == ["queued", "agent", "dialing", "busy", "done", "left"]
+    assert told("follow_up") == ["dialing", "answered", "done"]
+
+
+def test_two_callers_at_a_full_queue() -> None:
+    waited, refused = calls_of(raw_ami("full_no_agent"))
+    assert (waited.outcome, refused.outcome) == ("abandoned_queue", "full")
+    assert [(step.flow, step.node) for step in refused.steps] == [("no_agent", "sorry")]
 
 
 def test_everything_that_is_known_of_an_answered_call() -> None:
@@ -457,6 +541,6 @@ def test_the_table_is_checked() -> None:
 
 
 def test_every_recording_is_whole() -> None:
-    assert len(WHOLE) == 15
+    assert len(WHOLE) == 30
     for name in WHOLE:
         assert all(call.outcome for call in calls_of(raw_ami(name)))

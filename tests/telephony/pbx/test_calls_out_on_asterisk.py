@@ -1,4 +1,4 @@
-"""Calls that the hotline makes, at the real Asterisk: agent first or robot alone, and nobody else's number."""
+"""Calls that the hotline makes, at the real Asterisk: agent first or robot alone, and digits only."""
 
 from __future__ import annotations
 
