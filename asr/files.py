@@ -37,7 +37,8 @@ __all__ = [
 
 MOST_LOSSES = 3
 
-Progress = Callable[[float], None]
+#: gets the share that is done, 0…1, and how far the recording was heard (seconds)
+Progress = Callable[[float, float], None]
 Interval = tuple[float, float]
 
 
@@ -156,7 +157,7 @@ async def transcribe_legs(
         agent_intervals: seconds of the recording in which an agent was bridged to the caller: only these
             are the agents' words. None takes all of ``agent_wav``.
         offset_s: when the recording began, in seconds from the call's arrival; added to every time.
-        progress: called with 0…1.
+        progress: called with the share that is done, 0…1, and the seconds heard.
 
     Raises:
         RecordingInvalid: a recording is missing or unreadable.
@@ -279,7 +280,8 @@ class _Job:
     def _report(self) -> None:
         whole_s = sum(side.duration_s for side in self._sides.values())
         if self._progress is not None and whole_s > 0:
-            self._progress(min(1.0, sum(side.taken_s for side in self._sides.values()) / whole_s))
+            taken_s = [side.taken_s for side in self._sides.values()]
+            self._progress(min(1.0, sum(taken_s) / whole_s), max(taken_s))
 
     def transcript(self, offset_s: float) -> Transcript:
         """Everything that was heard; times from ``offset_s`` before the recording's start."""

@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from asr.files import Hearing, Sides, Transcriber
+from asr.files import Hearing, Progress, Sides, Transcriber
 from asr.models import ModelInvalid
 from facts.errors import HotlineError
+
+OnProgress = Callable[[int, float, float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +32,13 @@ async def hear_all(
     model: Path | None = None,
     sides: Sides = Sides.CALLER_AGENT,
     jobs: int = 1,
-    progress: Callable[[int, float], None] | None = None,
+    progress: OnProgress | None = None,
 ) -> None:
     """Hear recordings in ``jobs`` processes, each with its own model in memory.
 
     Args:
         on_heard: gets every recording's outcome, in the order of ``paths``.
-        progress: gets a recording's place in ``paths`` and its share, 0…1.
+        progress: gets a recording's place in ``paths``, its share, 0…1, and the seconds heard of it.
 
     Raises:
         ModelInvalid: no recording can be heard with this model.
@@ -65,7 +67,7 @@ async def _work(
     *,
     model: Path | None,
     sides: Sides,
-    progress: Callable[[int, float], None] | None,
+    progress: OnProgress | None,
 ) -> None:
     async with Transcriber(model) as transcriber:
         for number, path in waiting:
@@ -81,8 +83,8 @@ async def _work(
                 in_order.add(number, Heard(path, time.monotonic() - began, hearing))
 
 
-def _for_file(progress: Callable[[int, float], None], number: int) -> Callable[[float], None]:
-    return lambda share: progress(number, share)
+def _for_file(progress: OnProgress, number: int) -> Progress:
+    return lambda share, heard_s: progress(number, share, heard_s)
 
 
 class _InOrder:

@@ -46,7 +46,11 @@ async def test_two_legs_become_turns_in_order(call: tuple[Path, Path, float], mo
     caller, agent, bridged_s = call
     shares: list[float] = []
     transcript = await transcribe_legs(
-        caller, agent, model=model, agent_intervals=[(bridged_s, bridged_s + 60)], progress=shares.append
+        caller,
+        agent,
+        model=model,
+        agent_intervals=[(bridged_s, bridged_s + 60)],
+        progress=lambda share, _: shares.append(share),
     )
     assert [turn.leg for turn in transcript.turns] == [Leg.AGENT, Leg.CALLER, Leg.CALLER]
     for turn, meant in zip(transcript.turns, (AGENT, HEATING, STREET), strict=True):
@@ -141,7 +145,7 @@ async def test_a_transcriber_killed_on_the_way_goes_on_behind_the_gap(tmp_path: 
     path = saved(tmp_path / "long.wav", long)
     killed: list[float] = []
 
-    def progress(share: float) -> None:
+    def progress(share: float, heard_s: float) -> None:
         if not killed:
             killed.append(share)
             kill_transcriber()
@@ -164,7 +168,13 @@ async def test_many_recordings_are_heard_in_their_order_and_a_bad_one_stops_none
     paths = [long, tmp_path / "bad.wav", short, short, tmp_path / "none.wav"]
     outcomes: list[Heard] = []
     shares: dict[int, float] = {}
-    await hear_all(paths, outcomes.append, model=model, jobs=2, progress=shares.__setitem__)
+    await hear_all(
+        paths,
+        outcomes.append,
+        model=model,
+        jobs=2,
+        progress=lambda number, share, _: shares.__setitem__(number, share),
+    )
     assert [heard.path for heard in outcomes] == paths
     assert [type(heard.problem) for heard in outcomes] == [
         type(None), RecordingInvalid, type(None), type(None), RecordingInvalid,

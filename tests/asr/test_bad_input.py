@@ -134,7 +134,7 @@ async def test_a_long_recording_takes_no_more_memory_than_a_short_one(model: Pat
             file.write(minute)
     most_mb: list[float] = []
 
-    def look(_: float) -> None:
+    def look(*_: float) -> None:
         me = os.getpid()
         for child in Path(f"/proc/{me}/task/{me}/children").read_text().split():
             status = Path(f"/proc/{child}/status").read_text()

@@ -234,7 +234,7 @@ class _Meter:
         self._bytes = [_size(path) for path in paths]
         self._shares = [0.0] * len(paths)
         self._began = time.monotonic()
-        self._sound_s = 0.0
+        self._sound_s = [0.0] * len(paths)
         self._ended = 0
         self.progress = Progress(
             TextColumn("{task.description}"),
@@ -249,9 +249,9 @@ class _Meter:
         self._all = self.progress.add_task(f"{len(paths)} recordings", total=1.0, note="")
         self._tasks: dict[int, TaskID] = {}
 
-    def share(self, number: int, share: float) -> None:
+    def share(self, number: int, share: float, heard_s: float) -> None:
         """A recording was heard so far."""
-        self._shares[number] = share
+        self._shares[number], self._sound_s[number] = share, heard_s
         task = self._tasks.get(number)
         if task is None:
             name = self._paths[number].name
@@ -264,7 +264,7 @@ class _Meter:
         number, self._ended = self._ended, self._ended + 1
         self._shares[number] = 1.0
         if heard.hearing is not None:
-            self._sound_s += heard.hearing.duration_s
+            self._sound_s[number] = heard.hearing.duration_s
         task = self._tasks.pop(number, None)
         if task is not None:
             self.progress.remove_task(task)
@@ -279,7 +279,11 @@ class _Meter:
         self.progress.update(self._all, completed=share, note=note)
 
     def _speed(self) -> str:
-        return f"{self._sound_s / self.took_s:.0f}× real time" if self._sound_s else ""
+        return f"{self.sound_s / self.took_s:.0f}× real time" if self.sound_s else ""
+
+    @property
+    def sound_s(self) -> float:
+        return sum(self._sound_s)
 
     @property
     def took_s(self) -> float:
@@ -287,12 +291,12 @@ class _Meter:
 
     def facts(self) -> dict[str, float]:
         """For scripts."""
-        return {"sound_s": round(self._sound_s, 1), "took_s": round(self.took_s, 1)}
+        return {"sound_s": round(self.sound_s, 1), "took_s": round(self.took_s, 1)}
 
     def summary(self, failed: int) -> str:
         """One line at the end."""
-        text = f"{self._ended} recordings, {_minutes(self._sound_s)} of sound in {_minutes(self.took_s)}"
-        speed = f" ({self._speed()})" if self._sound_s else ""
+        text = f"{self._ended} recordings, {_minutes(self.sound_s)} of sound in {_minutes(self.took_s)}"
+        speed = f" ({self._speed()})" if self.sound_s else ""
         return f"{text}{speed}" + (f"; {failed} could not be heard" if failed else "")
 
 
