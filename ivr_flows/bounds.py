@@ -7,6 +7,7 @@ at most its nodes' sum times ``max_visits``; between such parts the longest path
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import cache
 
 from ivr_flows.graph import END, Edge, Graph, question_of
@@ -129,14 +130,26 @@ def keys_of(node: Part) -> int:
     return 0
 
 
-def longest(
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One walk: what it costs in all, and the nodes that it costs something at."""
+
+    cost: int = 0
+    nodes: tuple[tuple[str, int], ...] = ()
+
+    def after(self, name: str, cost: int) -> Way:
+        """The same walk with a node before it."""
+        return Way(self.cost + cost, ((name, cost), *self.nodes) if cost else self.nodes)
+
+
+def longest_way(
     graph: Graph,
     cost: Callable[[Part], int],
     keep: Callable[[Edge], bool],
     *,
     person_only: bool = False,
     stop: Callable[[str], bool] = lambda _: False,
-) -> int | None:
+) -> Way | None:
     """Most expensive walk from the start to an end (to a person only, if asked). ``stop`` ends it early.
 
     None when no such end can be reached.
@@ -147,33 +160,42 @@ def longest(
         rounds.add(circle)
         part_of.update(dict.fromkeys(circle, circle))
 
-    def on(edge: Edge) -> int | None:
-        if edge.target is None:
-            return 0
-        return from_part(part_of[edge.target])
+    def on(edge: Edge) -> Way | None:
+        return Way() if edge.target is None else from_part(part_of[edge.target])
 
     @cache
-    def from_part(part: frozenset[str]) -> int | None:
+    def from_part(part: frozenset[str]) -> Way | None:
         if part in rounds:
-            own = sum(cost(graph.nodes[name]) * graph.visits[name] for name in part)
-            leaves = [
-                edge for name in part for edge in graph.edges[name] if keep(edge) and edge.target not in part
-            ]
-            return own + max([0, *(value for edge in leaves if (value := on(edge)) is not None)])
+            edges = [edge for name in sorted(part) for edge in graph.edges[name] if keep(edge)]
+            leaves = [way for edge in edges if edge.target not in part and (way := on(edge))]
+            best = max([Way(), *leaves], key=lambda way: way.cost)
+            for name in sorted(part):
+                best = best.after(name, cost(graph.nodes[name]) * graph.visits[name])
+            return best
         (name,) = part
         node = graph.nodes[name]
-        ends = [0] if stop(name) or isinstance(node, Queue | Transfer) else []
+        ways = [Way()] if stop(name) or isinstance(node, Queue | Transfer) else []
         if isinstance(node, HangUp) and not person_only:
-            ends.append(cost(node))
+            ways.append(Way().after(name, cost(node)))
         if not stop(name):
-            ends += [
-                _way(node, edge, cost) + value
-                for edge in graph.edges[name]
-                if keep(edge) and (value := on(edge)) is not None
-            ]
-        return max(ends) if ends else None
+            kept = [(edge, way) for edge in graph.edges[name] if keep(edge) and (way := on(edge))]
+            ways += [way.after(name, _way(node, edge, cost)) for edge, way in kept]
+        return max(ways, key=lambda way: way.cost) if ways else None
 
     return from_part(part_of[graph.start])
+
+
+def longest(
+    graph: Graph,
+    cost: Callable[[Part], int],
+    keep: Callable[[Edge], bool],
+    *,
+    person_only: bool = False,
+    stop: Callable[[str], bool] = lambda _: False,
+) -> int | None:
+    """The cost of ``longest_way``."""
+    way = longest_way(graph, cost, keep, person_only=person_only, stop=stop)
+    return way.cost if way else None
 
 
 def _way(node: Part, edge: Edge, cost: Callable[[Part], int]) -> int:

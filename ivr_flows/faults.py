@@ -156,9 +156,9 @@ class Faults:
                 what = f"runs in a circle without any key: {', '.join(sorted(part))}"
                 self.add(min(filter(whole.own, part)), what, "lead it to a queue")
         for purpose, start in starts_of(self.flow).items():
-            if not self.problems and purpose not in _MAY_END:
+            if purpose not in _MAY_END:
                 self._dead_ends(whole, start)
-            if not self.problems and purpose is Purpose.NO_AGENT:
+            if purpose is Purpose.NO_AGENT:
                 self._back_to_nobody(whole, start)
         if self.flow.purpose is Purpose.OUTBOUND and not any(
             isinstance(whole.nodes[name], Queue | Transfer) for name in seen
@@ -191,9 +191,9 @@ class Faults:
 
     def _back_to_nobody(self, graph: Graph, start: str) -> None:
         """Whom the queue could not serve is not sent back into it without having asked for that."""
-        for name in sorted(graph.reach([start], without_caller)):
-            implied = END in graph.after(name, without_caller)
-            if graph.own(name) and (implied or isinstance(graph.nodes[name], Queue)):
+        for name in sorted(filter(graph.own, graph.reach([start], any_way))):
+            targets = graph.after(name, without_caller)
+            if END in targets or any(isinstance(graph.nodes.get(it), Queue) for it in targets):
                 what = "goes back to the queue that could not take the caller"
                 self.add(name, what, "name a record node, a callback_offer or hang_up as target")
 

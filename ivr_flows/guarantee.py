@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from ivr_flows.bounds import SERVICE_MS, Costs, fewest_keys, longest
+from ivr_flows.bounds import SERVICE_MS, Costs, Way, fewest_keys, longest_way
 from ivr_flows.faults import Faults
 from ivr_flows.graph import Graph, any_way, starts_of, without_caller
 from ivr_flows.nodes import HangUp, Queue, Transfer
@@ -56,37 +56,44 @@ class _Guarantee:
         keys = fewest_keys(self.graph, self._is_person)
         if keys is None or keys > self.limits.most_keys:
             what = "no way to a person" if keys is None else f"a person only after {keys} keys"
-            self._add(f"{what} (limit {self.limits.most_keys} keys)", "lead who presses nothing to a queue")
+            what = f"{what} (limit {self.limits.most_keys} keys)"
+            self.found.add(self.graph.start, what, "lead who presses nothing to a queue")
         if self.limits.most_keys == 0:
             self._nobody_hung_up("the call is ended")
-        notice_ms = self._notice_ms()
+        notice_ms = before_flow_ms(self.found.around)
         for context in self.found.around.contexts or [{}]:
-            silent_ms = notice_ms + max(SERVICE_MS, self._silent_ms([context]))
-            line = f" on line {context['line.id']}" if "line.id" in context else ""
+            way = self._silent_way([context])
+            silent_ms = notice_ms + max(SERVICE_MS, way.cost)
+            on_line = f" on line {context['line.id']}" if "line.id" in context else ""
             if self.limits.most_silent_ms is not None and silent_ms > self.limits.most_silent_ms:
-                limit = f"limit {self.limits.most_silent_ms} ms, notice {notice_ms} ms"
-                what = f"a silent caller{line} reaches a person only after {silent_ms} ms ({limit})"
-                self._add(what, "shorten the prompts, timeouts or retries")
+                what = f"a silent caller{on_line} reaches a person only after {silent_ms} ms"
+                notice = Way().after("notice", notice_ms).nodes
+                self._too_long(what, self.limits.most_silent_ms, way, notice)
         self._bearable()
 
     def others(self, purpose: Purpose) -> None:
         """Who does nothing is not kept, and while waiting not sent away."""
         if purpose is Purpose.WAITING:
             self._nobody_hung_up("the place in the queue is lost")
-        silent_ms = self._silent_ms(self.found.around.contexts)
-        if silent_ms > self.limits.most_other_silent_ms:
-            limit = f"limit {self.limits.most_other_silent_ms} ms"
-            what = f"who does nothing is kept for {silent_ms} ms ({limit})"
-            self._add(what, "shorten the prompts, timeouts or retries")
+        way = self._silent_way(self.found.around.contexts)
+        if way.cost > self.limits.most_other_silent_ms:
+            what = f"who does nothing is kept for {way.cost} ms"
+            self._too_long(what, self.limits.most_other_silent_ms, way)
 
     def _bearable(self) -> None:
         costs = self.costs_on(self.found.around.contexts)
-        person_ms = longest(self.graph, costs.of, any_way, person_only=True, stop=self._exempt)
+        way = longest_way(self.graph, costs.of, any_way, person_only=True, stop=self._exempt)
         most_ms = self.limits.most_person_ms
-        if most_ms is not None and person_ms is not None and person_ms > most_ms:
-            limit = f"limit {most_ms} ms"
-            what = f"the longest way to a person takes {person_ms} ms ({limit})"
-            self._add(what, "shorten timeouts, retries or max_visits, or divide the flow")
+        if most_ms is not None and way is not None and way.cost > most_ms:
+            self._too_long(f"the longest way to a person takes {way.cost} ms", most_ms, way)
+
+    def _too_long(self, what: str, limit_ms: int, way: Way, before: tuple[tuple[str, int], ...] = ()) -> None:
+        """Blame the node that takes longest, and tell what each of them takes."""
+        own = [(ms, name) for name, ms in way.nodes if self.graph.own(name)]
+        parts = ", ".join(f"{name} {ms}" for name, ms in (*before, *way.nodes))
+        what = f"{what} (limit {limit_ms} ms; {parts})"
+        fix = "shorten texts, timeouts, retries or max_visits, or ask later"
+        self.found.add(max(own)[1] if own else self.graph.start, what, fix)
 
     def _nobody_hung_up(self, what: str) -> None:
         for name in sorted(self.graph.reach([self.graph.start], without_caller, self._exempt)):
@@ -97,11 +104,6 @@ class _Guarantee:
     def _is_person(self, name: str) -> bool:
         return isinstance(self.graph.nodes[name], Queue | Transfer) or self._exempt(name)
 
-    def _silent_ms(self, contexts: Sequence[Mapping[str, str]]) -> int:
-        return longest(self.graph, self.costs_on(contexts).silent, without_caller, stop=self._exempt) or 0
-
-    def _notice_ms(self) -> int:
-        return before_flow_ms(self.found.around)
-
-    def _add(self, what: str, fix: str) -> None:
-        self.found.add(self.graph.start, what, fix)
+    def _silent_way(self, contexts: Sequence[Mapping[str, str]]) -> Way:
+        costs = self.costs_on(contexts)
+        return longest_way(self.graph, costs.silent, without_caller, stop=self._exempt) or Way()

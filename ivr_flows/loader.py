@@ -14,6 +14,11 @@ import structlog
 import yaml
 from pydantic import ValidationError
 
+try:  # the same in C, ten times faster, where PyYAML was built with it
+    from yaml import CSafeLoader as _Loader
+except ImportError:  # pragma: no cover
+    from yaml import SafeLoader as _Loader  # type: ignore[assignment]
+
 from ivr_flows.check import FlowReport, check_flow
 from ivr_flows.nodes import FlowRef, Goto
 from ivr_flows.problems import FlowInvalid, FlowMissing, Problem
@@ -26,10 +31,12 @@ _FIXES = {
     "extra_forbidden": "remove it or correct its spelling",
     "missing": "add it",
     "node_kind": "write the node's kind once",
+    "string_too_long": "shorten or divide it",
 }
+_WORDS = {"extra_forbidden": "unknown key", "string_too_long": "text too long"}
 
 
-class _StrictLoader(yaml.SafeLoader):
+class _StrictLoader(_Loader):
     """Safe YAML in which a key that is there twice is an error, not a silent loss."""
 
 
@@ -53,16 +60,18 @@ def parse_flow(text: str, file: str) -> Flow:
     Raises:
         FlowInvalid: with every place that does not fit the schema.
     """
+    lines: dict[str, int] = {}
     try:
-        tree = yaml.compose(text, Loader=_StrictLoader)
-        content = yaml.load(text, Loader=_StrictLoader)
+        loader = _StrictLoader(text)
+        tree = loader.get_single_node()
+        lines = _node_lines(tree)
+        content = loader.construct_document(tree) if tree else None
     except yaml.YAMLError as problem:
-        raise FlowInvalid([_yaml_problem(problem, file)]) from None
+        raise FlowInvalid([_yaml_problem(problem, file, lines)]) from None
     except (RecursionError, ValueError) as problem:
         raise FlowInvalid([Problem(file, "", f"not a flow: {problem}", "write plain YAML")]) from None
     if not isinstance(content, dict):
         raise FlowInvalid([Problem(file, "", "not a flow", "write flow, start and nodes")])
-    lines = _node_lines(tree)
     try:
         flow = Flow.model_validate(content)
     except ValidationError as found:
@@ -72,10 +81,12 @@ def parse_flow(text: str, file: str) -> Flow:
     return flow.with_lines(lines)
 
 
-def _yaml_problem(problem: yaml.YAMLError, file: str) -> Problem:
+def _yaml_problem(problem: yaml.YAMLError, file: str, lines: dict[str, int]) -> Problem:
     mark = getattr(problem, "problem_mark", None)
     what = getattr(problem, "problem", None) or " ".join(str(problem).split())
-    return Problem(file, "", what, "correct the YAML", mark.line + 1 if mark else None)
+    line = mark.line + 1 if mark else None
+    before = [(at, name) for name, at in lines.items() if line and at <= line]
+    return Problem(file, max(before)[1] if before else "", what, "correct the YAML", line)
 
 
 def _node_lines(tree: yaml.Node | None) -> dict[str, int]:
@@ -97,7 +108,7 @@ def _problem(file: str, error: dict[str, Any], lines: dict[str, int]) -> Problem
     node = loc[1] if loc[:1] == ["nodes"] and len(loc) > 1 else ""
     # a node's location is ('nodes', name, kind, field, …); the kind says nothing to its author
     field = ".".join(loc[3:] if node else loc)
-    what = "unknown key" if error["type"] == "extra_forbidden" else str(error["msg"])
+    what = _WORDS.get(error["type"], str(error["msg"]))
     what = f"{field}: {what}" if field else what
     return Problem(file, node, what, _FIXES.get(error["type"], "correct it"), lines.get(node))
 

@@ -306,8 +306,11 @@ class HangUp(Part):
 
 
 def _kind(value: object) -> str | None:
-    named = value.keys() if isinstance(value, Mapping) else type(value).model_fields  # type: ignore[attr-defined]
-    found = [kind for kind in KINDS if kind in named]
+    if isinstance(value, Part):
+        value = type(value).model_fields
+    if not isinstance(value, Mapping):
+        return None
+    found = [kind for kind in KINDS if kind in value]
     if len(found) > 1 and "answer" in found:  # a question's answer is its field
         found.remove("answer")
     return found[0] if len(found) == 1 else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from config.hotline import Hotline
@@ -51,7 +52,7 @@ def prove(
         hotline,
         flows,
         speech_ms=speech_ms,
-        can_be_said=lambda text: bool(tokens(text)),
+        can_be_said=can_be_said,
         has_recording=has_recording,
     )
     reports = []
@@ -68,6 +69,12 @@ def prove(
         found = tuple(_configuration(hotline, flows, {path.stem for path in loaded}))
         reports.append(FileReport(HOTLINE_FILE, None, FlowReport(found)))
     return reports
+
+
+@cache
+def can_be_said(text: str) -> bool:
+    """Whether the prompt voice has a syllable for it."""
+    return bool(tokens(text))
 
 
 def measured_in(sounds: Path) -> Callable[[str], int]:

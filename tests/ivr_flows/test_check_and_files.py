@@ -30,7 +30,7 @@ def problems(text: str) -> list[str]:
         ("{a: {say: 您好, queue: main}}", "f.yaml:a: a node needs exactly one of"),
         ("{a: {menu: 请按一, keys: {11: a}}}", "f.yaml:a: keys.11"),
         ("{a: {menu: 请按一}}", "f.yaml:a: keys: Field required — add it"),
-        ("{a: {menu: 请按一, keys: {1: b, 1: c}}}", "f.yaml: line 1: 1 is there twice"),
+        ("{a: {menu: 请按一, keys: {1: b, 1: c}}}", "f.yaml:a: 1 is there twice — correct the YAML (line 1)"),
         ("{a: {queue: main}, a: {queue: main}}", "a is there twice"),
         ("{a: {menu: 请按一, keys: {1: b}, timeout_ms: 5}}", "f.yaml:a: timeout_ms"),
         ("{a: {set: {PATH: x}}}", "f.yaml:a: set.PATH"),

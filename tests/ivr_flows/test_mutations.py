@@ -1,0 +1,80 @@
+"""Each kind of fault, put into each flow that ships wherever it fits, is found: file, node, what, fix."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import config.hotline
+from ivr_flows import FlowInvalid, Problem, check_flow
+from ivr_flows.loader import parse_flow
+from ivr_flows.proof import can_be_said, prove
+from tests.ivr_flows.house import FOLDER, SHIPPED, flows, surroundings
+from tests.ivr_flows.mutations import Fault, faults
+
+
+def problems(name: str, fault: Fault) -> list[Problem]:
+    """What the check says of a broken file on the line of its flow."""
+    around = surroundings()
+    lines = [it for it in around.contexts if it["line.id"] == name] or around.contexts[:1]
+    try:
+        flow = parse_flow(fault.text, f"{name}.yaml")
+    except FlowInvalid as refused:
+        return list(refused.problems)
+    around = replace(around, contexts=lines, can_be_said=can_be_said)
+    return list(check_flow(flow, file=f"{name}.yaml", surroundings=around).problems)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_fault_is_found_and_named(name: str) -> None:
+    text = (FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
+    made = list(faults(flows()[name], text))
+    missed = []
+    for fault in made:
+        found = problems(name, fault)
+        assert all(it.file == f"{name}.yaml" and it.fix and (it.line or not it.node) for it in found)
+        if not any(it.node in fault.nodes and re.search(fault.words, it.what) for it in found):
+            missed.append((fault.kind, sorted(fault.nodes), fault.words, [str(it) for it in found]))
+    assert missed == []
+    assert len({fault.kind for fault in made}) >= 15
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "queue: main, greeting",
+            "queue: main, flow: nirvana, greeting",
+            "line main: there is no flow nirvana",
+        ),
+        ("queue: main, greeting", "queue: main, flow: survey, greeting", "flow survey is not for callers"),
+        ('"5": {flow: progress}', '"5": {flow: main}', "queue main, key 5: flow main is not for callers of"),
+        ("survey: survey", "survey: main", "survey: flow main is not for callers of purpose after"),
+        ('"9": {flow: callback}', '"8": {flow: callback}', "queue main: says key 9 while waiting"),
+    ],
+)
+def test_what_the_configuration_says_of_flows_is_checked(
+    old: str, new: str, said: str, tmp_path: Path
+) -> None:
+    text = (config.hotline.DEFAULTS / "hotline.yaml").read_text(encoding="utf-8")
+    assert old in text
+    (tmp_path / "hotline.yaml").write_text(text.replace(old, new, 1), encoding="utf-8")
+    reports = prove(config.hotline.load_hotline(tmp_path), FOLDER)
+    problems = [str(problem) for it in reports for problem in it.report.problems]
+    assert any(problem.startswith("hotline.yaml:") and said in problem for problem in problems), problems
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(SHIPPED), st.data())
+def test_a_damaged_file_is_refused_in_words_or_still_a_flow(name: str, data: st.DataObject) -> None:
+    text = (FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
+    at = data.draw(st.integers(0, len(text) - 1))
+    length = data.draw(st.integers(0, 12))
+    put = data.draw(st.text(st.sampled_from(" :-{}[]&*#\n\t'\"a1一"), max_size=3))
+    damaged = text[:at] + put + text[at + length :]
+    assert all(it.what and it.fix for it in problems(name, Fault("damage", damaged, frozenset(), "")))
