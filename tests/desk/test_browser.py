@@ -32,6 +32,7 @@ from tests.desk.people import (
 )
 from ticketing_bridge.desk.health import keep_beating
 from ticketing_bridge.live.broadcast import LiveBroadcast
+from ticketing_bridge.transcripts.search import make_findable, search_words
 
 pytestmark = pytest.mark.browser
 
@@ -186,3 +187,28 @@ async def test_the_page_works_without_scripts(house: House, served: str, page: P
     await plain.get_by_text("显示一次").click()
     await expect(plain.locator("#reveal")).to_contain_text(NUMBER)
     await context.close()
+
+
+async def test_a_search_by_keyboard_leads_to_the_moment_it_was_said(
+    house: House, served: str, page: Page, beating: asyncio.Task[None]
+) -> None:
+    call = answered_call()
+    await stored(house.database, call, with_words=True)
+    async with house.database.unit_of_work() as uow:
+        await uow.transcripts.put(KEY, "record", RECORD)
+        await make_findable(uow, call, "record", search_words(RECORD))
+    await sign_in(page, served)
+    await page.get_by_role("link", name="检索").press("Enter")
+    await expect(page.locator("#q")).to_be_focused()
+    await page.keyboard.type("桥头 路灯")
+    await page.keyboard.press("Enter")
+    hit = page.locator(".result li a")
+    await expect(hit.locator("mark")).to_have_text(["桥头路灯"])
+    await page.keyboard.press("/")
+    await expect(page.locator("#q")).to_be_focused()
+    await hit.press("Enter")
+    await page.wait_for_url("**#record-1")
+    moment = page.locator("#record .bubble.found")
+    await expect(moment).to_be_in_viewport()
+    await expect(moment).to_contain_text("昆仑路桥头路灯不亮我的电话139****1234。")
+    await expect(page.locator("#said")).to_be_hidden()
