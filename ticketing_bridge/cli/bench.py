@@ -32,7 +32,7 @@ def bench(
     name: Annotated[
         str,
         typer.Argument(
-            help="ami, ledger, drafting, speech, web, start, soak, path, or all but soak and path"
+            help="ami, ledger, drafting, search, speech, flows, web, start, soak, path; all: but soak, path"
         ),
     ],
     repeat: Annotated[int, typer.Option(min=1, max=100, help="Measure so often; medians and ends.")] = 1,
