@@ -1,6 +1,6 @@
 """Recordings of every kind as linear samples, block after block: a file is never in memory as a whole.
 
-WAV with PCM, floats, A-law or µ-law and telephone files without a header are read here; GSM, MP3, Ogg, FLAC
+WAV with PCM, floats, A-law or µ-law and telephone files without a header are read by us; GSM, MP3, Ogg, FLAC
 and others by libsndfile, which comes inside the soundfile wheel; what neither knows goes through pydub to
 ffmpeg, where it is installed. A recording that was cut off (a crash, a full disk) is read as far as it goes,
 and says so. Nothing is guessed silently.
@@ -11,96 +11,39 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import struct
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facts.errors import HotlineError
+from asr.recording import (
+    AudioSegment,
+    CouldntDecodeError,
+    Recording,
+    RecordingInvalid,
+    Samples,
+    from_floats,
+    segment_of,
+)
+from asr.wav_files import Decode, Frames, linear, read_wav
 from voice.g711 import alaw_decode, ulaw_decode
 
-with warnings.catch_warnings():  # it warns when there is no ffmpeg; we say so when one is needed
-    warnings.simplefilter("ignore")
-    from pydub import AudioSegment
-    from pydub.exceptions import CouldntDecodeError
-
-Samples = NDArray[np.int16]
-Decode = Callable[[bytes], Samples]
+__all__ = ["Recording", "RecordingInvalid", "Samples", "known_suffixes", "open_recording"]
 
 #: recordings that are longer are a mistake (hours)
 LONGEST_H = 24
 #: what ffmpeg decodes is in memory as a whole
 LONGEST_FOR_FFMPEG_BYTES = 64 << 20
 RATES_HZ = range(8000, 48001)
-PCM, FLOAT, ALAW, ULAW, EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
-#: channels that differ by no more than this are one voice (dither of the least bits)
-SAME_WITHIN = 8
 #: files that libsndfile reads by their header
 BY_LIBRARY = frozenset({".mp3", ".ogg", ".oga", ".opus", ".flac", ".au", ".snd", ".aif", ".aiff", ".w64"})
 #: files for which ffmpeg is needed
 BY_FFMPEG = frozenset({".m4a", ".aac", ".amr", ".wma", ".webm", ".mp4", ".3gp", ".mka", ".mkv"})
 _CHECK_NAME = "name another file"
-
-
-class RecordingInvalid(HotlineError):
-    """The recording cannot be read."""
-
-    error_id = "recording-invalid"
-
-
-class Source(Protocol):
-    """Where a recording's samples come from."""
-
-    def blocks(self, first: int, size: int) -> Iterator[AudioSegment]:
-        """From frame ``first`` on, ``size`` frames at a time, 16 bits a sample. Opens the file anew."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """What a file holds, known before its sound is read."""
-
-    path: Path
-    rate_hz: int
-    channels: int
-    #: samples of each channel that are there
-    frames: int
-    source: Source
-    #: how long the file claims to be, when less than that is there
-    claimed_s: float | None = None
-
-    @property
-    def duration_s(self) -> float:
-        """Seconds that are there."""
-        return self.frames / self.rate_hz
-
-    def blocks(self, first: int, size: int) -> Iterator[tuple[Samples, ...]]:
-        """Samples of every channel from frame ``first`` on, ``size`` at a time.
-
-        Raises:
-            RecordingInvalid: the file went away or became unreadable meanwhile.
-        """
-        try:
-            for segment in self.source.blocks(first, size):
-                yield tuple(np.frombuffer(side.raw_data, dtype="<i2") for side in segment.split_to_mono())
-        except (OSError, RuntimeError) as problem:  # libsndfile's errors are RuntimeErrors
-            reason = getattr(problem, "strerror", None) or str(problem)
-            raise RecordingInvalid(
-                f"{self.path}: it could not be read to its end ({reason})",
-                fix="look at the file and its disk",
-            ) from None
-
-    def is_two_sided(self) -> bool:
-        """Two channels that differ: one side of the call on each. Reads as far as it must."""
-        if self.channels != 2:
-            return False
-        blocks = self.blocks(0, 60 * self.rate_hz)
-        return any(np.abs(left.astype(np.int32) - right).max() > SAME_WITHIN for left, right in blocks)
 
 
 def known_suffixes() -> frozenset[str]:
@@ -165,145 +108,13 @@ def _opened(path: Path, size: int) -> Recording:
     with path.open("rb") as file:
         head = file.read(12)
         if head[:4] == b"RIFF" and head[8:] == b"WAVE":
-            found = _wav(path, file, size)
+            found = read_wav(path, file, size)
             if found is not None:
                 return found
     suffix = path.suffix.lower()
     if suffix in HEADERLESS:
         return HEADERLESS[suffix](path, size)
     return _by_library(path)
-
-
-# --- linear samples and G.711: frames of a fixed length ---------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Frames:
-    """Frames of a fixed length, one after the other."""
-
-    path: Path
-    begin: int
-    frames: int
-    channels: int
-    width: int
-    rate_hz: int
-    decode: Decode
-
-    def blocks(self, first: int, size: int) -> Iterator[AudioSegment]:
-        frame = self.channels * self.width
-        with self.path.open("rb") as file:
-            file.seek(self.begin + first * frame)
-            for done in range(first, self.frames, size):
-                data = file.read(min(size, self.frames - done) * frame)
-                whole = data[: len(data) // frame * frame]
-                if not whole:  # it became shorter while we read
-                    return
-                yield _segment(self.decode(whole), self.rate_hz, self.channels)
-
-
-def _segment(samples: Samples, rate_hz: int, channels: int) -> AudioSegment:
-    return AudioSegment(
-        samples.astype("<i2", copy=False).tobytes(),
-        sample_width=2,
-        frame_rate=rate_hz,
-        channels=channels,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _WavFormat:
-    code: int
-    channels: int
-    rate_hz: int
-    bits: int
-
-    @property
-    def width(self) -> int:
-        return self.bits // 8
-
-
-def _wav(path: Path, file: Any, size: int) -> Recording | None:
-    """Read the chunks ourselves: libraries trust or refuse the header of a file that was cut off.
-
-    None for codings that the library knows (GSM, ADPCM).
-    """
-    form: _WavFormat | None = None
-    place = 12
-    while place + 8 <= size:
-        file.seek(place)
-        name, length = struct.unpack("<4sI", file.read(8))
-        body = place + 8
-        if name == b"fmt " and body + 16 <= size:
-            form = _wav_format(file.read(min(length, 64)))
-            if form.code not in WAV_WIDTHS:
-                return None
-            _check_format(path, form)
-        elif name == b"data" and form is not None:
-            return _wav_data(path, form, body, size - body, length)
-        place = body + length + length % 2
-    raise RecordingInvalid(f"{path}: the WAV file is cut off before its sound begins", fix=_CHECK_NAME)
-
-
-#: widths (bits) of the codings that are read here
-WAV_WIDTHS = MappingProxyType({PCM: (8, 16, 24, 32), FLOAT: (32, 64), ALAW: (8,), ULAW: (8,)})
-
-
-def _wav_format(chunk: bytes) -> _WavFormat:
-    code, channels, rate_hz, _, _, bits = struct.unpack_from("<HHIIHH", chunk)
-    if code == EXTENSIBLE and len(chunk) >= 26:
-        (code,) = struct.unpack_from("<H", chunk, 24)
-    return _WavFormat(code, channels, rate_hz, bits)
-
-
-def _check_format(path: Path, form: _WavFormat) -> None:
-    """A header that leads nowhere; rate and channels are checked for every kind of file."""
-    wrong = None
-    if form.bits not in WAV_WIDTHS[form.code]:
-        wrong = f"{form.bits} bits a sample"
-    elif not form.rate_hz:
-        wrong = "0 Hz"
-    elif not form.channels:
-        wrong = "0 channels"
-    if wrong:
-        raise RecordingInvalid(
-            f"{path}: the header says {wrong}", fix="record or convert it again as 16-bit PCM"
-        )
-
-
-def _wav_data(path: Path, form: _WavFormat, begin: int, there: int, length: int) -> Recording:
-    frame = form.channels * form.width
-    unfinished = length in (0, 0xFFFFFFFF)  # the writer never came back to fill in the length
-    frames = (there if unfinished else min(there, length)) // frame
-    cut = not unfinished and frames * frame + frame <= length
-    source = _Frames(path, begin, frames, form.channels, form.width, form.rate_hz, _decoder(form))
-    claimed_s = length / frame / form.rate_hz if cut else None
-    return Recording(path, form.rate_hz, form.channels, frames, source, claimed_s)
-
-
-def _decoder(form: _WavFormat) -> Decode:
-    if form.code == ALAW:
-        return alaw_decode
-    if form.code == ULAW:
-        return ulaw_decode
-    if form.code == FLOAT:
-        return lambda data: _from_floats(np.frombuffer(data, dtype=f"<f{form.width}"))
-    return lambda data: _linear(data, form.width)
-
-
-def _from_floats(floats: NDArray[np.floating]) -> Samples:
-    """-1…1 as 16 bits; what is no number is silence."""
-    samples: Samples = np.rint(np.clip(np.nan_to_num(floats), -1.0, 1.0) * 32767).astype(np.int16)
-    return samples
-
-
-def _linear(data: bytes, width: int) -> Samples:
-    """PCM of 8 (unsigned), 16, 24 or 32 bits, by its upper 16 bits."""
-    whole = np.frombuffer(data, dtype=np.uint8)
-    if width == 1:
-        return (whole.astype(np.int16) - 128) << 8
-    upper = np.ascontiguousarray(whole.reshape(-1, width)[:, -2:])
-    linear: Samples = upper.view("<i2").reshape(-1)
-    return linear
 
 
 # --- libsndfile -------------------------------------------------------------------------------------------
@@ -323,7 +134,7 @@ class _Library:
             while begin < first and (passed := len(_read(file, min(size, first - begin)))):
                 begin += passed
             while len(floats := _read(file, size)):
-                yield _segment(_from_floats(floats).reshape(-1), file.samplerate, file.channels)
+                yield segment_of(from_floats(floats).reshape(-1), file.samplerate, file.channels)
 
 
 def _read(file: Any, frames: int) -> NDArray[np.float32]:
@@ -370,7 +181,7 @@ def _by_library(path: Path, **raw: Any) -> Recording:
 def _headerless(rate_hz: int, width: int, decode: Decode) -> Callable[[Path, int], Recording]:
     def opened(path: Path, size: int) -> Recording:
         frames = size // width
-        return Recording(path, rate_hz, 1, frames, _Frames(path, 0, frames, 1, width, rate_hz, decode))
+        return Recording(path, rate_hz, 1, frames, Frames(path, 0, frames, 1, width, rate_hz, decode))
 
     return opened
 
@@ -380,7 +191,7 @@ def _gsm(path: Path, _: int) -> Recording:
 
 
 def _linear_16(data: bytes) -> Samples:
-    return _linear(data, 2)
+    return linear(data, 2)
 
 
 HEADERLESS: MappingProxyType[str, Callable[[Path, int], Recording]] = MappingProxyType(
