@@ -15,11 +15,11 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from asr.engine import RecogniserProcess
+from asr.phrases import checked_grammar
 from asr.timeline import Timeline
 from asr.transcript import display_text
 from asr.wire import POSITION, PROGRESS, Kind, Message
 from facts.audio import TELEPHONE
-from facts.errors import HotlineError
 from facts.transcript import Gap, Leg, LiveText, Word
 
 RATE_HZ = TELEPHONE.rate_hz
@@ -33,38 +33,14 @@ KEPT_SAMPLES = 30 * RATE_HZ
 IDLE_S = 0.8
 #: the last words take some 0.1 s; only on a machine with far too much to do it comes to this
 CLOSE_TIMEOUT_S = 5.0
+#: a stream goes on in another process only while less than this is open
+MOVABLE_SAMPLES = int(1.4 * RATE_HZ)
 #: shorter holes are not worth a mark
 SHORTEST_GAP_S = 0.1
 #: silence up to this is sent as silence; a longer hole is leapt over, and ends the open segment
 LONGEST_SILENCE = RATE_HZ
-#: a grammar is a menu's phrases; thousands of them are a mistake
-MOST_PHRASES = 2000
-LONGEST_GRAMMAR = 100_000
-
 CANNOT_KEEP_UP = "recognition could not keep up"
 BEYOND_CAPACITY = "more was said than this machine can hear live"
-
-
-class GrammarRefused(HotlineError):
-    """These phrases are no grammar."""
-
-    error_id = "grammar-refused"
-
-
-def checked_grammar(phrases: Sequence[str] | None) -> tuple[str, ...] | None:
-    """Phrases (words with spaces between them, and ``[unk]`` for anything else), or None for all words.
-
-    Raises:
-        GrammarRefused: there is no phrase, or there are too many.
-    """
-    if phrases is None:
-        return None
-    kept = tuple(" ".join(phrase.split()) for phrase in phrases if phrase.strip())
-    if not kept:
-        raise GrammarRefused("a grammar without phrases", fix="name a phrase, or no grammar for all words")
-    if len(kept) > MOST_PHRASES or sum(map(len, kept)) > LONGEST_GRAMMAR:
-        raise GrammarRefused(f"a grammar of {len(kept)} phrases", fix=f"at most {MOST_PHRASES} short ones")
-    return kept
 
 
 class StreamState(StrEnum):
@@ -293,6 +269,28 @@ class LiveStream:
             self._tell("", *self._span())
         self.state = StreamState.WAITING
 
+    @property
+    def is_movable(self) -> bool:
+        """Between two segments: if another process went on, nothing that is on show would be heard again."""
+        return (
+            self.process is not None
+            and not self._closing
+            and not self._showing
+            and self._sent - self._settled <= MOVABLE_SAMPLES
+        )
+
+    def move(self, process: RecogniserProcess) -> None:
+        """Go on in another process, which has less to do; what is not settled is heard there."""
+        assert self.process is not None
+        self.process.send(Message(Kind.CLOSE, self.number))
+        self.process.streams -= 1
+        self.process = None
+        self._pieces.extendleft(reversed(self._unsettled))
+        self._kept += sum(len(piece) // 2 for _, piece in self._unsettled)
+        self._unsettled.clear()
+        self.state = StreamState.WAITING
+        self.attach(process)
+
     def _span(self) -> tuple[float, float]:
         start_s, end_s = (round(self.offset_s + at / RATE_HZ, 3) for at in (self._settled, self._sent))
         return start_s, end_s
@@ -319,7 +317,7 @@ class LiveStream:
             self._on_partial(message.json())
         elif message.kind is Kind.FINAL:
             self._on_final(message.json()["words"])
-        elif message.kind is Kind.CLOSED:
+        elif message.kind is Kind.CLOSED and self._closing:  # else it has moved on since
             self.closed.set()
 
     def _settle(self, position: int) -> None:

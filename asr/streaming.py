@@ -17,7 +17,8 @@ import structlog
 
 from asr.capacity import Capacity, free_memory_bytes, remember, remembered, usable_cores
 from asr.engine import FROZEN_AFTER_S, Engine, EngineEvents, RecogniserProcess
-from asr.live_stream import LiveStream, StreamState, checked_grammar
+from asr.live_stream import LiveStream, StreamState
+from asr.phrases import checked_grammar
 from asr.wire import Message
 from facts.transcript import Gap, Leg, LiveText
 
@@ -184,9 +185,10 @@ class LiveEngine(EngineEvents):
         self._promote()
 
     def _has_room(self) -> bool:
-        return len(self._streams) < self.capacity and all(
-            process.lag_s < MOST_LAG_S for process in self._engine.processes
-        )
+        if not self._streams:
+            return True
+        process = self._engine.least_loaded()
+        return len(self._streams) < self.capacity and (process is None or process.lag_s < MOST_LAG_S)
 
     def _promote(self) -> None:
         """Hear those that wait for room, as far as there is any."""
@@ -257,6 +259,17 @@ class LiveEngine(EngineEvents):
             except Exception:  # a callback's fault must not silence the other calls
                 log.exception("live_text_not_taken")
 
+    def _balance(self) -> None:
+        """A process that came later takes over streams from one that has more."""
+        idle = self._engine.least_loaded()
+        if idle is None:
+            return
+        for stream in self._streams.values():
+            busy = stream.process
+            if busy is not None and busy.streams - idle.streams >= 2 and stream.is_movable:
+                stream.move(idle)
+                return
+
     async def _look_after(self) -> None:
         noted_s = time.monotonic()
         while True:
@@ -264,6 +277,7 @@ class LiveEngine(EngineEvents):
             now_s = time.monotonic()
             self._measure()
             self._promote()
+            self._balance()
             for stream in list(self._streams.values()):
                 stream.idle(now_s)
             if now_s - noted_s > REMEMBER_EVERY_S:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from asr.live_stream import BEYOND_CAPACITY, GrammarRefused
+from asr.live_stream import BEYOND_CAPACITY
+from asr.phrases import GrammarRefused
 from asr.streaming import StreamState
 from facts.transcript import Leg
-from tests.asr.live import Heard, engine, feed_at_once, until
+from tests.asr.live import Heard, engine, feed_at_once, feed_in_time, until
 from tests.asr.speech import AGENT, HEATING, STREET, said_in_order, was_heard
 from voice.pcm import duration_s
 
@@ -129,3 +130,17 @@ async def test_a_long_hold_is_leapt_over(model: Path) -> None:
     assert was_heard(first.text, HEATING)
     assert was_heard(second.text, AGENT)
     assert abs(second.start_s - 600.2) < 0.2
+
+
+async def test_a_process_that_comes_later_takes_its_share_and_no_word_is_lost(model: Path) -> None:
+    heard = Heard()
+    async with engine(model, heard, children=2) as live:
+        streams = [live.open(call, Leg.CALLER, call, 0.0) for call in "abcd"]
+        audio = said_in_order(0.4, HEATING, 2.0, STREET, 2.0, HEATING, 0.5)
+        await asyncio.gather(*(feed_in_time(stream, audio) for stream in streams))
+        await until(lambda: sorted(one.streams for one in live._engine.processes) == [2, 2])
+        await asyncio.gather(*(stream.close(30.0) for stream in streams))
+    assert not heard.gaps
+    for call in "abcd":
+        assert was_heard(heard.words(call), HEATING + STREET + HEATING)
+        assert len(heard.finals(call)) == 3
