@@ -12,8 +12,8 @@ from pathlib import Path
 
 import structlog
 
-from asr.live_stream import checked_grammar
 from asr.models import ModelInvalid, check_model
+from asr.phrases import checked_grammar
 from asr.streaming import LiveEngine, LiveStream, StreamState
 from facts.audio import TapRequest
 from facts.errors import HotlineError
