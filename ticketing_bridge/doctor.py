@@ -22,7 +22,7 @@ from telephony.pbx.process import taken_ports
 from telephony.pbx.program import AsteriskVersion, Safety, security_state
 from ticketing_bridge.house import House
 from ticketing_bridge.ports import role_ports
-from ticketing_bridge.speech_models import live_model
+from ticketing_bridge.speech_models import live_model, recording_model
 from ticketing_bridge.store.database import Database
 from ticketing_bridge.store.embedded import EmbeddedPostgres
 from ticketing_bridge.store.upgrade import is_current
@@ -191,9 +191,12 @@ async def check_disk(house: House) -> Finding:
 
 
 async def check_speech_model(house: House) -> Finding:
-    """The model loads and hears, in a process of its own."""
+    """The models load and hear, each in a process of its own."""
     try:
         facts = await asyncio.to_thread(lambda: check_model(live_model(house.settings)))
+        if house.settings.second_pass_model is not None:
+            second = await asyncio.to_thread(lambda: check_model(recording_model(house.settings)))
+            return _good("model", f"{facts.id}; recordings: {second.id}")
     except HotlineError as problem:
         return Finding("model", Health.BAD, _what(problem), problem.fix or "set HOTLINE_MODEL")
     if house.settings.model is None:
