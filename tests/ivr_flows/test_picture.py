@@ -1,0 +1,78 @@
+"""The drawing of a flow: every node once, every way readable, nothing over anything else."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from config.settings import load_settings
+from facts.call import JourneyStep
+from ivr_flows import load_flow
+from ivr_flows.picture import Traffic, draw_svg
+from ivr_flows.picture.layout import BOX_WIDTH, arrange
+
+FLOWS = sorted(load_settings().flow_folder.glob("*.yaml"))
+
+
+def words(drawn: str) -> str:
+    return "\n".join(ElementTree.fromstring(drawn).itertext())
+
+
+@pytest.mark.parametrize("path", FLOWS, ids=lambda path: path.stem)
+def test_every_shipped_flow_is_drawn_whole(path: Path) -> None:
+    flow = load_flow(path)
+    picture = arrange(flow, {})
+    assert sorted(box.name for box in picture.boxes) == sorted(flow.nodes)
+    assert [box.number for box in picture.boxes] == list(range(1, len(flow.nodes) + 1))
+    for one, other in itertools.combinations(picture.boxes, 2):
+        apart = (
+            abs(one.x - other.x) >= BOX_WIDTH
+            or one.y + one.height <= other.y
+            or other.y + other.height <= one.y
+        )
+        assert apart, f"{one.name} lies over {other.name}"
+    assert all(
+        box.x + BOX_WIDTH < picture.width and box.y + box.height < picture.height for box in picture.boxes
+    )
+    assert "{" not in words(draw_svg(flow)).replace(_style(draw_svg(flow)), "")
+
+
+def _style(drawn: str) -> str:
+    return re.findall(r"<style>(.*?)</style>", drawn, re.S)[0]
+
+
+def test_who_reads_it_knows_what_key_3_does() -> None:
+    flow = load_flow(load_settings().flow_folder / "safety.yaml")
+    said = words(draw_svg(flow, {"fire": "消防救援 119", "safety": "安全生产"}))
+    assert "按 3 安全隐患" in said
+    assert "请说一下在哪里、有什么隐患。" in said
+    assert "消防救援 119" in said
+    assert "进入队列：安全生产，排在最前" in said
+
+
+def test_callers_are_counted_on_the_way_they_went() -> None:
+    flow = load_flow(load_settings().flow_folder / "no_agent.yaml")
+    now = datetime.now(UTC)
+
+    def journey(*nodes: str) -> list[JourneyStep]:
+        other = JourneyStep(now, "main", "greet")
+        return [other, *(JourneyStep(now, "no_agent", node) for node in nodes)]
+
+    calls = [journey("offer", "promised")] * 3 + [
+        journey("offer", "message"),
+        journey("offer"),
+        [journey()[0]],
+    ]
+    traffic = Traffic.of(calls, "no_agent")
+    assert traffic.calls == 5
+    assert traffic.nodes["offer"].visits == 5
+    assert traffic.nodes["offer"].next == {"promised": 3, "message": 1, "": 1}
+    said = words(draw_svg(flow, {}, traffic))
+    assert "没有话务员时 · 5 个电话" in said
+    assert "3 次" in said
+    assert "offer · 5 次" in said
