@@ -33,8 +33,6 @@ KEPT_SAMPLES = 30 * RATE_HZ
 IDLE_S = 0.8
 #: the last words take some 0.1 s; only on a machine with far too much to do it comes to this
 CLOSE_TIMEOUT_S = 5.0
-#: a stream goes on in another process only while less than this is open
-MOVABLE_SAMPLES = int(1.4 * RATE_HZ)
 #: shorter holes are not worth a mark
 SHORTEST_GAP_S = 0.1
 #: silence up to this is sent as silence; a longer hole is leapt over, and ends the open segment
@@ -270,18 +268,14 @@ class LiveStream:
         self.state = StreamState.WAITING
 
     @property
-    def is_movable(self) -> bool:
-        """Between two segments: if another process went on, nothing that is on show would be heard again."""
-        return (
-            self.process is not None
-            and not self._closing
-            and not self._showing
-            and self._sent - self._settled <= MOVABLE_SAMPLES
-        )
+    def open_samples(self) -> int:
+        """How much would be heard again if another process went on."""
+        return self._sent - self._settled
 
     def move(self, process: RecogniserProcess) -> None:
-        """Go on in another process, which has less to do; what is not settled is heard there."""
-        assert self.process is not None
+        """Go on in another process, which has less to do; what is not settled is heard again there."""
+        if self.process is None or self._closing:
+            return
         self.process.send(Message(Kind.CLOSE, self.number))
         self.process.streams -= 1
         self.process = None

@@ -260,15 +260,17 @@ class LiveEngine(EngineEvents):
                 log.exception("live_text_not_taken")
 
     def _balance(self) -> None:
-        """A process that came later takes over streams from one that has more."""
+        """A process that came later takes over a stream from one that has more."""
         idle = self._engine.least_loaded()
         if idle is None:
             return
-        for stream in self._streams.values():
-            busy = stream.process
-            if busy is not None and busy.streams - idle.streams >= 2 and stream.is_movable:
-                stream.move(idle)
-                return
+        too_many = [
+            stream
+            for stream in self._streams.values()
+            if stream.process is not None and stream.process.streams - idle.streams >= 2
+        ]
+        if too_many:
+            min(too_many, key=lambda stream: stream.open_samples).move(idle)
 
     async def _look_after(self) -> None:
         noted_s = time.monotonic()
