@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 from typing import Any
 
 import psycopg
 import pytest
 
+from config.hotline import DEFAULTS
 from tests.e2e.conftest import DemoRun, HouseFolder
 from ticketing_bridge.store.embedded import EmbeddedPostgres
 
@@ -90,20 +92,20 @@ def late_call() -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
-def test_callers_reach_the_queue_when_telephony_freezes_or_dies(
+def test_callers_reach_the_queue_when_the_flows_role_freezes_or_dies(
     house: HouseFolder, number: signal.Signals
 ) -> None:
     flows = house.home / "flows"
-    flows.mkdir()
+    shutil.copytree(DEFAULTS / "flows", flows)
     greeting = "您好，这里是一段很长的问候，" + "请您耐心听完，" * 8
     flow = {"flow": "main", "start": "greet", "nodes": {
         "greet": {"say": greeting, "next": "person"}, "person": {"queue": "{line.queue}"}}}  # fmt: skip
     (flows / "main.yaml").write_text(json.dumps(flow, ensure_ascii=False), encoding="utf-8")
-    house.environment["HOTLINE_FLOWS"] = str(flows)
+    house.environment |= {"HOTLINE_FLOWS": str(flows), "HOTLINE_FLOWS_PROCESSES": "1"}
     run = house.demo(calls=talks(("昆仑路", "路灯")))
 
     run.until(lambda: in_flow(run), 180)
-    run.kill("telephony", number)
+    run.kill("flows-1", number)
     found = run.result()
     assert found["by_outcome"] == {"answered": 1}, found
     assert found["disagreements"] == []

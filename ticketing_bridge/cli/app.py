@@ -19,6 +19,7 @@ MODULES = {
     "pbx": ("pbx",),
     "calls": ("calls", "rate"),
     "flows": ("flows",),
+    "journeys": ("import", "callbacks", "followup", "notice"),
     "models": ("models",),
     "transcribing": ("transcribe",),
     "drafting": ("draft", "drafting"),

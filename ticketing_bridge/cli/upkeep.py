@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from facts.errors import HotlineError
+from ticketing_bridge.cli.operator import operator
 from ticketing_bridge.cli.output import Json, console, print_json
 from ticketing_bridge.desk.auth import hash_password
 from ticketing_bridge.doctor import Health, examine
@@ -93,7 +94,7 @@ def add(
             raise UserRefused(
                 f"there is a user {login!r} already", fix="hotline users passwd changes the password"
             )
-        await uow.audit.add(actor=_operator(), action="user added", subject=login, fields=("role",))
+        await uow.audit.add(actor=operator(), action="user added", subject=login, fields=("role",))
 
     _in_store(work)
     console.print(f"login: {login}  password: {password}  (shown once)", highlight=False)
@@ -107,7 +108,7 @@ def passwd(login: str) -> None:
     async def work(uow: UnitOfWork) -> None:
         if not await uow.users.set_password(login, hash_password(password)):
             raise UserRefused(f"there is no user {login!r}", fix="hotline users list")
-        await uow.audit.add(actor=_operator(), action="password changed", subject=login)
+        await uow.audit.add(actor=operator(), action="password changed", subject=login)
 
     _in_store(work)
 
@@ -119,7 +120,7 @@ def disable(login: str) -> None:
     async def work(uow: UnitOfWork) -> None:
         if not await uow.users.disable(login):
             raise UserRefused(f"there is no user {login!r}", fix="hotline users list")
-        await uow.audit.add(actor=_operator(), action="user disabled", subject=login)
+        await uow.audit.add(actor=operator(), action="user disabled", subject=login)
 
     _in_store(work)
 
@@ -139,10 +140,6 @@ def list_(json_: Json = False) -> None:
             )
 
     _in_store(work)
-
-
-def _operator() -> str:
-    return f"cli:{getpass.getuser()}"
 
 
 @_db.command("upgrade")

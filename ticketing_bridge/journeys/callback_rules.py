@@ -79,7 +79,7 @@ def _table() -> dict[tuple[CallbackState, News], CallbackState | Again | None]:
         (state, news): None for state in S for news in News
     }
     for state in (S.WANTED, *RUNNING_STATES):
-        table |= {(state, news): after for news, after in _TOLD.items()}
+        table |= {(state, news): after for news, after in _TOLD.items() if after is not state}
         table |= {(state, News.RANG_FIRST): S.WITHDRAWN, (state, News.SEEN_TO): S.SEEN_TO}
     table |= {(S.AGENT, News.QUEUED): None, (S.DIALING, News.QUEUED): None, (S.DIALING, News.AGENT): None}
     table |= {

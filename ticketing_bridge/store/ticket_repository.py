@@ -11,7 +11,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ticketing_bridge.store.journey_records import CityTicket, ProgressCounts
-from ticketing_bridge.store.journey_tables import city_ticket, progress_attempt, ticket_contact
+from ticketing_bridge.store.journey_tables import (
+    city_ticket,
+    follow_up_task,
+    progress_attempt,
+    ticket_contact,
+)
 
 _COLUMNS = [column for column in city_ticket.columns if column.name != "imported_at"]
 #: one progress query is counted at a time: two at once must not both be the last that is allowed
@@ -42,16 +47,17 @@ class TicketRepository:
         return len((await self._connection.execute(statement.values(rows))).all())
 
     async def put_contacts(self, phones: Sequence[tuple[str, str]]) -> None:
-        """Whom to ask about closed tickets: (ticket, number)."""
-        if phones:
-            insertion = insert(ticket_contact).values(
-                [{"ticket": it, "phone": phone} for it, phone in phones]
+        """Whom to ask about closed tickets: (ticket, number); none for those that have their follow-up."""
+        if not phones:
+            return
+        insertion = insert(ticket_contact).values([{"ticket": it, "phone": phone} for it, phone in phones])
+        await self._connection.execute(
+            insertion.on_conflict_do_update(
+                index_elements=["ticket"], set_={"phone": insertion.excluded.phone}
             )
-            await self._connection.execute(
-                insertion.on_conflict_do_update(
-                    index_elements=["ticket"], set_={"phone": insertion.excluded.phone}
-                )
-            )
+        )
+        asked = select(follow_up_task.c.ticket).where(follow_up_task.c.ticket == ticket_contact.c.ticket)
+        await self._connection.execute(delete(ticket_contact).where(asked.exists()))
 
     async def by_digits(self, digits: str) -> CityTicket | None:
         """The newest ticket whose number has these digits."""
