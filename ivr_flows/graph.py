@@ -157,11 +157,11 @@ class Graph:
     def _resolved(self, edge: Edge, prefix: str, others: Mapping[str, Flow]) -> Edge:
         if edge.flow is None:
             return Edge(edge.how, prefix + edge.target if edge.target else None, edge.by_caller)
+        if edge.flow == self.flow.flow:
+            return Edge(edge.how, self.flow.start, edge.by_caller)
         other = others.get(edge.flow)
         if other is None:
             return Edge(edge.how, None, edge.by_caller)
-        if edge.flow == self.flow.flow:
-            return Edge(edge.how, self.flow.start, edge.by_caller)
         if f"{edge.flow}/{other.start}" not in self.nodes:
             self._add(other, f"{edge.flow}/", others)
         return Edge(edge.how, f"{edge.flow}/{other.start}", edge.by_caller)

@@ -15,14 +15,15 @@ from config.hotline import Hotline, Line, is_open, load_hotline
 from config.settings import load_settings
 from facts.errors import HotlineError
 from ivr_flows import FlowStore, Purpose, line_context, load_flow
-from ivr_flows.draw import draw_mermaid, draw_text
 from ivr_flows.example_house import ExampleHouse
 from ivr_flows.player import TerminalCaller, play_flow
 from ivr_flows.proof import FileReport, measured_in, prove
+from ticketing_bridge.cli.flow_pictures import draw, flow_path
+from ticketing_bridge.cli.flow_prompts import prompts
 from ticketing_bridge.cli.output import Json, console, print_json
 from ticketing_bridge.cli.typed_lines import TypedLines
 
-_flows = typer.Typer(no_args_is_help=True, help="Flow files: check, try, draw.")
+_flows = typer.Typer(no_args_is_help=True, help="Flow files: check, try, draw; the prompts that they say.")
 
 
 class NoSuchFlow(HotlineError):
@@ -39,14 +40,9 @@ class NoSuchMoment(HotlineError):
 
 def add_to(app: typer.Typer) -> None:
     """Register this module's commands."""
+    _flows.command()(draw)
+    _flows.command()(prompts)
     app.add_typer(_flows, name="flows")
-
-
-def _flow_path(name: str) -> Path:
-    """A flow by its id or by its file."""
-    if name.endswith((".yaml", ".yml")):
-        return Path(name)
-    return load_settings().flow_folder / f"{name}.yaml"
 
 
 @_flows.command()
@@ -60,7 +56,7 @@ def check(
     """
     settings = load_settings()
     hotline = load_hotline(settings.hotline_config)
-    paths = [_flow_path(name) for name in names] if names else None
+    paths = [flow_path(name) for name in names] if names else None
     reports = prove(hotline, settings.flow_folder, paths, speech_ms=measured_in(settings.sounds))
     if json_:
         print_json({Path(it.file).stem: _facts(it) for it in reports})
@@ -81,25 +77,27 @@ def _facts(checked: FileReport) -> dict[str, object]:
 def _print_report(checked: FileReport) -> None:
     report, flow = checked.report, checked.flow
     for problem in report.problems:
-        console.print(f"✗ {problem}", highlight=False, markup=False)
+        _show(f"✗ {problem}")
     if not report.ok:
         return
     if flow is None:
-        console.print(f"✓ {checked.file}: flows, keys and offers fit", highlight=False)
+        _show(f"✓ {checked.file}: flows, keys and offers fit")
         return
     exempt = f"  exempt {', '.join(flow.exempt)}: {flow.exempt_reason}" if flow.exempt else ""
-    console.print(
+    _show(
         f"✓ {checked.file} ({flow.purpose})  silent {_s(report.silent_ms)}  longest {_s(report.longest_ms)}"
-        f"  to a person {_s(report.person_ms)}, at most {report.person_keys or 0} keys{exempt}",
-        highlight=False,
-        markup=False,
+        f"  to a person {_s(report.person_ms)}, at most {report.person_keys or 0} keys{exempt}"
     )
     for line in report.lines:
-        console.print(
+        _show(
             f"    line {line.line}: silent caller in the queue {_s(line.silent_ms)} after arrival, no key;"
-            f" longest {_s(line.person_ms)}, at most {line.person_keys} keys",
-            highlight=False,
+            f" longest {_s(line.person_ms)}, at most {line.person_keys} keys"
         )
+
+
+def _show(line: str) -> None:
+    """One line as it is: a file's node is no emoji (``:a:``), and a long line is left to the terminal."""
+    console.print(line, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def _s(ms: int | None) -> str:
@@ -123,7 +121,7 @@ def try_(
     """
     settings = load_settings()
     hotline = load_hotline(settings.hotline_config)
-    flow = load_flow(_flow_path(name))
+    flow = load_flow(flow_path(name))
     called = _line(hotline, line, flow.flow)
     moment = _moment(at)
     house = ExampleHouse(notice)
@@ -169,13 +167,3 @@ def _moment(at: str) -> datetime:
         return datetime.fromisoformat(at) if at else datetime.now()
     except ValueError:
         raise NoSuchMoment(f"{at!r} is no moment", fix="write it as 2026-10-01T10:00") from None
-
-
-@_flows.command()
-def draw(
-    name: Annotated[str, typer.Argument(help="Flow id or file.")],
-    mermaid: Annotated[bool, typer.Option("--mermaid", help="As a mermaid diagram.")] = False,
-) -> None:
-    """Draw a flow."""
-    flow = load_flow(_flow_path(name))
-    print(draw_mermaid(flow) if mermaid else draw_text(flow))
