@@ -16,7 +16,7 @@ from itertools import pairwise
 from asr.text.numbers import Replacement, Written, write_numbers
 from asr.text.sentences import COMMA, Mark, marks
 from asr.text.words import WordSpan, found_spans
-from facts.transcript import Turn, Word
+from facts.transcript import Turn
 
 _NUMERAL = re.compile(r"[零〇幺一二两三四五六七八九十百千]")
 
@@ -106,7 +106,7 @@ def display(turn: Turn, *, names: KeptNames = NO_NAMES, numbers: bool = True) ->
         write_numbers(turn.text, kept=names.spans(turn.text)) if numbers else Written(turn.text, turn.text)
     )
     return _assembled(
-        turn.text, written.replacements, written.text, marks(turn.text, spans), _owners(turn, spans)
+        turn.text, written.replacements, written.text, marks(turn.text, spans), _owners(turn.text, spans)
     )
 
 
@@ -157,12 +157,11 @@ def _stretches(
         place = item.end
 
 
-def _owners(turn: Turn, spans: Sequence[WordSpan]) -> list[int]:
+def _owners(text: str, spans: Sequence[WordSpan]) -> list[int]:
     """For each character the index of its word; characters between words belong to the word before."""
-    owners = [-1] * len(turn.text)
-    order = {id(word): index for index, word in enumerate(turn.words)}
+    owners = [-1] * len(text)
     for span in spans:
-        owners[span.first : span.end] = [order[id(span.word)]] * (span.end - span.first)
+        owners[span.first : span.end] = [span.index] * (span.end - span.first)
     for place in range(1, len(owners)):
         if owners[place] < 0:
             owners[place] = owners[place - 1]
@@ -174,10 +173,3 @@ def moment(turn: Turn, first: int) -> float:
     spans = found_spans(turn)
     index = bisect_right(spans, first, key=lambda span: span.first) - 1
     return spans[index].word.start_s if index >= 0 else turn.start_s
-
-
-def heard_between(words: Sequence[Word], first: int, last: int) -> tuple[float, float] | None:
-    """From when to when words ``first`` to ``last`` were heard; None without times."""
-    if first < 0 or last >= len(words):
-        return None
-    return words[first].start_s, words[last].end_s

@@ -22,6 +22,8 @@ class WordSpan:
     word: Word
     first: int
     end: int
+    #: which of the turn's words it is
+    index: int
 
     def is_uncertain(self, below: float = UNCERTAIN_BELOW) -> bool:
         """Should a reader doubt it?"""
@@ -45,9 +47,9 @@ def word_spans(words: Sequence[Word]) -> tuple[WordSpan, ...]:
     """Each word's place in ``display_text`` of all of them."""
     spans: list[WordSpan] = []
     text = ""
-    for word in words:
+    for index, word in enumerate(words):
         text = display_text([text, word.text]) if text else word.text
-        spans.append(WordSpan(word, len(text) - len(word.text), len(text)))
+        spans.append(WordSpan(word, len(text) - len(word.text), len(text), index))
     return tuple(spans)
 
 
@@ -55,11 +57,11 @@ def found_spans(turn: Turn) -> tuple[WordSpan, ...]:
     """Each word's place in the turn's text; words that are not in it are left out."""
     spans: list[WordSpan] = []
     place = 0
-    for word in turn.words:
+    for index, word in enumerate(turn.words):
         first = turn.text.find(word.text, place)
         if first >= 0 and word.text:
             place = first + len(word.text)
-            spans.append(WordSpan(word, first, place))
+            spans.append(WordSpan(word, first, place, index))
     return tuple(spans)
 
 
@@ -92,8 +94,10 @@ def masked_turn(turn: Turn) -> Turn:
     text = mask_spoken(turn.text)
     if text == turn.text:
         return turn
-    hidden = {id(span.word): text[span.first : span.end] for span in found_spans(turn)}
-    words = tuple(replace(word, text=hidden.get(id(word), word.text)) for word in turn.words)
+    hidden = {span.index: text[span.first : span.end] for span in found_spans(turn)}
+    words = tuple(
+        replace(word, text=hidden.get(index, mask_spoken(word.text))) for index, word in enumerate(turn.words)
+    )
     return replace(turn, text=text, words=words)
 
 
