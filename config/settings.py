@@ -162,6 +162,11 @@ class Settings(BaseSettings):
         return self.pbx_root / "sounds"
 
     @property
+    def studio(self) -> Path:
+        """Studio recordings of prompts, each by its prompt's name."""
+        return self.home / "studio"
+
+    @property
     def flow_folder(self) -> Path:
         """Flow files, read anew when they change."""
         return self.flows or Path(__file__).parent / "defaults" / "flows"

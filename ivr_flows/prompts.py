@@ -66,28 +66,33 @@ def render_prompts(
 
 
 def render_hold_music(spoken: Iterable[str], folder: Path, voice: Voice = VOICES["prompt"]) -> bool:
-    """What waiting callers hear, below ``folder``/moh: ``waiting`` (a file a text), ``hold`` (music); and the beep.
+    """What waiting callers hear, below ``folder``/moh: ``waiting`` (a file a text), ``hold``; and the beep.
 
     Returns whether anything was new. Old texts go, so that a changed one is heard alone.
     """
-    names = {prompt_path(text, folder / "moh" / "waiting").name: text for text in spoken if text.strip()}
+    texts = [text for text in dict.fromkeys(spoken) if text.strip()]
+    render_prompts(texts, folder, voice=voice)
+    sources = {path.name: path for path in (prompt_path(text, folder) for text in texts)}
     waiting, music = folder / "moh" / "waiting", folder / "moh" / "hold" / "music.wav"
     beep = folder / f"{BEEP}.wav"
-    missing = {name: text for name, text in names.items() if not _is_there(waiting / name)}
     try:
-        voices = synthesise_many([(text, voice) for text in missing.values()]) if missing else []
+        missing = [name for name, source in sources.items() if not _is_current(waiting / name, source)]
         pause = np.zeros(TELEPHONE_RATE // 2, dtype=np.int16)
-        for name, samples in zip(missing, voices, strict=True):
-            write_wav(waiting / name, np.concatenate([pause, samples, pause]))
+        for name in missing:
+            write_wav(waiting / name, np.concatenate([pause, read_wav(sources[name]), pause]))
         tones = [(path, make) for path, make in ((music, _music), (beep, tone)) if not _is_there(path)]
         for path, make in tones:
             write_wav(path, make())
         for path in waiting.glob("*.wav"):
-            if path.name not in names:
+            if path.name not in sources:
                 path.unlink()
-    except (EspeakError, OSError) as problem:
+    except (WavError, OSError) as problem:
         raise _not_rendered(problem, folder) from problem
     return bool(missing or tones)
+
+
+def _is_current(path: Path, source: Path) -> bool:
+    return _is_there(path) and path.stat().st_mtime_ns >= source.stat().st_mtime_ns
 
 
 def _music() -> Pcm:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ivr_flows import FlowStore, line_context, prompt_texts
-from ivr_flows.loader import other_flows
+from ivr_flows import FlowStore
 from ivr_flows.prompts import render_hold_music, render_prompts
-from ivr_flows.surroundings import uses_of
+from ivr_flows.said import prompt_uses
+from ivr_flows.studio import install_recordings
 from telephony.pbx.find import find_asterisk
 from telephony.pbx.install import install_asterisk
 from telephony.pbx.local import LocalPbx
@@ -56,27 +56,16 @@ class Ready:
     first_user: tuple[str, str] | None
 
 
-def all_prompts(house: House, flows: FlowStore) -> set[str]:
-    """Every text that the PBX or a flow may speak, whatever key leads to the flow."""
-    hotline = house.hotline
-    texts = set(hotline.spoken_by_dialplan())
-    contexts = [line_context(hotline, line) for line in hotline.lines]
-    used: set[str] = set()
-    todo = set(uses_of(hotline))
-    while todo:
-        flow = flows.get(todo.pop())
-        used.add(flow.flow)
-        todo |= other_flows(flow) - used
-        texts |= prompt_texts(flow, contexts)
-    return {text for text in texts if text}
-
-
 def render_sounds(
     house: House, folder: Path, progress: Callable[[float, float | None], None] | None = None
 ) -> int:
-    """Every prompt and the hold music as sound files below ``folder``; returns how many prompts were new."""
-    flows = FlowStore(house.settings.flow_folder, queues={queue.id for queue in house.hotline.queues})
-    made = render_prompts(all_prompts(house, flows), folder, progress)
+    """Every prompt and the hold music as sound files below ``folder``; returns how many prompts were new.
+
+    Studio recordings go before the synthesiser.
+    """
+    texts = prompt_uses(house.hotline, FlowStore(house.settings.flow_folder))
+    made = install_recordings(texts, house.settings.studio, folder)
+    made += render_prompts(texts, folder, progress)
     render_hold_music(house.hotline.spoken_while_waiting(), folder)
     return made
 

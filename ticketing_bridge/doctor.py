@@ -15,6 +15,9 @@ from enum import StrEnum
 from asr.models import check_model
 from config.sites import PbxSite
 from facts.errors import HotlineError
+from ivr_flows import FlowStore
+from ivr_flows.said import prompt_uses
+from ivr_flows.studio import PromptState, list_prompts
 from telephony.ami.actions import Action
 from telephony.ami.link import AmiAddress, AmiLink
 from telephony.pbx.find import find_asterisk
@@ -231,6 +234,22 @@ async def check_database(house: House) -> Finding:
     return _good("database", "answers, schema current")
 
 
+async def check_prompts(house: House) -> Finding:
+    """Every prompt has its sound; a citizen of a system in production hears no synthesiser."""
+    settings = house.settings
+    uses = prompt_uses(house.hotline, FlowStore(settings.flow_folder))
+    sounds = await asyncio.to_thread(list_prompts, uses, settings.sounds)
+    missing = sum(sound.state is PromptState.MISSING for sound in sounds)
+    synthesised = sum(sound.state is PromptState.SYNTHESISED for sound in sounds)
+    if missing:
+        text = f"{missing} of {len(sounds)} have no sound"
+        return Finding("prompts", Health.WARNING, text, "hotline flows prompts --render")
+    if synthesised:
+        text = f"{synthesised} of {len(sounds)} are synthesised: not ready for production"
+        return Finding("prompts", Health.WARNING, text, "have them recorded: hotline flows prompts --script")
+    return _good("prompts", f"{len(sounds)}, all recorded")
+
+
 async def check_clock(house: House) -> Finding:
     """The machine's clock is not behind the files that it wrote, and does not step."""
     before_wall, before = time.time(), time.monotonic()
@@ -252,6 +271,7 @@ def checks_for(house: House) -> dict[str, Check]:
         "ports": check_ports,
         "disk": check_disk,
         "model": check_speech_model,
+        "prompts": check_prompts,
         "database": check_database,
         "clock": check_clock,
     }

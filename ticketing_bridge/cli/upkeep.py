@@ -42,7 +42,12 @@ def add_to(app: typer.Typer) -> None:
     app.command()(doctor)
 
 
-def doctor(json_: Json = False) -> None:
+def doctor(
+    production: Annotated[
+        bool, typer.Option("--production", help="For a system that citizens phone: a warning is a refusal.")
+    ] = False,
+    json_: Json = False,
+) -> None:
     """Check everything that serving needs; each line names its fix. Exit code 1 when something is bad."""
     findings = asyncio.run(examine(open_house()))
     if json_:
@@ -52,7 +57,12 @@ def doctor(json_: Json = False) -> None:
             fix = f" — {finding.fix}" if finding.fix else ""
             console.print(f"{MARKS[finding.health]} {finding.check:<9} ", end="")
             console.print(f"{finding.text}{fix}", highlight=False, markup=False)
-    raise typer.Exit(1 if any(finding.health is Health.BAD for finding in findings) else 0)
+    refused = {Health.BAD, Health.WARNING} if production else {Health.BAD}
+    against = [finding.check for finding in findings if finding.health in refused]
+    if production and not json_:
+        verdict = f"not ready for production: {', '.join(against)}" if against else "ready for production"
+        console.print(verdict, highlight=False, markup=False)
+    raise typer.Exit(1 if against else 0)
 
 
 def _in_store(work: Callable[[UnitOfWork], Awaitable[None]]) -> None:
