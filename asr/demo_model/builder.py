@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,11 +13,19 @@ import numpy as np
 from asr.demo_model import corpus, graph, kaldi_files, language, network, texts
 from asr.demo_model.corpus import Progress, Words
 from asr.demo_model.extras import need
-from asr.demo_model.lexicon import Lexicon, measured_syllables
+from asr.demo_model.lexicon import Lexicon, measured_syllables, write_syllables
+from asr.demo_model.names import Kind, Name, said_name, ways, with_names
 from asr.manifest import write_manifest
+from config.catalogue import load_catalogue
 from voice.pinyin import vocabulary, word_counts, words
 
 SPEECH_SEED, LANGUAGE_SEED = 20_250_701, 20_250_702
+PATTERN_SHARE, EVERYDAY_SHARE, FREE_SHARE = 0.35, 0.15, 0.5
+"""What each kind of text weighs in the language model, whatever its length."""
+TABLE_SHARE = 0.3
+"""How much of the unigrams comes from the general table of words."""
+MOST_NGRAMS = 60_000
+"""So many pairs and so many triples of words are kept: about 1.5 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +35,12 @@ class Plan:
     sentences: int = 11_000
     word_strings: int = 9_000
     non_speech: int = 1_200
-    text_sentences: int = 60_000
-    everyday_sentences: int = 30_000
+    text_sentences: int = 40_000
+    everyday_sentences: int = 20_000
     size: network.Size = field(default_factory=network.Size)
 
 
-QUICK = Plan(2_000, 1_000, 200, 30_000, 20_000, network.Size(width=160, narrow=64, epochs=7))
+QUICK = Plan(2_000, 1_000, 200, 20_000, 10_000, network.Size(width=160, narrow=64, epochs=7))
 FULL = Plan()
 
 
@@ -43,7 +50,7 @@ def build(out_dir: Path, *, quick: bool = False, progress: Progress | None = Non
     Needs the extra ``demo-model`` and about 5 GB of memory; the full model took 54 minutes at the lowest
     priority on two cores that were busy with other work. ``progress.bars`` draws what ``progress`` is told.
     """
-    for package in ("torch", "kaldifst", "kaldi_native_fbank", "scipy"):
+    for package in ("torch", "kaldi_native_fbank", "scipy"):
         need(package)
     tell = progress or _quiet
     plan = QUICK if quick else FULL
@@ -88,14 +95,33 @@ def rebuild_graph(model_dir: Path, *, quick: bool = False, progress: Progress | 
 
 def write_graph(directory: Path, lexicon: Lexicon, plan: Plan, progress: Progress) -> None:
     """The language model of all texts over all words of the table, and the graph that carries it."""
-    known = lexicon.pronounceable(vocabulary())
-    heard = language_texts(plan)
-    progress("language", 0, len(heard))
-    model = language.estimate(heard, word_counts(), frozenset(known))
-    progress("language", len(heard), len(heard))
+    counts = word_counts()
+    said: dict[str, tuple[tuple[int, ...], ...]] = {
+        word: (units,) for word, units in lexicon.pronounceable(vocabulary()).items()
+    }
+    progress("language", 0, 2)
+    model = language.estimate(
+        language_texts(plan), {word: counts[word] for word in said}, TABLE_SHARE, MOST_NGRAMS
+    )
+    progress("language", 1, 2)
+    names = [name for name in shipped_names() if name.said not in said and ways(name.said, lexicon)]
+    model = with_names(model, names)
+    said |= {name.said: ways(name.said, lexicon) for name in names}
     shutil.rmtree(directory, ignore_errors=True)
-    graph.write_graph(directory, known, lexicon.phone_positions(), model)
+    graph.write_graph(directory, said, lexicon.phone_positions(), model)
     kaldi_files.write_word_boundaries(directory / "phones" / "word_boundary.int", lexicon.phone_positions())
+    write_syllables(directory, lexicon.syllable_phonemes)
+    progress("language", 2, 2)
+
+
+def shipped_names() -> list[Name]:
+    """The places and units of the built-in catalogue, under all their names."""
+    city = load_catalogue()
+    places = [
+        Name(said_name(name), Kind.PLACE) for place in city.places for name in (place.name, *place.aliases)
+    ]
+    units = [Name(said_name(name), Kind.UNIT) for unit in city.units for name in (unit.name, *unit.aliases)]
+    return list(dict.fromkeys(places + units))
 
 
 def training_texts(plan: Plan) -> list[Words]:
@@ -112,12 +138,14 @@ def training_texts(plan: Plan) -> list[Words]:
     return [made[int(index)] for index in rng.permutation(len(made))]
 
 
-def language_texts(plan: Plan, *, free_weight: int = 4) -> list[Sequence[str]]:
-    """What the language model reads: patterns without end, and each hand-written sentence a few times."""
-    made = list(texts.sentences(LANGUAGE_SEED, plan.text_sentences))
-    made += texts.sentences(LANGUAGE_SEED, plan.everyday_sentences, "everyday")
-    made += texts.free_sentences() * free_weight
-    return [line for line in map(words, made) if line]
+def language_texts(plan: Plan) -> list[language.Source]:
+    """What the language model reads: patterns without end, everyday wording, and the sentences by hand."""
+    kinds = (
+        (texts.sentences(LANGUAGE_SEED, plan.text_sentences), PATTERN_SHARE),
+        (texts.sentences(LANGUAGE_SEED, plan.everyday_sentences, "everyday"), EVERYDAY_SHARE),
+        (texts.free_sentences(), FREE_SHARE),
+    )
+    return [language.Source([words(line) for line in lines], share) for lines, share in kinds]
 
 
 def _workers() -> int:

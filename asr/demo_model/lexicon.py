@@ -7,9 +7,10 @@ distribution.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from voice.espeak import speak
 from voice.pinyin import pinyin, syllables
@@ -19,6 +20,7 @@ SILENCE = 0
 POSITIONS = ("begin", "end", "internal", "singleton")
 _VOWEL_STARTS = "@aAeioueUyE"
 _GAP_MARK = "_"
+_SYLLABLES = "phones/syllables.txt"
 
 
 def phoneme_name(mnemonic: str) -> str:
@@ -38,6 +40,19 @@ def measured_syllables(voice: Voice = Voice()) -> dict[str, tuple[str, ...]]:  #
         spoken = speak([f"{syllable}1"], voice).phonemes
         table[syllable] = tuple(phoneme_name(name) for _, name in spoken if not is_silence(name))
     return table
+
+
+def write_syllables(graph: Path, table: Mapping[str, tuple[str, ...]]) -> None:
+    """Keep the sounds of all syllables with a graph, so that words can be added without the synthesiser."""
+    (graph / _SYLLABLES).parent.mkdir(parents=True, exist_ok=True)
+    lines = (f"{syllable} {' '.join(phonemes)}\n" for syllable, phonemes in sorted(table.items()))
+    (graph / _SYLLABLES).write_text("".join(lines), "utf-8")
+
+
+def read_syllables(graph: Path) -> dict[str, tuple[str, ...]]:
+    """The sounds of all syllables as a graph was made with them; OSError when it has none."""
+    rows = (line.split() for line in (graph / _SYLLABLES).read_text("utf-8").splitlines())
+    return {syllable: tuple(phonemes) for syllable, *phonemes in rows}
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from voice.reading import read_digits, read_number
 Rng = np.random.Generator
 _SLOT = re.compile(r"\{([a-z_]+)\}")
 _DEEPEST = 8
+_FREE_FILES = ("sentences", "calls", "homes", "streets", "living", "desk", "stories")
 _PATTERN_FILES = ("patterns", "everyday")
 
 
@@ -44,9 +45,9 @@ def slots() -> Mapping[str, tuple[str, ...]]:
 def free_sentences() -> list[str]:
     """The sentences written by hand as they are said."""
     spoken: list[str] = []
-    for file in ("sentences", "calls"):
+    for file in _FREE_FILES:
         for lines in text_file(file).values():
-            spoken.extend(str(line) for line in lines)
+            spoken.extend(lines.splitlines() if isinstance(lines, str) else map(str, lines))
     return spoken
 
 

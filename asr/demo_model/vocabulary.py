@@ -1,6 +1,6 @@
 """The table of words and frequencies that ``voice.pinyin`` cuts by and the demo model hears by.
 
-It is made of jieba's dictionary (the frequent words of two and three characters and the frequent characters)
+It is made of jieba's dictionary (the frequent words of two to four characters and the frequent characters)
 and of the words in ``text/``. Numbers stay out: a numeral inside a number is a word of its own.
 """
 
@@ -15,7 +15,7 @@ from asr.demo_model import texts
 from asr.demo_model.extras import need
 from voice.pinyin import NUMERALS
 
-GENERAL_WORDS = 20_000
+GENERAL_WORDS = 34_000
 CHARACTERS = 4_500
 LEAST_TERM_COUNT = 500
 _LONGEST = 5
@@ -60,7 +60,7 @@ def table(general: Mapping[str, int], domain: Iterable[str]) -> dict[str, int]:
     """The words to know and how often they come: domain words are never rare."""
     by_count = sorted(general, key=lambda word: (-general[word], word))
     characters = [word for word in by_count if len(word) == 1][:CHARACTERS]
-    words = [word for word in by_count if len(word) in (2, 3)][:GENERAL_WORDS]
+    words = [word for word in by_count if 2 <= len(word) <= 4][:GENERAL_WORDS]
     known = {word: max(1, general[word]) for word in characters + words}
     for word in domain:
         if acceptable(word):

@@ -18,14 +18,18 @@ from asr.manifest import read_manifest, write_manifest
 from asr.models import ModelFacts, ModelInvalid, check_model, check_whole, model_facts
 from asr.trial import hear_sentence
 from config.settings import Settings, load_settings
+from ticketing_bridge.cli import adapting
 from ticketing_bridge.cli.output import Json, console, errors, print_json
 from ticketing_bridge.speech_models import live_model, recording_model
 
-_models = typer.Typer(no_args_is_help=True, help="Speech models: list, get, check, build the demo model.")
+_models = typer.Typer(
+    no_args_is_help=True, help="Speech models: list, get, check, adapt, build the demo model."
+)
 
 
 def add_to(app: typer.Typer) -> None:
     """Register this module's commands."""
+    adapting.add_to(_models)
     app.add_typer(_models, name="models")
 
 
