@@ -80,6 +80,8 @@ def check_flow(
     if speech_ms is not None:
         around = replace(around, speech_ms=speech_ms)
 
+    around = around.narrowed_to(flow.flow)
+
     def costs_on(lines: Sequence[Mapping[str, str]]) -> Costs:
         return Costs(_speech_on(lines, flow, around))
 
@@ -117,7 +119,7 @@ def _lines(
     graph: Graph, around: Surroundings, costs_on: Callable[[Sequence[Mapping[str, str]]], Costs]
 ) -> tuple[LineReport, ...]:
     """The guarantee of a flow of arrival, line by line."""
-    if graph.flow.purpose is not Purpose.ARRIVAL:
+    if graph.flow.purpose is not Purpose.ARRIVAL or (around.lines and graph.flow.flow not in around.lines):
         return ()
     notice_ms = before_flow_ms(around)
     keys = longest(graph, keys_of, any_way, person_only=True) or 0

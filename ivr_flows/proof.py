@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from ivr_flows.problems import FlowInvalid, FlowMissing, Problem
 from ivr_flows.prompts import prompt_path
 from ivr_flows.schema import Flow, Purpose
 from ivr_flows.speech_length import estimated_speech_ms, measured_speech_ms, wav_ms
-from ivr_flows.surroundings import lines_of, surroundings_of, uses_of
+from ivr_flows.surroundings import surroundings_of, uses_of
 from voice.pinyin import tokens
 
 #: the file that names flows
@@ -59,10 +59,8 @@ def prove(
     for path in paths or loaded:
         flow = loaded[path]
         if isinstance(flow, Flow):
-            own = lines_of(hotline, flow)
-            lines = tuple(it for it in around.contexts if it["line.id"] in own) or around.contexts
-            report = check_flow(flow, file=path.name, surroundings=replace(around, contexts=lines))
-            reports.append(FileReport(path.name, flow, report if own else replace(report, lines=())))
+            report = check_flow(flow, file=path.name, surroundings=around)
+            reports.append(FileReport(path.name, flow, report))
         else:
             reports.append(FileReport(path.name, None, FlowReport(flow)))
     if paths is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from config.hotline import Hotline
 from ivr_flows.schema import Flow, Purpose
@@ -43,8 +43,10 @@ class Surroundings:
     hours: frozenset[str] | None = None
     #: other flows by id
     flows: Mapping[str, Flow] | None = None
-    #: what the templates say on each line that the flow serves
+    #: what the templates say on each line
     contexts: Sequence[Mapping[str, str]] = ()
+    #: ids of the lines whose callers arrive in a flow, by the flow's id
+    lines: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     #: what the dialplan plays before a flow of arrival
     notice: str = ""
     limits: Limits = field(default_factory=Limits)
@@ -53,6 +55,11 @@ class Surroundings:
     can_be_said: Callable[[str], bool] | None = None
     #: whether there is a studio recording of a text
     has_recording: Callable[[str], bool] | None = None
+
+    def narrowed_to(self, flow: str) -> Surroundings:
+        """The same with the lines whose callers arrive in this flow; with all of them when none does."""
+        own = tuple(it for it in self.contexts if it.get("line.id") in self.lines.get(flow, ()))
+        return replace(self, contexts=own or self.contexts)
 
 
 def surroundings_of(
@@ -63,15 +70,23 @@ def surroundings_of(
     can_be_said: Callable[[str], bool] | None = None,
     has_recording: Callable[[str], bool] | None = None,
 ) -> Surroundings:
-    """The surroundings of every flow of a hotline; ``for_flow`` narrows them to one."""
+    """The surroundings of every flow of a hotline."""
     return Surroundings(
         queues=frozenset(queue.id for queue in hotline.queues),
         emergency=frozenset(service.id for service in hotline.emergency),
         hours=frozenset(hotline.hours),
         flows=flows,
         contexts=tuple(line_context(hotline, line) for line in hotline.lines),
+        lines={
+            flow: tuple(line.id for line in hotline.lines if line.flow == flow)
+            for flow in {line.flow for line in hotline.lines}
+        },
         notice=hotline.notice,
-        limits=Limits(most_silent_ms=hotline.guarantee.most_silent_ms, most_keys=hotline.guarantee.most_keys),
+        limits=Limits(
+            most_silent_ms=hotline.guarantee.most_silent_ms,
+            most_keys=hotline.guarantee.most_keys,
+            most_person_ms=MOST_PERSON_MS,
+        ),
         speech_ms=speech_ms,
         can_be_said=can_be_said,
         has_recording=has_recording,
@@ -81,11 +96,6 @@ def surroundings_of(
 def most_hour_notice_ms(hotline: Hotline, speech_ms: Callable[[str], int] = estimated_speech_ms) -> int:
     """How long a notice of the hour may take, so that a silent caller is in the queue in time."""
     return hotline.guarantee.most_silent_ms - PBX_MS - speech_ms(hotline.notice)
-
-
-def lines_of(hotline: Hotline, flow: Flow) -> tuple[str, ...]:
-    """Ids of the lines whose callers arrive in the flow."""
-    return tuple(line.id for line in hotline.lines if line.flow == flow.flow)
 
 
 def uses_of(hotline: Hotline) -> dict[str, list[tuple[str, Purpose]]]:

@@ -112,6 +112,7 @@ def test_the_longest_way_has_its_limit() -> None:
     assert "f.yaml:c: the longest way to a person takes" in found
     assert "(limit 120000 ms; c 411360, a 10200)" in found
     assert said(flow_of("f", nodes)) == ""
+    assert "the longest way to a person takes" in said(flow_of("f", nodes), around=surroundings())
 
 
 def test_every_text_must_be_a_recording_where_the_flow_says_so() -> None:

@@ -21,12 +21,11 @@ from tests.ivr_flows.mutations import Fault, faults
 def problems(name: str, fault: Fault) -> list[Problem]:
     """What the check says of a broken file on the line of its flow."""
     around = surroundings()
-    lines = [it for it in around.contexts if it["line.id"] == name] or around.contexts[:1]
     try:
         flow = parse_flow(fault.text, f"{name}.yaml")
     except FlowInvalid as refused:
         return list(refused.problems)
-    around = replace(around, contexts=lines, can_be_said=can_be_said)
+    around = replace(around, contexts=around.narrowed_to(name).contexts[:1], can_be_said=can_be_said)
     return list(check_flow(flow, file=f"{name}.yaml", surroundings=around).problems)
 
 

@@ -100,9 +100,9 @@ async def test_life_can_be_faster() -> None:
 
 async def test_the_example_house_knows_its_tickets() -> None:
     house = ExampleHouse()
-    end, told, _ = await play(flows()["progress"], "1", "20261121001#", "0000", "", house=house)
+    _, told, _ = await play(flows()["progress"], "1", "20261121001#", "0000", "", house=house)
     assert any("路灯不亮" in line for line in told)
-    end, told, _ = await play(flows()["progress"], "2", "1001", "1", "", house=house)
+    _, told, _ = await play(flows()["progress"], "2", "1001", "1", "", house=house)
     assert sum("路灯不亮" in line for line in told) == 2
     for _ in range(2):
         _, told, _ = await play(flows()["progress"], "1", "20261121002#", "1111", "", "", house=house)
