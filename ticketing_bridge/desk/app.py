@@ -15,7 +15,16 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from config.hotline import Hotline
 from config.settings import Settings
-from ticketing_bridge.desk import events, export_page, pages, search_page
+from ticketing_bridge.desk import (
+    callbacks_page,
+    events,
+    export_page,
+    flows_page,
+    follow_up_page,
+    notice_page,
+    pages,
+    search_page,
+)
 from ticketing_bridge.desk.board import Board
 from ticketing_bridge.desk.desk import Desk
 from ticketing_bridge.desk.feed import LiveFeed
@@ -47,6 +56,8 @@ def create_app(
     app.include_router(events.router, dependencies=[Depends(signed_in)])
     app.include_router(search_page.router, dependencies=[Depends(signed_in)])
     app.include_router(export_page.router, dependencies=[Depends(signed_in)])
+    for page in (callbacks_page, flows_page, follow_up_page, notice_page):
+        app.include_router(page.router, dependencies=[Depends(signed_in)])
     app.add_exception_handler(SignInFirst, _to_login)
     app.add_exception_handler(HTTPException, _problem)
     app.add_exception_handler(RequestValidationError, _problem)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from config.hotline import Hotline
 from facts.errors import HotlineError
@@ -40,9 +41,15 @@ def length_ms(sound: Pcm) -> int:
     return len(sound) * 1000 // TELEPHONE_RATE
 
 
+@lru_cache(maxsize=64)
+def spoken_ms(text: str) -> int:
+    """How long a text takes, in milliseconds. Blocks the first time."""
+    return length_ms(spoken(text))
+
+
 def most_ms(hotline: Hotline) -> int:
     """How long a notice may take, so that a silent caller is in the queue in time."""
-    return most_hour_notice_ms(hotline, lambda text: length_ms(spoken(text)))
+    return most_hour_notice_ms(hotline, spoken_ms)
 
 
 def checked_text(text: str) -> str:
@@ -67,7 +74,7 @@ def check_notice(hotline: Hotline, text: str, lines: Sequence[str], until: datet
         raise NoticeRefused("line", f"there is no line {unknown[0]!r}", f"one of {known}")
     if not now < until <= now + LONGEST:
         raise NoticeRefused("until", "it must end within the next 24 hours", "give another end")
-    took_ms, allowed_ms = length_ms(spoken(plain)), most_ms(hotline)
+    took_ms, allowed_ms = spoken_ms(plain), most_ms(hotline)
     if took_ms > allowed_ms:
         raise NoticeRefused(
             "too_long",

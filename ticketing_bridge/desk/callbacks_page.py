@@ -1,0 +1,206 @@
+"""Call-backs: who is owed one and why it is not made yet, who is for a person, what became of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Form, HTTPException, Request
+from starlette.responses import RedirectResponse, Response
+
+from config.hotline import Hotline
+from facts.masking import mask_number
+from ticketing_bridge.desk.desk import Desk
+from ticketing_bridge.desk.journey_labels import journey_labels
+from ticketing_bridge.desk.pages import REASON_LENGTH, SignedIn, render_page
+from ticketing_bridge.desk.views import agent_name, call_url, line_name
+from ticketing_bridge.desk.visitor import own_form
+from ticketing_bridge.journeys.callback_rules import News, Standing, hindrance
+from ticketing_bridge.journeys.callbacks import apply_news, midnight, standing
+from ticketing_bridge.journeys.dispatcher import LOCAL
+from ticketing_bridge.journeys.queue_board import FRESH_S
+from ticketing_bridge.store.journey_records import (
+    FINAL_STATES,
+    RUNNING_STATES,
+    Callback,
+    CallbackAttempt,
+    CallbackState,
+)
+
+#: how many of those that are over are shown
+OVER_SHOWN = 30
+
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackView:
+    """One call-back as people see it; the number is masked."""
+
+    id: int
+    url: str
+    number: str
+    kind: str
+    line: str
+    state: str
+    tone: str
+    why: str
+    attempts: int
+    arrived_at: datetime
+    due_at: datetime
+    updated_at: datetime
+    by_person: bool
+    over: bool
+    done_by: str | None
+    call_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptView:
+    """One try."""
+
+    number: int
+    placed_at: datetime
+    dialed_at: datetime | None
+    ended_at: datetime | None
+    agent: str
+    result: str
+    recorded: bool
+
+
+def callback_view(callback: Callback, hotline: Hotline, why: str | None = None) -> CallbackView:
+    """A call-back as people see it; ``why`` it is not made now, as a key of the labels."""
+    words = journey_labels()
+    label = words.states[callback.state]
+    reason = why or callback.reason
+    return CallbackView(
+        id=callback.id,
+        url=f"/callbacks/{callback.id}",
+        number=mask_number(callback.number),
+        kind=words.kinds[callback.kind],
+        line=line_name(hotline, callback.line),
+        state=label.text,
+        tone=label.tone,
+        why=words.reasons.get(reason, reason) if reason else "",
+        attempts=callback.attempts,
+        arrived_at=callback.arrived_at,
+        due_at=callback.due_at,
+        updated_at=callback.updated_at,
+        by_person=callback.state is CallbackState.BY_PERSON,
+        over=callback.state in FINAL_STATES,
+        done_by=callback.done_by,
+        call_url=call_url(callback.call) if callback.call else None,
+    )
+
+
+def _attempt_view(attempt: CallbackAttempt, hotline: Hotline) -> AttemptView:
+    result = attempt.result or ""
+    return AttemptView(
+        attempt.attempt,
+        attempt.placed_at,
+        attempt.dialed_at,
+        attempt.ended_at,
+        agent_name(hotline, attempt.agent) if attempt.agent else "",
+        journey_labels().reasons.get(result, result),
+        attempt.recording is not None,
+    )
+
+
+def _views(found: Sequence[Callback], hotline: Hotline, known: Standing, now: datetime) -> list[CallbackView]:
+    return [
+        callback_view(
+            it,
+            hotline,
+            hindrance(it, known, hotline.callback, now) if it.state is CallbackState.WANTED else None,
+        )
+        for it in found
+    ]
+
+
+@router.get("/callbacks")
+async def callbacks_page(request: Request) -> Response:
+    """All that is owed, and what became of the last ones."""
+    desk: Desk = request.app.state.desk
+    hotline, now = desk.hotline, desk.now().astimezone(LOCAL)
+    waiting = (CallbackState.WANTED, *RUNNING_STATES)
+    async with desk.database.unit_of_work() as uow:
+        persons = await uow.callbacks.newest(states=[CallbackState.BY_PERSON])
+        owed = await uow.callbacks.newest(states=waiting)
+        over = await uow.callbacks.newest(states=FINAL_STATES, limit=OVER_SHOWN)
+        counts = await uow.callbacks.counts(midnight(now))
+        known = await standing(uow, hotline, desk.settings.pbx_id, owed, now, FRESH_S)
+    owed.sort(key=lambda it: it.due_at)
+    return render_page(
+        request,
+        "callbacks.html",
+        place="callbacks",
+        now=now,
+        persons=_views(persons, hotline, known, now),
+        owed=_views(owed, hotline, known, now),
+        over=_views(over, hotline, known, now),
+        today=sum(counts.values()),
+        reached=counts.get(CallbackState.REACHED, 0) + counts.get(CallbackState.SEEN_TO, 0),
+        given_up=counts.get(CallbackState.GIVEN_UP, 0),
+    )
+
+
+async def _page(request: Request, callback_id: int, *, status: int = 200, **more: Any) -> Response:
+    desk: Desk = request.app.state.desk
+    async with desk.database.unit_of_work() as uow:
+        found = await uow.callbacks.get(callback_id)
+        attempts = await uow.callbacks.attempts([callback_id])
+    if found is None:
+        raise HTTPException(404)
+    context = {
+        "callback": callback_view(found, desk.hotline),
+        "attempts": [_attempt_view(it, desk.hotline) for it in attempts],
+        "number": None,
+        "reason": "",
+        "problem": False,
+        **more,
+    }
+    if context["number"] is True:
+        context["number"] = found.number
+    return render_page(request, "callback.html", status=status, place="callbacks", **context)
+
+
+@router.get("/callbacks/{callback_id}")
+async def callback_page(request: Request, callback_id: int) -> Response:
+    """One call-back and its tries."""
+    return await _page(request, callback_id)
+
+
+@router.post("/callbacks/{callback_id}/number", dependencies=[Depends(own_form)])
+async def show_callback_number(
+    request: Request,
+    visitor: SignedIn,
+    callback_id: int,
+    reason: Annotated[str, Form(max_length=1000)] = "",
+) -> Response:
+    """The number in clear, once; who and why is on record before it is shown."""
+    desk: Desk = request.app.state.desk
+    words = " ".join(reason.split())
+    if len(words) not in REASON_LENGTH:
+        return await _page(request, callback_id, status=422, reason=words, problem=True)
+    async with desk.database.unit_of_work() as uow:
+        subject = f"callback:{callback_id}"
+        await uow.audit.add(visitor.name, "number-shown", subject=subject, fields=["number"], reason=words)
+    desk.metrics.numbers_shown.inc()
+    return await _page(request, callback_id, number=True, reason=words)
+
+
+@router.post("/callbacks/{callback_id}/done", dependencies=[Depends(own_form)])
+async def callback_done(request: Request, visitor: SignedIn, callback_id: int) -> Response:
+    """A person has seen to it: the PBX does not call any more."""
+    desk: Desk = request.app.state.desk
+    async with desk.database.unit_of_work() as uow:
+        found = await apply_news(
+            uow, callback_id, News.SEEN_TO, desk.hotline.callback, desk.now().astimezone(LOCAL)
+        )
+        if found is None:
+            raise HTTPException(404)
+        await uow.callbacks.save(replace(found, done_by=visitor.name))
+        await uow.audit.add(visitor.name, "callback-seen-to", subject=f"callback:{callback_id}")
+    return RedirectResponse("/callbacks", 303)
