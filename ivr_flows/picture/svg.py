@@ -14,7 +14,8 @@ from ivr_flows.schema import Flow
 _WIDEST = 7.0
 #: longest label, in characters
 _LABEL = 13
-_STYLE = """
+#: how the drawing looks; a page that shows it without ``style`` brings this
+STYLE = """
 .flow { font: 14px "Noto Sans SC", "Noto Sans CJK SC", "Source Han Sans SC", "Microsoft YaHei", sans-serif; }
 .flow { --ink: #1d2733; --soft: #5c6b7a; --line: #9aa8b6; --paper: #ffffff; --box: #f3f6f9; --edge: #c3ced9; }
 .flow { --person: #e3f4e8; --person-edge: #3c9a5f; --away: #fdeceb; --away-edge: #c9483d; }
@@ -39,8 +40,17 @@ _STYLE = """
 """
 
 
-def draw_svg(flow: Flow, names: Mapping[str, str] | None = None, traffic: Traffic | None = None) -> str:
-    """An SVG document of the flow; with ``traffic`` every way says how many callers went there."""
+def draw_svg(
+    flow: Flow,
+    names: Mapping[str, str] | None = None,
+    traffic: Traffic | None = None,
+    *,
+    style: bool = True,
+) -> str:
+    """An SVG document of the flow; with ``traffic`` every way says how many callers went there.
+
+    ``names`` are queues, flows and the like as people read them; see ``names_of``.
+    """
     picture = arrange(flow, names or {})
     top = 44
     width, height = round(picture.width), round(picture.height + top)
@@ -48,7 +58,7 @@ def draw_svg(flow: Flow, names: Mapping[str, str] | None = None, traffic: Traffi
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="flow" viewBox="0 0 {width} {height}" '
         f'width="{width}" height="{height}" role="img" aria-label="流程图：{title}" lang="zh-CN">',
-        f"<style>{_STYLE}</style>",
+        *([f"<style>{STYLE}</style>"] if style else []),
         f'<rect class="paper" width="{width}" height="{height}"/>',
         f'<text class="title" x="24" y="30">{title}{_callers(traffic)}</text>',
         f'<g transform="translate(0 {top})">',

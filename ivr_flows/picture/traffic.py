@@ -37,6 +37,16 @@ class Traffic:
                 entered.next[after] += 1
 
     @classmethod
+    def of_ways(cls, calls: int, ways: Iterable[tuple[str, str, int]]) -> Traffic:
+        """The traffic as the database counts it: (node, what came next or "", how often)."""
+        made = cls(calls)
+        for node, after, count in ways:
+            here = made.nodes.setdefault(node, NodeTraffic())
+            here.visits += count
+            here.next[after] += count
+        return made
+
+    @classmethod
     def of(cls, journeys: Iterable[Sequence[JourneyStep]], flow: str) -> Traffic:
         """The traffic of many calls' steps."""
         made = cls()

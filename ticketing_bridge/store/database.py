@@ -17,6 +17,7 @@ from ticketing_bridge.store.callback_repository import CallbackRepository
 from ticketing_bridge.store.errors import DatabaseAway, libpq_url, sqlalchemy_url
 from ticketing_bridge.store.follow_up_repository import FollowUpRepository
 from ticketing_bridge.store.job_repository import JobRepository
+from ticketing_bridge.store.journey_repository import JourneyRepository
 from ticketing_bridge.store.leadership import Leadership
 from ticketing_bridge.store.notice_repository import NoticeRepository, QueueStateRepository
 from ticketing_bridge.store.notifications import Notifications
@@ -52,6 +53,7 @@ class UnitOfWork:
         self.queues = QueueStateRepository(connection)
         self.callbacks = CallbackRepository(connection)
         self.follow_ups = FollowUpRepository(connection)
+        self.journeys = JourneyRepository(connection)
 
     async def notify(self, channel: str, *payloads: str) -> None:
         """Tell listeners ids when the transaction commits; equal ones are told once."""
