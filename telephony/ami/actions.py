@@ -52,7 +52,7 @@ class Action:
 
     name: str
     fields: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
-    #: an Originate that was accepted is answer enough: what becomes of it may take hours
+    #: that it was accepted (queued) is answer enough: what becomes of an Originate may take hours
     accepted_is_enough: bool = False
 
     def __post_init__(self) -> None:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TextIO
+from typing import Any, Self, TextIO
 
 from facts.masking import mask_number
 
@@ -28,6 +28,8 @@ class Saw(StrEnum):
     SPEAKS = "speaks"
     SAID = "said"
     PRESSED = "pressed"
+    #: began to say something while no agent was there
+    LEFT = "left"
     #: this person put the receiver down
     HUNG_UP = "hung_up"
     #: the far side ended the call
@@ -96,6 +98,8 @@ class PhoneSide:
     began_at: datetime
     answered_at: datetime | None = None
     speaks_at: datetime | None = None
+    #: when a message (or the answer to an open question) was begun
+    left_at: datetime | None = None
     ended_at: datetime | None = None
     hung_up: bool = False
     other_hung_up: bool = False
@@ -113,11 +117,11 @@ def phone_sides(entries: Iterable[DiaryEntry]) -> list[PhoneSide]:
 
 
 def _grown(side: PhoneSide, entry: DiaryEntry) -> PhoneSide:
+    if entry.saw in _MOMENTS:
+        name = _MOMENTS[entry.saw]
+        change: dict[str, Any] = {name: entry.at}
+        return side if getattr(side, name) else replace(side, **change)
     match entry.saw:
-        case Saw.ANSWERED:
-            return replace(side, answered_at=side.answered_at or entry.at)
-        case Saw.SPEAKS:
-            return replace(side, speaks_at=side.speaks_at or entry.at)
         case Saw.HUNG_UP if not side.other_hung_up:
             return replace(side, hung_up=True)
         case Saw.OTHER_HUNG_UP if not side.hung_up:
@@ -126,6 +130,10 @@ def _grown(side: PhoneSide, entry: DiaryEntry) -> PhoneSide:
             return replace(side, ended_at=entry.at)
         case _:
             return side
+
+
+#: what happens for the first time, and the field that keeps when
+_MOMENTS = {Saw.ANSWERED: "answered_at", Saw.SPEAKS: "speaks_at", Saw.LEFT: "left_at"}
 
 
 def rings_of(citizen: PhoneSide, agents: Sequence[PhoneSide], number_shown: str) -> list[PhoneSide]:

@@ -35,7 +35,10 @@ _NEEDED = (
     "format_wav",
     "format_pcm",
     "app_playback",
+    "app_senddtmf",
     "app_userevent",
+    "func_strings",
+    "func_logic",
     "pbx_config",
 )
 _USEFUL = ("res_pjsip_pubsub", "res_pjsip_rfc3326", "res_pjsip_nat", "codec_ulaw", "codec_resample")

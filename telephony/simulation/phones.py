@@ -46,6 +46,11 @@ class Notice(StrEnum):
     AGENT_UP = "AgentUp"
     AGENT_SPEAKS = "AgentSpeaks"
     AGENT_SAID = "AgentSaid"
+    #: a citizen leaves a message, or answers an open question
+    CITIZEN_LEAVES = "CitizenLeaves"
+    #: the hotline phones a citizen or an emergency service
+    PHONE_RINGS = "PhoneRings"
+    PHONE_UP = "PhoneUp"
     FAR_END_HUNG_UP = "HangupRequest"
     HUNG_UP = "SoftHangupRequest"
     GONE = "Hangup"
@@ -64,6 +69,8 @@ class PhoneEvent:
     number: str = ""
     agent: str = ""
     cause: int | None = None
+    #: the number that the hotline dialled
+    dialled: str = ""
 
 
 def phone_event(headers: Mapping[str, str]) -> PhoneEvent | None:
@@ -84,6 +91,7 @@ def phone_event(headers: Mapping[str, str]) -> PhoneEvent | None:
         number=headers.get("CallerIDNum", ""),
         agent=headers.get("Agent", ""),
         cause=int(cause) if cause.isdigit() else None,
+        dialled=headers.get("Dialled", ""),
     )
 
 
@@ -136,12 +144,7 @@ class Phones:
 
     async def answer(self, channel: str, speech: Path | None) -> bool:
         """An agent answers; False when it stopped ringing."""
-        variable = {"Channel": channel, "Variable": "OUTSIDE_SPEECH", "Value": str(speech or "")}
-        return await self._try(Action("Setvar", variable)) and await self._try(
-            Action(
-                "Redirect", {"Channel": channel, "Context": "agents-do", "Exten": "answer", "Priority": "1"}
-            )
-        )
+        return await self._send(channel, "agents-do", "answer", speech)
 
     async def talk(self, agent_channel: str, citizen_channel: str | None) -> bool:
         """Both sides begin to speak, at the same moment; without a citizen of ours the agent alone."""
@@ -155,9 +158,23 @@ class Phones:
             }
         return await self._try(Action("Redirect", fields))
 
+    async def leave(self, channel: str, speech: Path) -> bool:
+        """A citizen says something while no agent is there."""
+        return await self._send(channel, "citizens", "leave", speech)
+
+    async def take(self, channel: str, speech: Path | None) -> bool:
+        """Answer a call of the hotline; False when it stopped ringing."""
+        return await self._send(channel, "phones-do", "answer", speech)
+
+    async def _send(self, channel: str, context: str, exten: str, speech: Path | None) -> bool:
+        variable = {"Channel": channel, "Variable": "OUTSIDE_SPEECH", "Value": str(speech or "")}
+        where = {"Channel": channel, "Context": context, "Exten": exten, "Priority": "1"}
+        return await self._try(Action("Setvar", variable)) and await self._try(Action("Redirect", where))
+
     async def press(self, channel: str, digit: str) -> bool:
         """Press one key."""
-        return await self._try(Action("PlayDTMF", {"Channel": channel, "Digit": digit, "Duration": "160"}))
+        key = {"Channel": channel, "Digit": digit, "Duration": "160"}
+        return await self._try(Action("PlayDTMF", key, accepted_is_enough=True))
 
     async def hang_up(self, channel: str, cause: int = 16) -> bool:
         """Put the receiver down, or decline (cause 17) while it rings."""

@@ -10,14 +10,18 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
 from telephony.simulation.diary import Diary, DiaryEntry, PhoneSide, Saw, phone_sides, rings_of
+from telephony.simulation.phoned import PhonedPeople
 from telephony.simulation.phones import ANONYMOUS, Notice, PhoneEvent, Phones
-from telephony.simulation.scenario import BEFORE_AN_AGENT, IgnoreHow, Moment, PlannedCall, Who
+from telephony.simulation.played import PlayedCall, SaidTurn
+from telephony.simulation.scenario import BEFORE_AN_AGENT, IgnoreHow, KeyPress, Moment, PlannedCall, Who
 from telephony.simulation.speech import Dialogue
+
+__all__ = ["PlayedCall", "Player", "PromptTimes", "SaidTurn"]
 
 _log = structlog.get_logger(__name__)
 
@@ -43,34 +47,6 @@ class PromptTimes:
         }.get(moment, 0.0)
 
 
-@dataclass(frozen=True, slots=True)
-class SaidTurn:
-    """One turn as it was said: wall-clock times (UTC)."""
-
-    call: str
-    who: Who
-    text: str
-    start_at: datetime
-    #: end of the last audible sound
-    end_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class PlayedCall:
-    """What the simulated people know about one call of the scenario."""
-
-    plan: PlannedCall
-    citizen: PhoneSide
-    #: agents' telephones that rang for it, in order
-    rings: tuple[PhoneSide, ...]
-    said: tuple[SaidTurn, ...]
-
-    @property
-    def answered_by(self) -> PhoneSide | None:
-        """The first agent's telephone that answered."""
-        return next((ring for ring in self.rings if ring.answered_at), None)
-
-
 @dataclass(slots=True)
 class _Live:
     """A call while it is on."""
@@ -82,6 +58,8 @@ class _Live:
     rung: int = 0
     up: asyncio.Event = field(default_factory=asyncio.Event)
     agent_up: asyncio.Event = field(default_factory=asyncio.Event)
+    #: the agent's telephone is down again
+    agent_gone: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -105,6 +83,7 @@ class Player:
         run_id: str,
         at_once: int = 6,
         stranger: Dialogue | None = None,
+        emergency: frozenset[str] = frozenset(),
     ) -> None:
         self._phones = phones
         self._diary = diary
@@ -119,6 +98,7 @@ class Player:
         self._ringing: dict[str, tuple[asyncio.Task[None], _Live | None]] = {}
         self._agent_up: dict[str, asyncio.Event] = {}
         self._done = 0
+        self._phoned = PhonedPeople(phones, dialogues, self._plan_of, emergency)
 
     async def play(self, calls: Sequence[PlannedCall], progress: Progress | None = None) -> list[PlayedCall]:
         """Play all calls; returns what the people know, in the scenario's order.
@@ -140,6 +120,7 @@ class Player:
             for task in (pump, play, *agents):
                 task.cancel()
             await asyncio.gather(pump, play, *agents, return_exceptions=True)
+            await self._phoned.close()
         return self._played(calls)
 
     async def _play_all(self, calls: Sequence[PlannedCall], progress: Progress | None) -> None:
@@ -158,6 +139,7 @@ class Player:
                 await self._phones.register(agent, False)
             try:
                 await self._citizen(live)
+                await self._phoned.until_phoned(plan)
             finally:
                 for agent in plan.call.agents.logged_off:
                     await self._phones.register(agent, True)
@@ -170,7 +152,8 @@ class Player:
     async def _citizen(self, live: _Live) -> None:
         plan = live.plan
         await self._phones.dial(live.uniqueid, plan.number, plan.did, self._dialogues[plan.id].citizen)
-        keys = asyncio.create_task(self._press_keys(live))
+        acts = [asyncio.create_task(self._press(live, press)) for press in plan.call.keys]
+        acts += [asyncio.create_task(self._leave(live, number)) for number in range(len(plan.call.messages))]
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LONGEST_CALL_S):
@@ -180,8 +163,9 @@ class Player:
                 await self._phones.hang_up(live.channel or live.uniqueid)
                 await _either(live.ended, seconds=5.0)
         finally:
-            keys.cancel()
-            await asyncio.gather(keys, return_exceptions=True)
+            for act in acts:
+                act.cancel()
+            await asyncio.gather(*acts, return_exceptions=True)
         await _either(seconds=0.3)  # the agent's side sees the end too
 
     async def _until_hang_up(self, live: _Live) -> None:
@@ -198,9 +182,14 @@ class Player:
                 return
             await _either(live.agent_up, live.ended)
         length_s = 0.0 if how.when is Moment.ANSWER else self._dialogues[live.plan.id].length_s
-        delay_s = how.delay_s if how.when not in BEFORE_AN_AGENT else 0.8
+        lets_agent_end = how.when in (Moment.SURVEY, Moment.NEVER)
+        delay_s = 0.8 if lets_agent_end or how.when in BEFORE_AN_AGENT else how.delay_s
         await _either(live.ended, seconds=length_s + delay_s)
-        await self._hang_up(live, how.who)
+        await self._hang_up(live, Who.AGENT if lets_agent_end else how.who)
+        if how.when is Moment.SURVEY:
+            await _either(live.agent_gone, live.ended)
+            await _either(live.ended, seconds=how.delay_s)
+            await self._hang_up(live, Who.CITIZEN)
 
     async def _hang_up(self, live: _Live, who: Who) -> None:
         if not live.ended.is_set():
@@ -208,16 +197,27 @@ class Player:
                 live.agent_channel if who is Who.AGENT else live.channel or live.uniqueid
             )
 
-    async def _press_keys(self, live: _Live) -> None:
-        if not live.plan.call.keys:
-            return
-        await live.up.wait()
-        begin = asyncio.get_running_loop().time()
-        for press in sorted(live.plan.call.keys, key=lambda press: press.after_s):
-            await asyncio.sleep(max(0.0, begin + press.after_s - asyncio.get_running_loop().time()))
-            for digit in press.digits:
-                await self._phones.press(live.channel, digit)
-                await asyncio.sleep(0.3)
+    async def _when(self, live: _Live, moment: Moment, after_s: float) -> None:
+        """Wait until so many seconds after a moment of this call."""
+        if moment is not Moment.DIAL:
+            await live.up.wait()
+        if moment in (Moment.ANSWER, Moment.TALK):
+            await live.agent_up.wait()
+        if moment is Moment.SURVEY:
+            await live.agent_gone.wait()
+        talk_s = self._dialogues[live.plan.id].length_s if moment is Moment.TALK else 0.0
+        await asyncio.sleep(self._prompts.of(moment) + talk_s + after_s)
+
+    async def _press(self, live: _Live, press: KeyPress) -> None:
+        await self._when(live, press.when, press.after_s)
+        for digit in press.digits:
+            await self._phones.press(live.channel, digit)
+            await asyncio.sleep(0.3)
+
+    async def _leave(self, live: _Live, number: int) -> None:
+        message = live.plan.call.messages[number]
+        await self._when(live, message.when, message.after_s)
+        await self._phones.leave(live.channel, self._dialogues[live.plan.id].messages[number])
 
     # ---- the agents
 
@@ -253,6 +253,7 @@ class Player:
             self._noticed(await self._phones.next_event())
 
     def _noticed(self, event: PhoneEvent) -> None:
+        self._phoned.noticed(event)
         self._write(event)
         live = self._live.get(event.uniqueid)
         match event.notice:
@@ -271,11 +272,16 @@ class Player:
                 task.cancel()
                 if caller is not None and caller.agent_channel == event.channel:
                     caller.agent_channel = ""
+                    caller.agent_gone.set()
 
     def _caller(self, number: str) -> _Live | None:
         return next(
             (it for it in self._live.values() if it.number_shown == number and not it.ended.is_set()), None
         )
+
+    def _plan_of(self, number: str) -> PlannedCall | None:
+        """The last call that this number made."""
+        return next((it.plan for it in reversed(self._live.values()) if it.number_shown == number), None)
 
     def _write(self, event: PhoneEvent) -> None:
         """Into the diary of whose telephone it is."""
@@ -284,21 +290,30 @@ class Player:
         saw = _DIARY.get(event.notice)
         if saw is None or (live is None and event.notice in (Notice.NOT_REACHED, Notice.DIALLED)):
             return
-        number = live.plan.did if live else event.number
+        if event.notice is Notice.PHONE_RINGS or (live is None and self._phoned.mine(event.uniqueid)):
+            person = "phoned"
+        number = live.plan.did if live else event.dialled or event.number
         detail = f"cause {event.cause}" if event.cause is not None else ""
         self._diary.write(DiaryEntry(event.at, person, event.uniqueid, saw, number, detail))
 
     def _played(self, calls: Sequence[PlannedCall]) -> list[PlayedCall]:
         sides = phone_sides(self._diary.entries)
         citizens = {side.channel: side for side in sides if side.channel in self._live}
-        agents = [side for side in sides if side.channel not in self._live]
+        agents = [
+            side for side in sides if side.channel not in self._live and not self._phoned.mine(side.channel)
+        ]
         played: list[PlayedCall] = []
         for plan in calls:
             citizen = citizens.get(f"{self._run_id}-{plan.id}")
             if citizen is None:
                 continue
             rings = tuple(rings_of(citizen, agents, plan.number or ANONYMOUS))
-            played.append(PlayedCall(plan, citizen, rings, self._said(plan, citizen, rings)))
+            service, own = (
+                tuple(it for it in sides if it.channel in self._phoned.rings_for(plan, emergency=emergency))
+                for emergency in (True, False)
+            )
+            said = self._said(plan, citizen, rings)
+            played.append(PlayedCall(plan, citizen, rings, said, service[0] if service else None, own))
         return played
 
     def _said(
@@ -324,6 +339,9 @@ _DIARY: Mapping[Notice, Saw] = {
     Notice.CITIZEN_UP: Saw.ANSWERED,
     Notice.CITIZEN_SPEAKS: Saw.SPEAKS,
     Notice.CITIZEN_SAID: Saw.SAID,
+    Notice.CITIZEN_LEAVES: Saw.LEFT,
+    Notice.PHONE_RINGS: Saw.RANG,
+    Notice.PHONE_UP: Saw.ANSWERED,
     Notice.AGENT_RINGS: Saw.RANG,
     Notice.AGENT_UP: Saw.ANSWERED,
     Notice.AGENT_SPEAKS: Saw.SPEAKS,

@@ -63,6 +63,10 @@ class Moment(StrEnum):
     ANSWER = "answer"
     #: everything was said
     TALK = "talk"
+    #: the agent hung up: the hotline asks how it was
+    SURVEY = "survey"
+    #: the citizen does not hang up: the hotline does, or an agent after the talk
+    NEVER = "never"
 
 
 #: moments at which no agent is there yet
@@ -76,6 +80,8 @@ DEFAULT_AFTER_S: Mapping[Moment, float] = {
     Moment.QUEUE: 5.0,
     Moment.ANSWER: 3.0,
     Moment.TALK: 0.8,
+    Moment.SURVEY: 6.0,
+    Moment.NEVER: 0.8,
 }
 
 
@@ -98,10 +104,42 @@ class Turn(Part):
 
 
 class KeyPress(Part):
-    """Keys that the citizen presses, ``after_s`` seconds after the PBX answered."""
+    """Keys that the citizen presses, ``after_s`` seconds after ``when`` (the PBX's answer)."""
 
+    when: Moment = Moment.NOTICE
     after_s: Seconds
     digits: Annotated[str, Field(pattern=r"^[0-9*#A-D]{1,32}$")]
+
+
+class Message(Part):
+    """Something that the citizen says without an agent: a message, or the answer to an open question."""
+
+    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400)]
+    when: Moment = Moment.QUEUE
+    after_s: Seconds
+
+
+class TakeHow(StrEnum):
+    """What a telephone does when the hotline phones it."""
+
+    ANSWER = "answer"
+    BUSY = "busy"
+    RING_OUT = "ring_out"
+
+
+class Phoned(Part):
+    """What the citizen does when the hotline phones back (a call-back, a follow-up)."""
+
+    how: TakeHow = TakeHow.ANSWER
+    after_s: Seconds = 1.5
+    #: said once the call is up
+    says: Annotated[str, StringConstraints(strip_whitespace=True, max_length=400)] = ""
+    #: pressed so many seconds after answering
+    keys: tuple[KeyPress, ...] = ()
+    #: the citizen hangs up so many seconds after answering; None: the other side does
+    hangs_up_after_s: Seconds | None = None
+    #: the hotline is expected to phone within this time after the call
+    within_s: Seconds = 60.0
 
 
 class HangUp(Part):
@@ -113,7 +151,7 @@ class HangUp(Part):
 
     @model_validator(mode="after")
     def _agent_needs_a_talk(self) -> Self:
-        if self.who is Who.AGENT and self.when not in (Moment.ANSWER, Moment.TALK):
+        if self.who is Who.AGENT and self.when not in (Moment.ANSWER, Moment.TALK, Moment.NEVER):
             raise ValueError(
                 "an agent can hang up at `answer` or `talk` only, because before that there is none"
             )
@@ -159,6 +197,11 @@ def _agents(value: object) -> object:
     return {"none": True} if isinstance(value, str) and value in ("none", "无人接听") else value
 
 
+def _phoned(value: object) -> object:
+    """Short form: ``answer``, ``busy``, ``ring_out``."""
+    return {"how": value} if isinstance(value, str) else value
+
+
 def _says(value: object) -> object:
     """Short forms: one text, or texts in the list; both are the citizen's."""
     turns = [value] if isinstance(value, str) else value
@@ -189,6 +232,12 @@ class ScenarioCall(Part):
     #: id of a line, or a number that is dialled
     line: Annotated[str, Field(min_length=1, max_length=40)] = "main"
     keys: tuple[KeyPress, ...] = ()
+    #: said while no agent is there
+    messages: Annotated[tuple[Message, ...], Field(max_length=10)] = ()
+    #: what happens when the hotline phones this citizen; None: it is not expected to, and rings out
+    phoned: Annotated[Phoned | None, BeforeValidator(_phoned)] = None
+    #: what an emergency service does when this citizen is connected with it
+    emergency: TakeHow = TakeHow.ANSWER
     hangs_up: Annotated[HangUp, BeforeValidator(_hang_up)] = HangUp()
     agents: Annotated[Agents, BeforeValidator(_agents)] = Agents()
     #: the citizen's microphone is off: nothing of ``says`` is heard
@@ -248,6 +297,7 @@ def scenario_schema() -> dict[str, Any]:
         "anyOf": [{"$ref": "#/$defs/HangUp"}, {"enum": [*Moment, *Who]}],
         "title": "Hangs up",
     }
+    entry["properties"]["phoned"]["anyOf"].append({"enum": [*TakeHow]})
     entry["properties"]["agents"] = {"anyOf": [{"$ref": "#/$defs/Agents"}, {"const": "none"}]}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

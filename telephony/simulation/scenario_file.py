@@ -179,7 +179,7 @@ _FIXES = {
 _FIELD_FIXES = {
     "number": "digits only (3 to 20, + in front allowed), or null for a withheld number",
     "digits": "keys are 0-9 * # A-D",
-    "when": "one of dial, notice, greeting, queue, answer, talk",
+    "when": "one of dial, notice, greeting, queue, answer, talk, survey, never",
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +45,10 @@ class Dialogue:
     agent: Path
     turns: tuple[SpokenTurn, ...]
     length_s: float
+    #: files of what is said while no agent is there, in the order of the script
+    messages: tuple[Path, ...] = ()
+    #: file of what is said when the hotline phones this citizen
+    phoned: Path | None = None
 
 
 def turns_of(call: ScenarioCall) -> tuple[Turn, ...]:
@@ -70,14 +74,29 @@ def voices_of(call: PlannedCall) -> Mapping[Who, Voice]:
 def speak_all(calls: Sequence[PlannedCall], folder: Path) -> dict[str, Dialogue]:
     """Render every call's dialogue into ``folder``; blocks (about 1 s of work for a minute of speech)."""
     wanted = [(turn.text, voices_of(call)[turn.who]) for call in calls for turn in turns_of(call.call)]
+    wanted += [(text, voices_of(call)[Who.CITIZEN]) for call in calls for text in _alone(call.call)]
     different = list(dict.fromkeys(wanted))
     sounds = dict(zip(different, _spoken(different), strict=True))
     dialogues: dict[str, Dialogue] = {}
     for call in calls:
         voices = voices_of(call)
         parts = [(turn, sounds[turn.text, voices[turn.who]]) for turn in turns_of(call.call)]
-        dialogues[call.id] = lay_out(parts, folder / f"{call.id}-citizen", folder / f"{call.id}-agent")
+        dialogue = lay_out(parts, folder / f"{call.id}-citizen", folder / f"{call.id}-agent")
+        said = [sounds[text, voices[Who.CITIZEN]] for text in _alone(call.call)]
+        files = [folder / f"{call.id}-alone{number}" for number in range(len(said))]
+        for path, sound in zip(files, said, strict=True):
+            write_wav(path.with_name(path.name + ".wav"), sound)
+        count = len(call.call.messages)
+        dialogues[call.id] = replace(
+            dialogue, messages=tuple(files[:count]), phoned=files[count] if len(files) > count else None
+        )
     return dialogues
+
+
+def _alone(call: ScenarioCall) -> list[str]:
+    """What is said to no agent: messages, then the words of a citizen who is phoned."""
+    later = [call.phoned.says] if call.phoned and call.phoned.says else []
+    return [message.text for message in call.messages] + later
 
 
 def _spoken(items: Sequence[tuple[str, Voice]]) -> Iterable[Pcm]:

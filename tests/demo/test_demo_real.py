@@ -4,37 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from real_play import Played, play, two_asterisks
 
 from config.hotline import load_hotline
-from telephony.ami.codec import AmiMessage
-from telephony.ami.connection import AmiAddress, AmiConnection, WireCounts
-from telephony.ami.events import event_to_json, parse_event
-from telephony.call_fold import FoldRules
 from telephony.pbx.process import AsteriskProcess
 from telephony.pbx.program import AsteriskProgram
 from telephony.simulation.diary import Diary
 from telephony.simulation.outside import DemoRuns, outside_world
 from telephony.simulation.outside_config import OutsidePaths
 from telephony.simulation.phones import OutsideWorldLost
-from telephony.simulation.play import PlayedCall, Player
-from telephony.simulation.scenario_file import parse_scenario, plan
-from telephony.simulation.speech import Dialogue, speak_all
-from tests.pbx import RunningPbx, free_port, free_rtp_range, pbx_up
-from ticketing_bridge.demo.case import Case
-from ticketing_bridge.demo.evidence import Evidence
-from ticketing_bridge.demo.findings import Disagreement, Witness
-from ticketing_bridge.demo.ledger import Ledger
-from ticketing_bridge.demo.refold import fold_again
-from ticketing_bridge.demo.result import DemoResult
+from telephony.simulation.play import Player
+from ticketing_bridge.demo.findings import Witness
 from ticketing_bridge.demo.run import prompt_times
-from ticketing_bridge.store.records import EventRecord
 
 pytestmark = [pytest.mark.pbx, pytest.mark.timeout(150)]
 
@@ -47,73 +33,10 @@ SCENARIO = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Played:
-    """One scenario played on two real Asterisks, and a case made of what the hotline's AMI told."""
-
-    pbx: RunningPbx
-    calls: list[PlayedCall]
-    case: Case
-
-    def wrong(self, case: Case | None = None) -> list[Disagreement]:
-        """Disagreements; nothing was drafted or transcribed here, so those are left out."""
-        findings, others = (case or self.case).compare(self.calls)
-        result = DemoResult(None, findings, others, 0.0)
-        return [it for it in result.disagreements if it.witness is not Witness.DERIVED]
-
-
-async def play(pbx: RunningPbx) -> Played:
-    """Everything of ``hotline demo`` that needs no database and no speech recognition."""
-    settings, hotline = pbx.settings, pbx.hotline
-    told: list[AmiMessage] = []
-    address = AmiAddress("127.0.0.1", settings.ami_port, "hotline-reader", pbx.secrets.ami_reader, "city")
-    connection = AmiConnection(address, told.append, WireCounts())
-    assert await connection.open(5)
-    calls = plan(parse_scenario(SCENARIO), hotline)
-    paths = OutsidePaths.of(settings)
-    dialogues: dict[str, Dialogue] = await asyncio.to_thread(speak_all, calls, paths.speech)
-    since = datetime.now(UTC)
-    async with (
-        outside_world(settings, hotline, pbx.secrets, pbx.program) as phones,
-        Evidence(settings) as evidence,
-    ):
-        with Diary(paths.diary) as diary:
-            player = Player(phones, diary, dialogues, prompt_times(settings, hotline), run_id="test")
-            played = await player.play(calls)
-        await asyncio.sleep(1.0)
-        await evidence.finish()
-    connection.close()
-    records = _records(told)
-    rows = fold_again(records, "city", _rules(pbx))
-    ledger = Ledger(tuple(rows.values()), {}, {}, records)
-    return Played(pbx, played, Case(settings, hotline, evidence, ledger, dialogues, since))
-
-
-def _rules(pbx: RunningPbx) -> FoldRules:
-    return FoldRules(frozenset(agent.id for agent in pbx.hotline.agents), pbx.settings.t_short_s)
-
-
-def _records(told: list[AmiMessage]) -> tuple[EventRecord, ...]:
-    events = [event for message in told if (event := parse_event(message.headers, "city"))]
-    return tuple(
-        EventRecord(
-            "city", b"", 0, it.at, it.at, type(it).__name__, it.uniqueid, it.linkedid, event_to_json(it)
-        )
-        for it in events
-    )
-
-
 @pytest.fixture(scope="module")
 def played(asterisk_program: AsteriskProgram) -> Iterator[Played]:
-    first, last = free_rtp_range()
-    outside = {
-        "outside_sip_port": free_port(socket.SOCK_DGRAM),
-        "outside_ami_port": free_port(),
-        "outside_rtp_first": first,
-        "outside_rtp_last": last,
-    }
-    with pbx_up(asterisk_program, load_hotline(), **outside) as pbx:
-        yield asyncio.run(play(pbx))
+    with two_asterisks(asterisk_program, load_hotline()) as pbx:
+        yield asyncio.run(play(pbx, SCENARIO))
 
 
 def test_the_people_did_what_their_script_says(played: Played) -> None:

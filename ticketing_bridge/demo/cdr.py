@@ -34,6 +34,8 @@ class CdrLine:
         """The agent's id of an answered leg, empty when there was none."""
         if self.disposition != "ANSWERED" or not self.dstchannel.startswith("PJSIP/"):
             return ""
+        if self.dstchannel.startswith(_TRUNK):
+            return ""  # an emergency service
         return self.dstchannel.removeprefix("PJSIP/").rpartition("-")[0]
 
 

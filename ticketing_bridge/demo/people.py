@@ -14,7 +14,9 @@ _SAME_MOMENT_S = 1.0
 _SAME_CALL_S = 3.0
 #: rings shorter than this may be seen on one side only
 _HARDLY_RANG_S = 0.5
-_GAVE_UP = frozenset({Outcome.ABANDONED_IVR, Outcome.ABANDONED_QUEUE, Outcome.CLOSED})
+_GAVE_UP = frozenset({Outcome.ABANDONED_IVR, Outcome.ABANDONED_QUEUE})
+#: the queue gave up, and its caller may hang up in what is offered then
+_QUEUE_GAVE_UP = frozenset({Outcome.TIMEOUT, Outcome.LEAVE_EMPTY, Outcome.FULL, Outcome.JOIN_EMPTY})
 
 
 def match_rows(played: Sequence[PlayedCall], rows: Sequence[Call]) -> tuple[dict[str, Call], list[Call]]:
@@ -74,27 +76,48 @@ def compare_people(row: Call, played: PlayedCall, found: Comparison) -> None:
 
 
 def _ended_by(played: PlayedCall) -> EndedBy:
-    if played.citizen.hung_up:
-        return EndedBy.CALLER
+    """Who ended the talk; a caller who was asked how it was ends no talk any more."""
     agent = played.answered_by
+    if played.citizen.hung_up and not (agent is not None and agent.hung_up):
+        return EndedBy.CALLER
     return EndedBy.AGENT if agent is not None and agent.hung_up else EndedBy.SYSTEM
 
 
 def _seen_outcome(played: PlayedCall) -> str:
     if played.answered_by is not None:
         return "an agent answered"
+    if _emergency(played):
+        return "an emergency service answered"
     rang = f"{len(played.rings)} rang, none answered" if played.rings else "no agent rang"
+    rang += f", {sum(len(it.digits) for it in played.plan.call.keys)} keys in the script"
+    rang += ", a message was left" if played.citizen.left_at else ""
     return f"{rang}, {'the caller' if played.citizen.hung_up else 'the hotline'} ended it"
 
 
 def _outcome_fits(row: Call, played: PlayedCall) -> bool:
     if played.answered_by is not None:
         return row.outcome is Outcome.ANSWERED
+    if row.outcome in (Outcome.ANSWERED, Outcome.TRANSFERRED_EMERGENCY) or _emergency(played):
+        return row.outcome is Outcome.TRANSFERRED_EMERGENCY and _emergency(played)
+    if row.outcome is Outcome.VOICEMAIL:
+        return played.citizen.left_at is not None
+    if row.outcome in (Outcome.CALLBACK_REQUESTED, Outcome.SELF_SERVICE):
+        return bool(played.plan.call.keys)
+    return _miss_fits(row, played)
+
+
+def _emergency(played: PlayedCall) -> bool:
+    """An emergency service's telephone answered this caller."""
+    return played.emergency is not None and played.emergency.answered_at is not None
+
+
+def _miss_fits(row: Call, played: PlayedCall) -> bool:
+    """Nobody answered, and nothing else was reached."""
     if not played.citizen.hung_up:
-        return row.outcome not in _GAVE_UP and row.outcome is not Outcome.ANSWERED
+        return row.outcome not in _GAVE_UP
     if played.rings:
-        return row.outcome is Outcome.ABANDONED_QUEUE
-    return row.outcome in _GAVE_UP
+        return row.outcome is Outcome.ABANDONED_QUEUE or row.outcome in _QUEUE_GAVE_UP
+    return row.outcome in _GAVE_UP | _QUEUE_GAVE_UP | {Outcome.CLOSED}
 
 
 def _row_rings(row: Call) -> tuple[str, ...]:

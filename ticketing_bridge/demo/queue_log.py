@@ -20,6 +20,8 @@ WITHIN_S = 1.5
 #: lines about members and the queue itself, not about a call
 _NO_CALL = ("NONE", "REALTIME", "MANAGER", "")
 _ANONYMOUS = frozenset({"", "anonymous", "unknown", "<unknown>"})
+#: the dialplan's own line about a call that the hotline makes
+_ERRAND = "HOTLINEERRAND"
 #: a ring that the caller's own end cut off; newer versions write it, older ones do not
 _CUT_OFF = "RINGCANCELED"
 
@@ -54,10 +56,11 @@ def parse_queue_log(lines: Iterable[str]) -> list[QueueLogLine]:
 
 
 def by_call(lines: Sequence[QueueLogLine]) -> dict[str, list[QueueLogLine]]:
-    """Lines about calls, by Uniqueid, in the log's order."""
+    """Lines about citizens' calls, by Uniqueid, in the log's order."""
+    errands = {line.uniqueid for line in lines if line.event == _ERRAND}
     calls: dict[str, list[QueueLogLine]] = defaultdict(list)
     for line in lines:
-        if line.uniqueid not in _NO_CALL:
+        if line.uniqueid not in _NO_CALL and line.uniqueid not in errands:
             calls[line.uniqueid].append(line)
     return calls
 
@@ -110,20 +113,41 @@ def _expected_events(call: Call) -> list[str]:
 
 
 def _outcome(call: Call, lines: Sequence[QueueLogLine], found: Comparison) -> None:
-    events = {line.event for line in lines}
-    ending = next((it for it in ("CONNECT", "ABANDON", "EXITWITHTIMEOUT", "EXITEMPTY") if it in events), None)
-    seen = {
-        "CONNECT": Outcome.ANSWERED,
-        "ABANDON": Outcome.ABANDONED_QUEUE,
-        "EXITWITHTIMEOUT": Outcome.TIMEOUT,
-        "EXITEMPTY": Outcome.LEAVE_EMPTY,
-        None: None,
-    }[ending]
-    if seen is not None:
+    """How the last stay in a queue ended, when that decides the outcome."""
+    events = [line.event for line in lines]
+    if "CONNECT" in events or call.outcome is Outcome.ANSWERED:
+        seen = Outcome.ANSWERED if "CONNECT" in events else None
         found.same(Witness.QUEUE_LOG, "outcome", call.outcome, seen)
     elif "ENTERQUEUE" not in events:
-        never_queued = call.outcome not in (Outcome.ANSWERED, Outcome.ABANDONED_QUEUE, Outcome.TIMEOUT)
+        never_queued = call.outcome not in (Outcome.ABANDONED_QUEUE, Outcome.TIMEOUT)
         found.check(Witness.QUEUE_LOG, "outcome", never_queued, call.outcome, "never in a queue")
+    elif call.outcome not in _REACHED_OTHERWISE and not _last_refused(call):
+        last = next((_OUTCOMES[event] for event in reversed(events) if event in _OUTCOMES), None)
+        if last is not None:
+            found.same(Witness.QUEUE_LOG, "outcome", call.outcome, last)
+
+
+#: the line that ends a stay to the outcome of a caller who got nothing else
+_OUTCOMES: Mapping[str, Outcome] = {
+    "ABANDON": Outcome.ABANDONED_QUEUE,
+    "EXITWITHKEY": Outcome.ABANDONED_QUEUE,
+    "EXITWITHTIMEOUT": Outcome.TIMEOUT,
+    "EXITEMPTY": Outcome.LEAVE_EMPTY,
+}
+#: what a caller may get whatever became of the waiting
+_REACHED_OTHERWISE = frozenset(
+    {
+        Outcome.TRANSFERRED_EMERGENCY,
+        Outcome.SELF_SERVICE,
+        Outcome.VOICEMAIL,
+        Outcome.CALLBACK_REQUESTED,
+        Outcome.CLOSED,
+    }
+)
+
+
+def _last_refused(call: Call) -> bool:
+    return bool(call.queue_legs) and call.queue_legs[-1].ending in _NEVER_WAITED
 
 
 def _entered(call: Call, leg: QueueLeg, line: QueueLogLine, found: Comparison) -> None:
@@ -157,7 +181,7 @@ def _left(call: Call, lines: Sequence[QueueLogLine], found: Comparison) -> None:
             if leg.left_at is not None:
                 talk_s = (leg.left_at - leg.bridged_at).total_seconds()
                 _seconds(found, "talk_s", talk_s, line.value(1))
-        elif line.event == "ABANDON" and call.queue_legs:
+        elif line.event == "ABANDON" and call.queue_legs and call.queue_legs[-1].ending == "abandoned":
             last = call.queue_legs[-1]
             found.near(Witness.QUEUE_LOG, "queue_left_at", last.left_at, line.at, WITHIN_S)
             if last.left_at is not None:
@@ -187,9 +211,15 @@ def _ended(call: Call, lines: Sequence[QueueLogLine], found: Comparison) -> None
         found.same(Witness.QUEUE_LOG, "line", call.line, line.value(3))
         cause = None if call.hangup_cause is None else str(call.hangup_cause)
         found.same(Witness.QUEUE_LOG, "hangup_cause", cause, line.value(4))
-        queued = line.value(0) in ("queue", "done")
-        if CallFlag.GAP not in call.flags:
+        stage = line.value(0)
+        if CallFlag.GAP not in call.flags and stage not in _ANYWHERE:
+            queued = stage not in _BEFORE_A_QUEUE
             found.same(Witness.QUEUE_LOG, "reached_queue", bool(call.queue_legs), queued)
+
+
+#: stages of the ending that a caller comes to before any queue, and those that say nothing of it
+_BEFORE_A_QUEUE = frozenset({"notice", "flow"})
+_ANYWHERE = frozenset({"done", "transfer"})
 
 
 def _order(lines: Sequence[QueueLogLine], found: Comparison) -> None:

@@ -94,6 +94,7 @@ async def run_demo(
                     run_id=f"demo-{random.token_hex(4)}",
                     at_once=at_once,
                     stranger=stranger,
+                    emergency=frozenset(service.number for service in house.hotline.emergency),
                 )
                 played = await player.play(calls, lambda _, done, total: progress("calls", done, total))
             ledger, in_time = await _derived(house, since, len(played), derived_within_s, progress)

@@ -112,7 +112,10 @@ def test_every_number_is_written_out_and_the_trunk_dials_nothing(hotline: Hotlin
 
 def test_recording_is_named_by_the_pbx_and_comes_after_the_notice() -> None:
     dialplan = render()["extensions.conf"]
-    recording = r"Gosub\(hotline-play,s,1\((\S+)\)\)\n(?:.*\n){0,3}.*GotoIf.*\n.*MixMonitor\((.*)\)\n"
+    recording = (
+        r"Playback\((\S+),noanswer\)\n.*HOTLINE_TOOK=.*\n.*HOTLINE_NOTICE=.*\n"
+        r"(?:.*UserEvent.*\n)?.*GotoIf.*\n.*MixMonitor\((.*)\)\n"
+    )
     assert re.findall(recording, dialplan) == [
         (prompt_name(text), "${UNIQUEID}.wav,r(${UNIQUEID}-rx.wav)t(${UNIQUEID}-tx.wav)")
         for text in (BUILT_IN.notice, BUILT_IN.callback.greeting, BUILT_IN.follow_up.notice)

@@ -72,7 +72,7 @@ def test_json_is_read_too(tmp_path: Path) -> None:
     [
         ("- {text: 你好}", ["entry 1 (line 1)", "says", "add it"]),
         ("- 你好\n- {says: 喂, number: abc}", ["entry 2 (line 2)", "number", "digits only"]),
-        ("- {says: 喂, hangs_up: never}", ["hangs_up.when", "never", "one of dial"]),
+        ("- {says: 喂, hangs_up: whenever}", ["hangs_up.when", "whenever", "one of dial"]),
         ("- {says: 喂, hangs_up: {who: agent, when: queue}}", ["hangs_up", "an agent can hang up at"]),
         ("- {says: 喂, keys: [{after_s: 1, digits: q}]}", ["keys[1].digits", "0-9 * #"]),
         ("- {says: 喂, agents: {answers: 3}}", ["agents.answers", "no such field"]),
