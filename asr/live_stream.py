@@ -24,7 +24,7 @@ from facts.transcript import Gap, Leg, LiveText, Word
 
 RATE_HZ = TELEPHONE.rate_hz
 #: audio is sent on in pieces of this length: smaller ones would cost more than the model's own step saves
-PIECE_BYTES = 2 * int(0.2 * RATE_HZ)
+PIECE_BYTES = 2 * int(0.3 * RATE_HZ)
 #: a process that is this far behind gets no more until it catches up
 AHEAD_SAMPLES = 3 * RATE_HZ
 #: audio is kept for this long while no process can take it; then the oldest is lost, as a gap
@@ -377,7 +377,8 @@ class LiveStream:
                 asked = self.process
                 asked.send(Message(Kind.CLOSE, self.number))
                 while self.process is asked and not self.closed.is_set():
-                    await asyncio.sleep(0.01)
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self.closed.wait(), 0.1)
             elif self.process is None and not self._pieces:
                 return
             else:

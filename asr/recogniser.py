@@ -18,10 +18,10 @@ from facts.errors import HotlineError
 from facts.transcript import Word
 
 RATES_HZ = range(8000, 48001)
-#: Vosk looks for a segment's end only once a call, and takes at most this much in one step
-PIECE_S = 0.2
+#: Vosk looks for a segment's end only once a call: larger pieces would join what people say after a pause
+PIECE_S = 0.3
 #: how often the open segment's text is looked at; the model itself goes on every 0.24 s
-PARTIAL_EVERY_S = 0.2
+PARTIAL_EVERY_S = 0.3
 #: a recogniser's search graph grows with what it hears (30 MB in the first minute, 60 MB after ten) and gets
 #: slower to search; walking a new one costs about as much as it saves. Measured with the demo model
 RENEW_AFTER_S = 120.0

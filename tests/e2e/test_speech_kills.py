@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import signal
@@ -73,6 +74,7 @@ def test_ten_kills_during_ten_calls(house: HouseFolder) -> None:
     # some were hit before they had loaded their model
     assert log.count('"recogniser_lost"') + log.count('"recogniser_not_started"') >= KILLS - 2
     assert log.count('"recogniser_lost"') >= 2
+    asyncio.run(EmbeddedPostgres(house.home).start())  # it ended with the demo
     with psycopg.connect(EmbeddedPostgres(house.home).url, autocommit=True) as connection:
         gaps = connection.execute(
             "SELECT call, content->'gaps' FROM transcript WHERE kind = 'record'"

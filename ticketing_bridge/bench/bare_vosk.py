@@ -17,7 +17,7 @@ from typing import Any
 
 RATE_HZ = 8000
 #: the pieces in which our own paths hear: a bare loop has it no better and no worse
-PIECE_S = 0.2
+PIECE_S = 0.3
 PIECE_BYTES = 2 * int(PIECE_S * RATE_HZ)
 
 

@@ -27,8 +27,10 @@ from ticketing_bridge.bench.speech_sound import FRAME_BYTES, FRAME_S, dialogue_l
 from voice.pcm import TELEPHONE_RATE, Pcm, duration_s, to_bytes
 from voice.wav import write_wav
 
-#: frames between two looks at whether the recogniser keeps up
-BURST = 100
+#: frames between two looks at whether the recogniser keeps up, and how often that is looked at: seldom, the
+#: looking would be counted (an engine keeps 30 s of audio)
+BURST = 500
+LOOK_EVERY_S = 0.1
 #: a pause between two sentences that no silence gate can use
 NO_PAUSE_S = 0.0
 
@@ -119,7 +121,7 @@ async def _live(sound: bytes) -> float:
             stream.feed(sound[first : first + FRAME_BYTES], index * FRAME_S)
             if index % BURST == 0:
                 while not stream.is_hungry:
-                    await asyncio.sleep(0.01)
+                    await asyncio.sleep(LOOK_EVERY_S)
         await stream.close(60.0)
         return cpu_s(engine.process_ids) + time.process_time() - before_s
 
