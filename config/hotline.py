@@ -14,6 +14,7 @@ from config.facts import Fact, Identifier, Number
 from config.opening import OpeningHours, SpecialDays, is_open, overlaps
 from config.outbound import Callback, Emergency, FollowUp, Trunk
 from config.settings import PBX_ID, Port, checked_networks
+from config.strict_yaml import load_strict
 from facts.errors import HotlineError
 
 __all__ = ["Fact", "Hotline", "HotlineConfigInvalid", "Identifier", "Number", "is_open", "load_hotline"]
@@ -260,7 +261,7 @@ def load_hotline(folder: Path | None = None) -> Hotline:
     """
     path = (folder or DEFAULTS) / "hotline.yaml"
     try:
-        return Hotline.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return Hotline.model_validate(load_strict(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise HotlineConfigInvalid(
             f"{path} is missing", fix="unset HOTLINE_HOTLINE_CONFIG or put the file there"

@@ -46,6 +46,8 @@ _OWNED = {
     "HOTLINE_PRIORITY": "give a queue node its priority",
     "HOTLINE_TRANSFER": "use a transfer node",
 }
+#: what a queue node may name that is not written out
+_QUEUE_NAMES = frozenset({"{line.queue}", "{queue.id}"})
 #: purposes in which a caller may be let go without having had a person
 _MAY_END = frozenset({Purpose.AFTER, Purpose.OUTBOUND})
 
@@ -119,6 +121,10 @@ class Faults:
         match node:
             case Queue() if not names_in(node.queue):
                 self._reference(name, "queue", node.queue, self.around.queues)
+            case Queue():
+                if names_in(node.queue) <= CONTEXT_NAMES and node.queue not in _QUEUE_NAMES:
+                    fix = f"name a queue, or {' or '.join(sorted(_QUEUE_NAMES))}"
+                    self.add(name, f"{node.queue} is no queue", fix)
             case Transfer():
                 self._reference(name, "emergency number", node.transfer, self.around.emergency)
             case Hours():

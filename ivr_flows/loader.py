@@ -5,7 +5,7 @@ A broken one is refused in one log line, and the last good version goes on servi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,7 @@ import structlog
 import yaml
 from pydantic import ValidationError
 
-try:  # the same in C, ten times faster, where PyYAML was built with it
-    from yaml import CSafeLoader as _Loader
-except ImportError:  # pragma: no cover
-    from yaml import SafeLoader as _Loader  # type: ignore[assignment]
-
+from config.strict_yaml import StrictLoader
 from ivr_flows.check import FlowReport, check_flow
 from ivr_flows.nodes import FlowRef, Goto
 from ivr_flows.problems import FlowInvalid, FlowMissing, Problem
@@ -36,24 +32,6 @@ _FIXES = {
 _WORDS = {"extra_forbidden": "unknown key", "string_too_long": "text too long"}
 
 
-class _StrictLoader(_Loader):
-    """Safe YAML in which a key that is there twice is an error, not a silent loss."""
-
-
-def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
-    seen: set[Hashable] = set()
-    for key_node, _ in node.value:
-        key = str(loader.construct_object(key_node, deep=True))
-        if key in seen:
-            raise yaml.MarkedYAMLError(problem=f"{key} is there twice", problem_mark=key_node.start_mark)
-        seen.add(key)
-    loader.flatten_mapping(node)
-    return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
-
-
-_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
-
-
 def parse_flow(text: str, file: str) -> Flow:
     """Read a flow from YAML.
 
@@ -62,9 +40,9 @@ def parse_flow(text: str, file: str) -> Flow:
     """
     lines: dict[str, int] = {}
     try:
-        loader = _StrictLoader(text)
+        loader = StrictLoader(text)
         tree = loader.get_single_node()
-        lines = _node_lines(tree)
+        lines = _lines(tree, "nodes")
         content = loader.construct_document(tree) if tree else None
     except yaml.YAMLError as problem:
         raise FlowInvalid([_yaml_problem(problem, file, lines)]) from None
@@ -75,7 +53,8 @@ def parse_flow(text: str, file: str) -> Flow:
     try:
         flow = Flow.model_validate(content)
     except ValidationError as found:
-        raise FlowInvalid([_problem(file, dict(it), lines) for it in found.errors()]) from None
+        top = _lines(tree)
+        raise FlowInvalid([_problem(file, dict(it), lines, top) for it in found.errors()]) from None
     if flow.flow != Path(file).stem:
         raise FlowInvalid([Problem(file, "", f"the flow calls itself {flow.flow}", "name it like its file")])
     return flow.with_lines(lines)
@@ -89,12 +68,12 @@ def _yaml_problem(problem: yaml.YAMLError, file: str, lines: dict[str, int]) -> 
     return Problem(file, max(before)[1] if before else "", what, "correct the YAML", line)
 
 
-def _node_lines(tree: yaml.Node | None) -> dict[str, int]:
-    """Line of each node in the file, counted from 1."""
-    nodes = _value(tree, "nodes")
-    if not isinstance(nodes, yaml.MappingNode):
+def _lines(tree: yaml.Node | None, wanted: str = "") -> dict[str, int]:
+    """Line of each key of the file, or of what stands below one of them, counted from 1."""
+    below = _value(tree, wanted) if wanted else tree
+    if not isinstance(below, yaml.MappingNode):
         return {}
-    return {str(key.value): key.start_mark.line + 1 for key, _ in nodes.value}
+    return {str(key.value): key.start_mark.line + 1 for key, _ in below.value}
 
 
 def _value(tree: yaml.Node | None, wanted: str) -> yaml.Node | None:
@@ -103,14 +82,15 @@ def _value(tree: yaml.Node | None, wanted: str) -> yaml.Node | None:
     return next((value for key, value in tree.value if key.value == wanted), None)
 
 
-def _problem(file: str, error: dict[str, Any], lines: dict[str, int]) -> Problem:
+def _problem(file: str, error: dict[str, Any], lines: dict[str, int], top: dict[str, int]) -> Problem:
     loc = [str(part) for part in error["loc"]]
     node = loc[1] if loc[:1] == ["nodes"] and len(loc) > 1 else ""
     # a node's location is ('nodes', name, kind, field, …); the kind says nothing to its author
     field = ".".join(loc[3:] if node else loc)
     what = _WORDS.get(error["type"], str(error["msg"]))
     what = f"{field}: {what}" if field else what
-    return Problem(file, node, what, _FIXES.get(error["type"], "correct it"), lines.get(node))
+    line = lines.get(node) if node else top.get(loc[0]) if loc else None
+    return Problem(file, node, what, _FIXES.get(error["type"], "correct it"), line)
 
 
 def load_flow(path: Path) -> Flow:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from config.hotline import load_hotline
+from config.hotline import DEFAULTS, HotlineConfigInvalid, load_hotline
 from config.settings import Settings
 from ivr_flows import FlowInvalid, FlowStore, check_flow, flow_json_schema, line_context, prompt_texts
 from ivr_flows.draw import draw_mermaid, draw_text
@@ -66,6 +66,19 @@ def test_what_does_not_fit_the_schema_is_named(nodes: str, expected: str) -> Non
 )
 def test_what_leads_nowhere_is_named(nodes: str, expected: str) -> None:
     assert expected in "\n".join(problems(f"{{flow: f, start: a, nodes: {nodes}}}"))
+
+
+def test_a_wrong_head_is_named_with_its_line() -> None:
+    with pytest.raises(FlowInvalid, match=r"f.yaml: line 2: purpose: Input should be 'arrival'"):
+        parse_flow("flow: f\npurpose: fun\nstart: a\nnodes: {a: {queue: main}}\n", "f.yaml")
+
+
+def test_a_key_that_is_there_twice_in_the_configuration_is_an_error(tmp_path: Path) -> None:
+    text = (DEFAULTS / "hotline.yaml").read_text(encoding="utf-8")
+    twice = text.replace('"5": {flow: progress}', '"5": {flow: progress}\n      "5": {flow: callback}')
+    (tmp_path / "hotline.yaml").write_text(twice, encoding="utf-8")
+    with pytest.raises(HotlineConfigInvalid, match="5 is there twice"):
+        load_hotline(tmp_path)
 
 
 def test_all_problems_are_listed_together() -> None:
