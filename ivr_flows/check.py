@@ -16,7 +16,7 @@ from ivr_flows.problems import Problem
 from ivr_flows.schema import Flow, Purpose
 from ivr_flows.speech_length import estimated_speech_ms
 from ivr_flows.surroundings import Limits, Surroundings
-from ivr_flows.texts import fill, longest_words, names_in
+from ivr_flows.texts import HOUR_NOTICE, fill, longest_words, names_in
 
 __all__ = ["END", "FlowReport", "LineReport", "check_flow", "estimated_speech_ms"]
 
@@ -26,7 +26,9 @@ class LineReport:
     """The guarantee on one line: milliseconds from arrival, the dialplan's notice included."""
 
     line: str
+    #: of a caller who does nothing, while the longest notice of the hour is on, and while none is
     silent_ms: int
+    usual_ms: int
     person_ms: int
     person_keys: int
 
@@ -121,32 +123,46 @@ def _lines(
     """The guarantee of a flow of arrival, line by line."""
     if graph.flow.purpose is not Purpose.ARRIVAL or (around.lines and graph.flow.flow not in around.lines):
         return ()
-    notice_ms = before_flow_ms(around)
+    before_ms = before_flow_ms(around)
     keys = longest(graph, keys_of, any_way, person_only=True) or 0
-    return tuple(
-        LineReport(
-            context["line.id"],
-            silent_ms=notice_ms + _silent_ms(graph, costs),
-            person_ms=notice_ms + (longest(graph, costs.of, any_way, person_only=True) or 0),
-            person_keys=keys,
-        )
-        for context in around.contexts
-        if "line.id" in context
-        for costs in (costs_on([context]),)
-    )
+    reports = []
+    for context in around.contexts:
+        if "line.id" in context:
+            costs = costs_on([context])
+            usual = Costs(_speech_on([context], graph.flow, around, hour_ms=0))
+            report = LineReport(
+                context["line.id"],
+                silent_ms=before_ms + _silent_ms(graph, costs),
+                usual_ms=before_ms + _silent_ms(graph, usual),
+                person_ms=before_ms + (longest(graph, costs.of, any_way, person_only=True) or 0),
+                person_keys=keys,
+            )
+            reports.append(report)
+    return tuple(reports)
 
 
-def _speech_on(lines: Sequence[Mapping[str, str]], flow: Flow, around: Surroundings) -> Callable[[str], int]:
-    """Length of a text on the line that has the longest words for it."""
+def _speech_on(
+    lines: Sequence[Mapping[str, str]], flow: Flow, around: Surroundings, hour_ms: int | None = None
+) -> Callable[[str], int]:
+    """Length of a text on the line that has the longest words for it.
+
+    A notice of the hour is as long as is likely, or ``hour_ms``; none that takes more time than
+    the guarantee leaves can be switched on.
+    """
     words: dict[str, str] = {}
     for it in (*(around.flows or {}).values(), flow):
         words |= longest_words(it)
+    if hour_ms is None:
+        hour_ms = around.speech_ms(words[HOUR_NOTICE])
+        if around.limits.most_silent_ms is not None and around.notice:
+            hour_ms = max(0, min(hour_ms, around.limits.most_silent_ms - before_flow_ms(around)))
+    words[HOUR_NOTICE] = ""
 
     def longest_of(text: str) -> int:
         names = names_in(text)
         if not names:
             return around.speech_ms(text)
         filled = (fill(text, {**dict.fromkeys(names, ""), **line, **words}) for line in lines or [{}])
-        return max(map(around.speech_ms, filled))
+        return max(map(around.speech_ms, filled)) + (hour_ms if HOUR_NOTICE in names else 0)
 
     return longest_of

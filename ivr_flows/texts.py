@@ -23,12 +23,14 @@ LINE_NAMES = frozenset(
         *("line.id", "line.name", "line.greeting", "line.queue", "line.priority"),
     }
 )
+#: what the shift leader has switched on
+HOUR_NOTICE = "hour.notice"
 #: names that only the call gives, with the longest words that are reckoned with.
 #: ``collected.<variable>`` comes from a flow's own questions, ``heard`` within one question.
 CALL_NAMES: Mapping[str, str] = MappingProxyType(
     {
         "caller.number": "13900000000",
-        "hour.notice": "城东停水，预计十八点恢复，其他事项请稍候。",
+        HOUR_NOTICE: "城东停水，预计十八点恢复，其他事项请稍候。",
         "outlook.waiting": "九十九",
         "outlook.minutes": "五十九",
         "lookup.text": "您的诉求由市住房和城乡建设局办理，预计十二月三十一日前办结，请您耐心等待。",

@@ -164,6 +164,18 @@ def test_a_notice_of_the_hour_has_its_time() -> None:
     assert 5000 < most_hour_notice_ms(hotline()) < 6000
 
 
+def test_a_notice_of_the_hour_takes_no_more_than_is_left() -> None:
+    nodes = "{a: {say: '{hour.notice}', empty: g, next: q}, g: {say: 您好, next: q}, q: {queue: main}}"
+    around = replace(surroundings(), limits=Limits(most_silent_ms=6000))
+    (line, *_) = check_flow(flow_of("main", nodes), surroundings=around).lines
+    assert (line.silent_ms, line.usual_ms) == (6000, 2440 + 1000)
+    more = nodes.replace("g: {say: 您好, next: q}", "g: {say: 您好, next: q}, s: {say: 请稍候, next: q}")
+    more = more.replace("empty: g, next: q", "empty: g, next: s")
+    assert "a silent caller on line main reaches a person only after 6840 ms" in said(
+        flow_of("main", more), around=around
+    )
+
+
 def test_what_may_be_asked_back_is_rendered_beforehand() -> None:
     flow = flow_of(
         "f",

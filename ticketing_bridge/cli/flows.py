@@ -90,7 +90,8 @@ def _print_report(checked: FileReport) -> None:
     )
     for line in report.lines:
         _show(
-            f"    line {line.line}: silent caller in the queue {_s(line.silent_ms)} after arrival, no key;"
+            f"    line {line.line}: silent caller in the queue {_s(line.usual_ms)} after arrival, no key"
+            f" ({_s(line.silent_ms)} with a notice of the hour);"
             f" longest {_s(line.person_ms)}, at most {line.person_keys} keys"
         )
 
