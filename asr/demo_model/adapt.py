@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import tempfile
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,7 +131,7 @@ def _sorted_out(
     new, known, unsayable, read = [], [], [], []
     for name, kind in names:
         said = said_name(name)
-        if not said or not ways(said, lexicon):
+        if not said or _silent(name) or not ways(said, lexicon):
             unsayable.append(name)
             continue
         if said != name:
@@ -140,11 +141,14 @@ def _sorted_out(
         else:
             new.append((name, kind))
     if not new:
-        raise AdaptError(
-            "there is no name that the model does not know yet", fix="give a list with new names"
-        )
+        raise AdaptError("the model knows all of these names already", fix="give a list with new names")
     added = tuple(name for name, _ in new)
     return Adapted(out, added, tuple(known), tuple(unsayable), tuple(read)), new
+
+
+def _silent(name: str) -> bool:
+    """Whether a letter of the name is passed over when it is read aloud: another script, or a rare hanzi."""
+    return any(unicodedata.category(sign)[0] == "L" and not said_name(sign) for sign in name)
 
 
 def _copied(model_dir: Path, made: Path) -> None:

@@ -20,9 +20,9 @@ from config.catalogue import load_catalogue
 from voice.pinyin import vocabulary, word_counts, words
 
 SPEECH_SEED, LANGUAGE_SEED = 20_250_701, 20_250_702
-PATTERN_SHARE, EVERYDAY_SHARE, FREE_SHARE = 0.35, 0.15, 0.5
+PATTERN_SHARE, EVERYDAY_SHARE, FREE_SHARE = 0.35, 0.1, 0.55
 """What each kind of text weighs in the language model, whatever its length."""
-TABLE_SHARE = 0.3
+TABLE_SHARE = 0.35
 """How much of the unigrams comes from the general table of words."""
 MOST_NGRAMS = 60_000
 """So many pairs and so many triples of words are kept: about 1.5 MB."""
@@ -32,15 +32,17 @@ MOST_NGRAMS = 60_000
 class Plan:
     """How much speech to make, how large a network to train, and how much text to read."""
 
-    sentences: int = 11_000
-    word_strings: int = 9_000
-    non_speech: int = 1_200
+    sentences: int = 8_000
+    word_strings: int = 6_500
+    non_speech: int = 900
     text_sentences: int = 40_000
     everyday_sentences: int = 20_000
     size: network.Size = field(default_factory=network.Size)
 
 
-QUICK = Plan(2_000, 1_000, 200, 20_000, 10_000, network.Size(width=160, narrow=64, epochs=7))
+QUICK = Plan(
+    2_000, 1_000, 200, 20_000, 10_000, network.Size(width=160, narrow=64, epochs=7, settling_steps=200)
+)
 FULL = Plan()
 
 

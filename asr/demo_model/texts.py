@@ -20,7 +20,8 @@ from voice.reading import read_digits, read_number
 Rng = np.random.Generator
 _SLOT = re.compile(r"\{([a-z_]+)\}")
 _DEEPEST = 8
-_FREE_FILES = ("sentences", "calls", "homes", "streets", "living", "desk", "stories")
+_FREE_FILES = ("sentences", "calls", "homes", "streets", "living", "desk", "stories", "answers")
+_TOLD_FILES = ("homes", "streets", "living", "answers")
 _PATTERN_FILES = ("patterns", "everyday")
 
 
@@ -34,11 +35,17 @@ def text_file(name: str) -> Mapping[str, Any]:
 
 @cache
 def slots() -> Mapping[str, tuple[str, ...]]:
-    """All slots of all files; a slot written as one line of words counts each word."""
+    """All slots of all files; a slot written as one line of words counts each word.
+
+    The slot ``told`` is any sentence of those that tell what is wrong.
+    """
     found: dict[str, tuple[str, ...]] = {}
     for file in (*_PATTERN_FILES, "people", "places", "matters"):
         for name, value in (text_file(file).get("slots") or {}).items():
             found[name] = tuple(value.split()) if isinstance(value, str) else tuple(map(str, value))
+    found["told"] = tuple(
+        line for file in _TOLD_FILES for lines in text_file(file).values() for line in lines.splitlines()
+    )
     return found
 
 
@@ -48,6 +55,8 @@ def free_sentences() -> list[str]:
     for file in _FREE_FILES:
         for lines in text_file(file).values():
             spoken.extend(lines.splitlines() if isinstance(lines, str) else map(str, lines))
+    for lines in text_file("phrases").values():
+        spoken.extend(lines.split())
     return spoken
 
 

@@ -152,9 +152,10 @@ def _said(text: str, voice: str) -> pcm.Pcm:
 @pytest.fixture(scope="module")
 def adapted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("city") / "our-city"
-    made = adapt(model_path(), [*((name, Kind.PLACE) for name in NEW_NAMES), ("X\u9fff", Kind.PLACE)], out)
+    names = [*NEW_NAMES, "石\U00020000村"]
+    made = adapt(model_path(), [(name, Kind.PLACE) for name in names], out)
     assert made.added == NEW_NAMES
-    assert made.unsayable == ("X\u9fff",)
+    assert made.unsayable == ("石\U00020000村",)
     return out
 
 
