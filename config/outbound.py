@@ -48,6 +48,9 @@ class FollowUp(Fact):
     flow: Identifier = "follow_up"
     #: said before recording; empty: nothing is recorded
     notice: str = ""
+    #: the robot asks citizens between these two only, whatever the quiet hours of call-backs are
+    robot_from: Clock = time(9)
+    robot_to: Clock = time(20)
 
 
 class Trunk(Fact):

@@ -263,7 +263,7 @@ class Dispatcher:
                 if task.state is FollowUpState.DIALING and now - (task.dialled_at or now) > LOST_AFTER:
                     await uow.follow_ups.save(after_call(task, {}, policy, now))
             today = await uow.callbacks.dialled_since(now.replace(hour=0, minute=0, second=0, microsecond=0))
-        for task in due_follow_ups(tasks, today, policy, now):
+        for task in due_follow_ups(tasks, today, self._hotline, now):
             async with self._database.unit_of_work() as uow:
                 locked = await uow.follow_ups.locked(task.id)
                 if locked is None or locked.state is not FollowUpState.DUE:

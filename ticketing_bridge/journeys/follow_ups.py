@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import parse_qs
 
@@ -29,8 +29,6 @@ RESULT, SOLVED, SATISFIED, WANTS_PERSON = "回访结果", "是否解决", "是�
 COMPLETE, IN_PART, SOMEBODY_ELSE = "完成", "未答完", "非本人"
 YES, IS_SOLVED, IS_SATISFIED = "是", "已解决", "满意"
 ROBOT, HUMAN = "robot", "human"
-#: the robot asks citizens at these hours only, whatever the quiet hours of call-backs are
-ROBOT_FROM, ROBOT_TO = time(9), time(20)
 #: so many robot calls at once: each has a trunk's channel
 AT_ONCE: Final = 2
 #: a call whose end nobody told us of is over after this time
@@ -72,11 +70,12 @@ async def make_tasks(
 
 
 def due_follow_ups(
-    tasks: Sequence[FollowUp], dialled_today: Mapping[str, int], policy: Policy, now: datetime
+    tasks: Sequence[FollowUp], dialled_today: Mapping[str, int], hotline: Hotline, now: datetime
 ) -> list[FollowUp]:
     """Whom the robot phones now. ``now`` is on the city's own clock."""
+    policy, hours = hotline.callback, hotline.follow_up
     quiet = is_quiet(now.time(), policy.quiet_from, policy.quiet_to)
-    if quiet or not ROBOT_FROM <= now.time() < ROBOT_TO:
+    if quiet or not hours.robot_from <= now.time() < hours.robot_to:
         return []
     room = AT_ONCE - sum(task.state is FollowUpState.DIALING for task in tasks)
     due = [
