@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -12,6 +13,7 @@ from ivr_flows import Flow, FlowEnding, Purpose
 from ivr_flows.example_house import ExampleHouse
 from ivr_flows.interpreter import FlowEnd
 from ivr_flows.player import TerminalCaller, play_flow
+from ivr_flows.studio import file_name
 from tests.ivr_flows.house import context, flows
 from ticketing_bridge.cli.app import make_app
 from ticketing_bridge.cli.typed_lines import TypedLines
@@ -149,7 +151,7 @@ def test_flows_are_checked_and_tried_from_the_command_line() -> None:
         assert run.invoke(make_app(["flows"]), ["flows", "try", "main", *wrong]).exit_code != 0
 
 
-def test_a_broken_file_fails_the_check_and_is_named(tmp_path: object) -> None:
+def test_a_broken_file_fails_the_check_and_is_named(tmp_path: Path) -> None:
     file = f"{tmp_path}/broken.yaml"
     with open(file, "w", encoding="utf-8") as out:
         out.write("flow: broken\nstart: a\nnodes:\n  a:\n    say: 您好\n    next: nowhere\n")
@@ -158,3 +160,21 @@ def test_a_broken_file_fails_the_check_and_is_named(tmp_path: object) -> None:
     assert "broken.yaml:a: next: there is no node nowhere — name one of a (line 4)" in " ".join(
         checked.output.split()
     )
+
+
+def test_a_flow_that_must_be_recorded_is_not_ready_without_the_studio(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "spoken.yaml"
+    file.write_text(
+        "{flow: spoken, recorded: true, start: a, nodes: {a: {say: 您好, next: q}, q: {queue: main}}}",
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("HOTLINE_HOME", str(tmp_path))
+    run, check = CliRunner(), ["flows", "check", str(file)]
+    missing = run.invoke(make_app(["flows"]), check)
+    assert missing.exit_code == 1
+    assert "spoken.yaml:a: missing prompt: no recording of '您好'" in missing.output
+    (tmp_path / "studio").mkdir()
+    (tmp_path / "studio" / f"{file_name('您好')}.wav").touch()
+    assert run.invoke(make_app(["flows"]), check).exit_code == 0

@@ -18,6 +18,7 @@ from ivr_flows import FlowStore, Purpose, line_context, load_flow
 from ivr_flows.example_house import ExampleHouse
 from ivr_flows.player import TerminalCaller, play_flow
 from ivr_flows.proof import FileReport, measured_in, prove
+from ivr_flows.studio import file_name
 from ticketing_bridge.cli.flow_pictures import draw, flow_path
 from ticketing_bridge.cli.flow_prompts import prompts
 from ticketing_bridge.cli.output import Json, console, print_json
@@ -57,7 +58,13 @@ def check(
     settings = load_settings()
     hotline = load_hotline(settings.hotline_config)
     paths = [flow_path(name) for name in names] if names else None
-    reports = prove(hotline, settings.flow_folder, paths, speech_ms=measured_in(settings.sounds))
+    reports = prove(
+        hotline,
+        settings.flow_folder,
+        paths,
+        speech_ms=measured_in(settings.sounds),
+        has_recording=lambda text: (settings.studio / f"{file_name(text)}.wav").is_file(),
+    )
     if json_:
         print_json({Path(it.file).stem: _facts(it) for it in reports})
     else:
