@@ -19,7 +19,7 @@ from procrastinate.exceptions import ConnectorException
 
 from facts.errors import HotlineError
 from facts.identity import CallKey
-from ticketing_bridge.call_ledger.service import AFTER_CALL
+from ticketing_bridge.call_ledger.service import AFTER_CALL, AFTER_MESSAGE
 from ticketing_bridge.store.database import Database
 from ticketing_bridge.store.errors import DatabaseAway
 
@@ -57,12 +57,12 @@ class Concurrency:
 
 
 def job_app(database_url: str, jobs: Mapping[str, CallJob]) -> procrastinate.App:
-    """The procrastinate app with our tasks: ``draft_call`` and ``transcribe_call``, one argument ``call``."""
+    """The procrastinate app with our tasks, which have one argument ``call``."""
     connector = procrastinate.PsycopgConnector(conninfo=database_url, min_size=1, max_size=6)
     app = procrastinate.App(connector=connector)
     retry = procrastinate.RetryStrategy(max_attempts=MOST_TRIES, exponential_wait=2)
-    for name in AFTER_CALL:
-        app.task(name=name, queue=AFTER_CALL[name], retry=retry)(_task(name, jobs[name]))
+    for name, queue in (AFTER_CALL | AFTER_MESSAGE).items():
+        app.task(name=name, queue=queue, retry=retry)(_task(name, jobs[name]))
     return app
 
 
@@ -84,6 +84,7 @@ async def run_worker(
     *,
     draft_call: CallJob,
     transcribe_call: CallJob,
+    transcribe_voicemail: CallJob,
     concurrency: Concurrency = Concurrency(),
     name: str = "worker",
     on_alive: Callable[[], None] | None = None,
@@ -93,7 +94,11 @@ async def run_worker(
     Cancelled, it takes no more jobs, lets those that run end within ``GRACE_S`` and gives the
     others back. ``on_alive`` is called about once a second while the worker does its duty.
     """
-    jobs = {"draft_call": draft_call, "transcribe_call": transcribe_call}
+    jobs = {
+        "draft_call": draft_call,
+        "transcribe_call": transcribe_call,
+        "transcribe_voicemail": transcribe_voicemail,
+    }
     attempt = 0
     while True:
         began = asyncio.get_running_loop().time()

@@ -33,6 +33,8 @@ from facts.identity import CallKey
 from facts.transcript import Leg, Transcript
 from telephony.recordings import wait_for_recording
 from ticketing_bridge.drafting import Draft, DraftInput, Value, draft_call
+from ticketing_bridge.journeys.answers import dedicated_line, with_answers
+from ticketing_bridge.journeys.voicemail import hear_message
 from ticketing_bridge.speech_models import recording_model
 from ticketing_bridge.store.database import Database, UnitOfWork
 from ticketing_bridge.store.records import Json, LiveSegment, LiveStreamRecord
@@ -64,7 +66,7 @@ class LiveHearing:
 
 
 class CallWords:
-    """The two jobs of an answered call. Both may run twice without harm."""
+    """The two jobs of an answered call, and that of a message. All may run twice without harm."""
 
     def __init__(self, settings: Settings, hotline: Hotline, city: CityData, database: Database) -> None:
         self._settings = settings
@@ -117,6 +119,24 @@ class CallWords:
             await self._draft_without_words(call)
             raise
         await self._keep_record(call, transcript, digest)
+
+    async def voicemail(self, key: CallKey) -> None:
+        """The words of a message left by a caller whom no agent had, and a draft from them.
+
+        Raises:
+            HotlineError: no file, no model, or Vosk ended again and again; the job is tried again.
+        """
+        async with self._database.unit_of_work() as uow:
+            call = await _known(uow, key)
+        if call.voicemail is None or call.agent_legs:
+            return
+        model = self._settings.second_pass_model or self._settings.model
+        try:
+            heard = await hear_message(self._recordings(key), call, call.voicemail, model)
+        except HotlineError:
+            await self._draft_without_words(call)
+            raise
+        await self._keep_record(call, *heard)
 
     async def _heard_again(self, call: Call, recording: str) -> tuple[Transcript, str]:
         """What the recording says, and its digest."""
@@ -192,18 +212,18 @@ class CallWords:
         return LiveHearing(Transcript(merge_turns(heard), model), heard_whole(call, streams))
 
     def _content(self, call: Call, transcript: Transcript) -> dict[str, Any]:
-        line = self._hotline.line(call.line)
         draft = draft_call(
             DraftInput.from_transcript(
                 str(call.key),
                 call.arrived_at.astimezone(LOCAL),
                 call.caller_number,
                 transcript,
-                dedicated_line=line.dedicated if line else None,
+                dedicated_line=dedicated_line(call, self._hotline),
             ),
             self._city,
         )
-        return {**draft_content(draft), "line": call.line, "turns": _turns(transcript)}
+        content = {**draft_content(draft), "line": call.line, "turns": _turns(transcript)}
+        return with_answers(content, call)
 
 
 async def _known(uow: UnitOfWork, key: CallKey) -> Call:

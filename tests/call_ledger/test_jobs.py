@@ -28,7 +28,7 @@ async def never(call):
 
 async def main():
     async with Database(sys.argv[1]) as database:
-        await run_worker(database, draft_call=never, transcribe_call=never)
+        await run_worker(database, draft_call=never, transcribe_call=never, transcribe_voicemail=never)
 
 asyncio.run(main())
 """
@@ -67,7 +67,13 @@ class Done:
 @asynccontextmanager
 async def working(database: Database, done: Done, **more: object) -> AsyncIterator[None]:
     worker = asyncio.create_task(
-        run_worker(database, draft_call=done.draft, transcribe_call=done.transcribe, **more)  # type: ignore[arg-type]
+        run_worker(
+            database,
+            draft_call=done.draft,
+            transcribe_call=done.transcribe,
+            transcribe_voicemail=done.transcribe,
+            **more,  # type: ignore[arg-type]
+        )
     )
     try:
         yield

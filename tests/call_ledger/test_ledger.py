@@ -77,8 +77,12 @@ async def test_every_recording_becomes_rows_jobs_and_news(database: Database, tm
     assert len(found) == 31
     assert outcomes.count(Outcome.ANSWERED) == 10
     answered = {key for key, call in found.items() if call.outcome is Outcome.ANSWERED}
+    messages_left = {key for key, call in found.items() if call.voicemail}
     assert sorted(await jobs(database)) == sorted(
-        (task, key) for key in answered for task in ("draft_call", "transcribe_call")
+        [
+            *((task, key) for key in answered for task in ("draft_call", "transcribe_call")),
+            *(("transcribe_voicemail", key) for key in messages_left),
+        ]
     )
     report = await rebuild(database, RULES)
     assert (report.calls, report.different, report.unsupported, report.written) == (31, (), (), 0)

@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import wave
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 
 import httpx
 import pytest
 
-from tests.desk.people import PASSWORD, House, csrf_of, signed_in
+from config.catalogue import load_catalogue
+from facts.call import JourneyStep, Outcome
+from facts.transcript import Transcript
+from tests.desk.people import (
+    KEY,
+    PASSWORD,
+    TRANSCRIPT,
+    House,
+    answered_call,
+    csrf_of,
+    missed_call,
+    signed_in,
+    stored,
+)
 from tests.journeys.people import CITIZEN, HOTLINE, OTHER, a_ticket, new_callback
 from ticketing_bridge.desk.auth import hash_password
 from ticketing_bridge.desk.follow_up_page import RateView
 from ticketing_bridge.journeys.dispatcher import LOCAL
 from ticketing_bridge.journeys.follow_ups import make_tasks
 from ticketing_bridge.store.journey_records import CallbackKind, CallbackState
+from ticketing_bridge.words import CallWords
 
 NOTICE = "城东停水，请稍候"
 
@@ -142,6 +157,52 @@ async def test_people_follow_up_confidential_tickets(house: House, agent: httpx.
     async with house.database.unit_of_work() as uow:
         actions = {it.action for it in await uow.audit.list(subject="GEM20260001")}
     assert actions == {"confidential-viewed", "follow-up-result"}
+
+
+async def test_a_call_shows_what_it_left_behind(house: House, agent: httpx.AsyncClient) -> None:
+    call = replace(
+        answered_call(),
+        survey_score=4,
+        answers=(("保密要求", "要求保密"),),
+        steps=(JourneyStep(answered_call().arrived_at, "main", "greet", "1"),),
+    )
+    await stored(house.database, call)
+    async with house.database.unit_of_work() as uow:
+        await uow.callbacks.add(new_callback(call=str(call.key)))
+    shown = (await agent.get(f"/calls/{call.key}")).text
+    for words in ("要求保密", "4 分，满意", "待回拨", "main · greet 按 1"):
+        assert words in shown
+    scores = (await agent.get("/followup")).text
+    assert "100.00% <small>1÷1</small>" in scores
+
+
+async def test_a_message_becomes_words_and_a_draft(
+    house: House, agent: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The recogniser has tests of its own; here its words are given."""
+    call = replace(
+        missed_call(KEY, Outcome.VOICEMAIL),
+        voicemail="city-1.7-voicemail",
+        voicemail_ms=5000,
+        answers=(("保密要求", "匿名"),),
+    )
+    await stored(house.database, call)
+
+    async def heard(*_: object) -> tuple[Transcript, str]:
+        return TRANSCRIPT, "digest"
+
+    monkeypatch.setattr("ticketing_bridge.words.hear_message", heard)
+    words = CallWords(house.settings, HOTLINE, load_catalogue(), house.database)
+    await words.voicemail(call.key)
+    async with house.database.unit_of_work() as uow:
+        draft = await uow.drafts.latest(call.key)
+    assert draft
+    assert draft.content["confidential"]["value"] is True, "asked for by key"
+    assert draft.content["answers"] == [["保密要求", "匿名"]]
+    shown = (await agent.get(f"/calls/{call.key}")).text
+    assert "语音留言" in shown
+    assert "留言</dt><dd>0:05" in shown
+    assert "路灯" in shown
 
 
 def test_percentages_are_of_unrounded_numbers() -> None:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from rich.table import Table
 
-from facts.call import AgentLeg, AgentRing, Call, QueueLeg
+from facts.call import AgentLeg, AgentRing, Call, JourneyStep, QueueLeg
 from facts.errors import HotlineError
 from facts.masking import mask_number
 from ticketing_bridge.store.database import UnitOfWork
@@ -19,7 +19,8 @@ from ticketing_bridge.store.records import EventRecord
 LOCAL = ZoneInfo("Asia/Shanghai")
 _SHOWN = (
     "did", "line", "state", "outcome", "cause", "arrived_at", "notice_at", "flow_entered_at", "flow_left_at",
-    "answered_at", "ended_at", "ended_by", "hangup_cause", "recording",
+    "answered_at", "ended_at", "ended_by", "hangup_cause", "recording", "survey_score", "voicemail",
+    "voicemail_ms", "callback_requested", "self_service", "transfer_target", "transferred_at",
 )  # fmt: skip
 
 
@@ -57,10 +58,12 @@ def call_json(call: Call, *, full_numbers: bool = False) -> dict[str, Any]:
         "queues": [_leg_json(leg) for leg in call.queue_legs],
         "rings": [_leg_json(ring) for ring in call.rings],
         "agents": [_leg_json(leg) for leg in call.agent_legs],
+        "steps": [_leg_json(step) for step in call.steps],
+        "answers": [list(answer) for answer in call.answers],
     }
 
 
-def _leg_json(leg: QueueLeg | AgentRing | AgentLeg) -> dict[str, Any]:
+def _leg_json(leg: QueueLeg | AgentRing | AgentLeg | JourneyStep) -> dict[str, Any]:
     return {field.name: _plain(getattr(leg, field.name)) for field in fields(leg)}
 
 

@@ -38,6 +38,8 @@ log = structlog.get_logger(__name__)
 CALL_CHANNEL: Final = "hotline_call"
 #: what is handed out once when a call that an agent had is over: task → queue
 AFTER_CALL: Final = {"draft_call": "draft", "transcribe_call": "speech"}
+#: and when a call is over in which a message was left
+AFTER_MESSAGE: Final = {"transcribe_voicemail": "speech"}
 
 #: events are folded this long after they came, and written this long after that (seconds)
 FOLD_S = 0.01
@@ -367,9 +369,12 @@ class LedgerWriter:
 async def write_calls(uow: UnitOfWork, calls: Sequence[Call]) -> None:
     """Rows of calls, what is to be done after their end, and the news of it."""
     await uow.calls.upsert(calls, FOLD_VERSION)
-    over = [str(call.key) for call in calls if call.state is CallState.ENDED and _had_agent(call)]
-    for task, queue in AFTER_CALL.items():
-        await uow.jobs.defer_once(task, {key: {"call": key} for key in over}, queue=queue, lock="call {}")
+    over = [call for call in calls if call.state is CallState.ENDED]
+    talks = [str(call.key) for call in over if _had_agent(call)]
+    messages = [str(call.key) for call in over if call.voicemail and not _had_agent(call)]
+    for tasks, keys in ((AFTER_CALL, talks), (AFTER_MESSAGE, messages)):
+        for task, queue in tasks.items():
+            await uow.jobs.defer_once(task, {key: {"call": key} for key in keys}, queue=queue, lock="call {}")
     await uow.notify(CALL_CHANNEL, *(str(call.key) for call in calls))
 
 

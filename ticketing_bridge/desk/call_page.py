@@ -15,6 +15,7 @@ from facts.transcript import LiveText, Transcript
 from ticketing_bridge.desk.desk import Desk
 from ticketing_bridge.desk.draft_view import DraftView, draft_view, evidence_of
 from ticketing_bridge.desk.feed import LiveWords
+from ticketing_bridge.desk.journey_view import journey_view
 from ticketing_bridge.desk.views import call_view, timeline
 from ticketing_bridge.desk.words_view import (
     Evidence,
@@ -25,6 +26,7 @@ from ticketing_bridge.desk.words_view import (
     saying_view,
     snapped,
 )
+from ticketing_bridge.store.journey_records import Callback
 from ticketing_bridge.store.records import DraftRecord, LiveSegment, StoredTranscript, TranscriptVersion
 from ticketing_bridge.transcripts.city import CityNames
 from ticketing_bridge.transcripts.reading import Reading, live_reading, reading
@@ -32,6 +34,7 @@ from ticketing_bridge.transcripts.reading import Reading, live_reading, reading
 WORD_FRAGMENTS: Mapping[str, str] = {"said": "_said.html", "saying": "_saying.html"}
 FRAGMENTS: Mapping[str, str] = {
     "facts": "_facts.html",
+    "journey": "_journey.html",
     "timeline": "_timeline.html",
     "draft": "_draft.html",
     "record": "_record.html",
@@ -55,14 +58,16 @@ class CallPage:
     differences: tuple[Difference, ...] = ()
     #: which models have heard the call, the newest first
     versions: tuple[TranscriptVersion, ...] = ()
+    #: what the caller is owed
+    callback: Callback | None = None
 
     @property
     def key(self) -> str:
         return str(self.call.key)
 
     def waits_for_more(self, now: datetime) -> bool:
-        """The call ended lately and was answered, but its draft or transcript of record is not there yet."""
-        if self.call.ended_at is None or self.call.answered_at is None:
+        """The call ended lately, with words, but its draft or transcript of record is not there yet."""
+        if self.call.ended_at is None or not (self.call.answered_at or self.call.voicemail):
             return False
         return (self.draft is None or self.record is None) and now - self.call.ended_at < WAITS
 
@@ -77,6 +82,7 @@ class CallPage:
             basis = live_view(said, evidence, live=self.call.ended_at is None)
         return {
             "call": call_view(self.call, desk.hotline, desk.now()),
+            "journey": journey_view(self.call, self.callback, desk.hotline),
             "timeline": timeline(self.call, desk.hotline),
             "said": basis,
             "record": self._record_beside(basis),
@@ -130,9 +136,12 @@ async def load_call_page(desk: Desk, key: CallKey) -> CallPage | None:
         record = await uow.transcripts.get(key, "record")
         versions = await uow.transcripts.versions(key)
         draft = await uow.drafts.latest(key)
+        owed = await uow.callbacks.of_call(str(key))
     names = await desk.names() if live or record else None
     below = desk.settings.doubt_below
-    page = CallPage(call, tuple(map(_live_text, segments)), None, None, draft, versions=tuple(versions))
+    page = CallPage(
+        call, tuple(map(_live_text, segments)), None, None, draft, versions=tuple(versions), callback=owed
+    )
     return page if names is None else await asyncio.to_thread(_read, page, live, record, names, below)
 
 

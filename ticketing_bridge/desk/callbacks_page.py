@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -11,11 +11,9 @@ from fastapi import APIRouter, Depends, Form, HTTPException, Request
 from starlette.responses import RedirectResponse, Response
 
 from config.hotline import Hotline
-from facts.masking import mask_number
+from ticketing_bridge.desk.callback_view import CallbackView, attempt_view, callback_view
 from ticketing_bridge.desk.desk import Desk
-from ticketing_bridge.desk.journey_labels import journey_labels
 from ticketing_bridge.desk.pages import REASON_LENGTH, SignedIn, render_page
-from ticketing_bridge.desk.views import agent_name, call_url, line_name
 from ticketing_bridge.desk.visitor import own_form
 from ticketing_bridge.journeys.callback_rules import News, Standing, hindrance
 from ticketing_bridge.journeys.callbacks import apply_news, midnight, standing
@@ -25,7 +23,6 @@ from ticketing_bridge.store.journey_records import (
     FINAL_STATES,
     RUNNING_STATES,
     Callback,
-    CallbackAttempt,
     CallbackState,
 )
 
@@ -33,79 +30,6 @@ from ticketing_bridge.store.journey_records import (
 OVER_SHOWN = 30
 
 router = APIRouter()
-
-
-@dataclass(frozen=True, slots=True)
-class CallbackView:
-    """One call-back as people see it; the number is masked."""
-
-    id: int
-    url: str
-    number: str
-    kind: str
-    line: str
-    state: str
-    tone: str
-    why: str
-    attempts: int
-    arrived_at: datetime
-    due_at: datetime
-    updated_at: datetime
-    by_person: bool
-    over: bool
-    done_by: str | None
-    call_url: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptView:
-    """One try."""
-
-    number: int
-    placed_at: datetime
-    dialed_at: datetime | None
-    ended_at: datetime | None
-    agent: str
-    result: str
-    recorded: bool
-
-
-def callback_view(callback: Callback, hotline: Hotline, why: str | None = None) -> CallbackView:
-    """A call-back as people see it; ``why`` it is not made now, as a key of the labels."""
-    words = journey_labels()
-    label = words.states[callback.state]
-    reason = why or callback.reason
-    return CallbackView(
-        id=callback.id,
-        url=f"/callbacks/{callback.id}",
-        number=mask_number(callback.number),
-        kind=words.kinds[callback.kind],
-        line=line_name(hotline, callback.line),
-        state=label.text,
-        tone=label.tone,
-        why=words.reasons.get(reason, reason) if reason else "",
-        attempts=callback.attempts,
-        arrived_at=callback.arrived_at,
-        due_at=callback.due_at,
-        updated_at=callback.updated_at,
-        by_person=callback.state is CallbackState.BY_PERSON,
-        over=callback.state in FINAL_STATES,
-        done_by=callback.done_by,
-        call_url=call_url(callback.call) if callback.call else None,
-    )
-
-
-def _attempt_view(attempt: CallbackAttempt, hotline: Hotline) -> AttemptView:
-    result = attempt.result or ""
-    return AttemptView(
-        attempt.attempt,
-        attempt.placed_at,
-        attempt.dialed_at,
-        attempt.ended_at,
-        agent_name(hotline, attempt.agent) if attempt.agent else "",
-        journey_labels().reasons.get(result, result),
-        attempt.recording is not None,
-    )
 
 
 def _views(found: Sequence[Callback], hotline: Hotline, known: Standing, now: datetime) -> list[CallbackView]:
@@ -155,7 +79,7 @@ async def _page(request: Request, callback_id: int, *, status: int = 200, **more
         raise HTTPException(404)
     context = {
         "callback": callback_view(found, desk.hotline),
-        "attempts": [_attempt_view(it, desk.hotline) for it in attempts],
+        "attempts": [attempt_view(it, desk.hotline) for it in attempts],
         "number": None,
         "reason": "",
         "problem": False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, HTTPException, Request
@@ -19,6 +19,8 @@ from ticketing_bridge.journeys.follow_ups import HUMAN, ROBOT, FollowUpFigures, 
 from ticketing_bridge.store.journey_records import FollowUp, FollowUpAnswer, FollowUpState
 
 SHOWN = 200
+#: judgements of the agents' service are shown over this time
+SURVEY_OVER = timedelta(days=30)
 
 router = APIRouter()
 
@@ -97,6 +99,7 @@ async def follow_up_page(request: Request) -> Response:
     async with desk.database.unit_of_work() as uow:
         tasks = await uow.follow_ups.newest(limit=SHOWN)
         answers = await uow.follow_ups.answers([task.id for task in tasks])
+        scores, answered = await uow.calls.survey_counts(desk.now() - SURVEY_OVER)
     views = [task_view(task, answers) for task in tasks]
     sums = {by: rates(figures(tasks, answers, by)) for by in (ROBOT, HUMAN)}
     return render_page(
@@ -107,6 +110,8 @@ async def follow_up_page(request: Request) -> Response:
         persons=[it for it in views if it.by_person],
         tasks=[it for it in views if not it.by_person],
         sums=sums,
+        scores=[(score, words, scores.get(score, 0)) for score, words in journey_labels().survey.items()],
+        rated=RateView("评价率", sum(scores.values()), answered),
         asked_by=journey_labels().asked_by,
     )
 

@@ -190,6 +190,9 @@ def _happenings(call: Call, hotline: Hotline) -> Iterator[tuple[datetime, str, s
     for leg in call.queue_legs:
         place = f"#{leg.position}" if leg.position else ""
         yield leg.joined_at, "queue_joined", f"{queue_name(hotline, leg.queue)} {place}".strip(), "wait"
+    for step in call.steps:
+        key = f"按 {step.key}" if step.key else ""
+        yield step.at, "step", f"{step.flow} · {step.node} {key}".strip(), "mute"
     for ring in call.rings:
         result = words.ring_results.get(ring.result or "", "")
         yield ring.rang_at, "ring", f"{agent_name(hotline, ring.agent)} {result}".strip(), "wait"

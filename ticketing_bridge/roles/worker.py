@@ -1,4 +1,4 @@
-"""The worker role: drafts and transcripts of calls that have ended."""
+"""The worker role: drafts and transcripts of calls that have ended, and of messages."""
 
 from __future__ import annotations
 
@@ -16,4 +16,9 @@ async def run_worker_role(house: House) -> None:
     async with Database(house.database_url, connections=6) as database:
         words = CallWords(house.settings, house.hotline, load_catalogue(), database)
         await asyncio.to_thread(words.warm)
-        await run_worker(database, draft_call=words.draft, transcribe_call=words.transcribe)
+        await run_worker(
+            database,
+            draft_call=words.draft,
+            transcribe_call=words.transcribe,
+            transcribe_voicemail=words.voicemail,
+        )

@@ -155,6 +155,15 @@ class CallRepository:
             query = query.where(column.pbx_id == pbx_id)
         return [call_from_row(row) for row in (await self._connection.execute(query)).mappings()]
 
+    async def survey_counts(self, since: datetime) -> tuple[dict[int, int], int]:
+        """How often each score was given after calls that arrived since then, and how many were answered."""
+        column = tables.call.c
+        recent = column.arrived_at >= since
+        scores = select(column.survey_score, func.count()).where(recent, column.survey_score.is_not(None))
+        rows = await self._connection.execute(scores.group_by(column.survey_score))
+        answered = select(func.count()).where(recent, column.answered_at.is_not(None))
+        return {row[0]: row[1] for row in rows}, (await self._connection.execute(answered)).scalar_one()
+
     async def changed_at(self) -> datetime | None:
         """When a row was last written (the database's clock): the ledger's freshness."""
         found: datetime | None = (
