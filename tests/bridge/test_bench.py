@@ -21,7 +21,7 @@ EXPECTED = {
     "ami": "events_per_s",
     "ledger": "events_per_s",
     "drafting": "warm_p50_ms",
-    "speech": "live1_rss_mb",
+    "speech": "dense_live_ratio",
     "web": "words2_p95_ms",
     "search": "search_p50_ms",
     "start": "help_ms",
