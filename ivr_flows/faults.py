@@ -166,6 +166,7 @@ class Faults:
                 self._dead_ends(whole, start)
             if purpose is Purpose.NO_AGENT:
                 self._back_to_nobody(whole, start)
+        self._promises(whole)
         if self.flow.purpose is Purpose.OUTBOUND and not any(
             isinstance(whole.nodes[name], Queue | Transfer) for name in seen
         ):
@@ -195,11 +196,24 @@ class Faults:
             what = f"dead end: {target} hangs up on a caller who got neither a person nor an answer"
             self.add(place, what, "lead it to a queue, a record node or a callback_offer")
 
+    def _promises(self, graph: Graph) -> None:
+        """Who is phoned back does not wait as well."""
+        for name, node in self.flow.nodes.items():
+            if isinstance(node, CallbackOffer):
+                after = graph.reach([node.next or END], without_caller)
+                waits = any(
+                    isinstance(graph.nodes[it], Queue) or END in graph.after(it, any_way) for it in after
+                )
+                if node.next is None or waits:
+                    what = "whom it promises a call-back goes on to a queue"
+                    self.add(name, what, "lead its next to a hang_up")
+
     def _back_to_nobody(self, graph: Graph, start: str) -> None:
         """Whom the queue could not serve is not sent back into it without having asked for that."""
         for name in sorted(filter(graph.own, graph.reach([start], any_way))):
-            targets = graph.after(name, without_caller)
-            if END in targets or any(isinstance(graph.nodes.get(it), Queue) for it in targets):
+            silent = graph.after(name, without_caller)
+            back = any(isinstance(graph.nodes.get(it), Queue) for it in silent)
+            if back or END in graph.after(name, any_way):
                 what = "goes back to the queue that could not take the caller"
                 self.add(name, what, "name a record node, a callback_offer or hang_up as target")
 

@@ -209,6 +209,14 @@ def _whole_file(flow: Flow, content: Content, text: str) -> Iterator[Fault]:
         frozenset({""}),
         "cannot start any token|found character",
     )
+    for name, node in content["nodes"].items():
+        if "callback_offer" in node:
+            yield change(
+                "waits for a call-back",
+                {name},
+                "whom it promises a call-back goes on to a queue",
+                lambda it, name=name: it["nodes"][name].pop("next"),
+            )
     yield change("round trip", {"round_a", "round_b"}, "circle", lambda it: _begin(it, _ROUND, flow.start))
     if flow.purpose is Purpose.ARRIVAL:
         yield from _arrival(flow, change)
@@ -220,6 +228,13 @@ def _whole_file(flow: Flow, content: Content, text: str) -> Iterator[Fault]:
                     {name},
                     "goes back to the queue",
                     lambda it, name=name: it["nodes"][name].pop("otherwise"),
+                )
+            if "record" in node:
+                yield change(
+                    "no next",
+                    {name},
+                    "goes back to the queue",
+                    lambda it, name=name: it["nodes"][name].pop("next"),
                 )
 
 

@@ -96,6 +96,11 @@ def test_who_was_called_can_ask_for_a_person() -> None:
     assert "f.yaml:a: no way to a person" in said(flow_of("f", nodes, purpose="outbound"))
 
 
+def test_who_is_phoned_back_does_not_wait_as_well() -> None:
+    nodes = "{a: {callback_offer: 回电请按一, next: s}, s: {say: 好的, next: q}, q: {queue: main}}"
+    assert "f.yaml:a: whom it promises a call-back goes on to a queue" in said(flow_of("f", nodes))
+
+
 def test_who_waits_is_not_sent_away_and_not_kept() -> None:
     found = said(
         flow_of("f", "{a: {record: 请留言, next: b, otherwise: b}, b: {hang_up: 再见}}", purpose="waiting")
