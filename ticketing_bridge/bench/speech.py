@@ -12,6 +12,7 @@ from ticketing_bridge.bench.speech_live import measure_live
 async def measure(size: Size) -> list[Figure]:
     """Both parts, one after the other."""
     home = load_settings().home
+    home.mkdir(parents=True, exist_ok=True)
     model_mb = sum(file.stat().st_size for file in model_path().rglob("*") if file.is_file()) / 2**20
     return [
         Figure("model_mb", model_mb, "MB", "the model's files"),
