@@ -5,6 +5,7 @@ A broken one is refused in one log line, and the last good version goes on servi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +30,7 @@ _FIXES = {
     "node_kind": "write the node's kind once",
     "string_too_long": "shorten or divide it",
 }
+_NODE_LINE = re.compile(r"^  ([a-z][a-z0-9_]{0,30}):", re.MULTILINE)
 _WORDS = {"extra_forbidden": "unknown key", "string_too_long": "text too long"}
 
 
@@ -45,7 +47,7 @@ def parse_flow(text: str, file: str) -> Flow:
         lines = _lines(tree, "nodes")
         content = loader.construct_document(tree) if tree else None
     except yaml.YAMLError as problem:
-        raise FlowInvalid([_yaml_problem(problem, file, lines)]) from None
+        raise FlowInvalid([_yaml_problem(problem, file, lines or _likely_lines(text))]) from None
     except (RecursionError, ValueError) as problem:
         raise FlowInvalid([Problem(file, "", f"not a flow: {problem}", "write plain YAML")]) from None
     if not isinstance(content, dict):
@@ -66,6 +68,12 @@ def _yaml_problem(problem: yaml.YAMLError, file: str, lines: dict[str, int]) -> 
     line = mark.line + 1 if mark else None
     before = [(at, name) for name, at in lines.items() if line and at <= line]
     return Problem(file, max(before)[1] if before else "", what, "correct the YAML", line)
+
+
+def _likely_lines(text: str) -> dict[str, int]:
+    """Line of each node in a file that is no YAML, as such files are mostly written."""
+    begin = max(0, text.find("\nnodes:"))
+    return {found[1]: text.count("\n", 0, found.start()) + 1 for found in _NODE_LINE.finditer(text, begin)}
 
 
 def _lines(tree: yaml.Node | None, wanted: str = "") -> dict[str, int]:

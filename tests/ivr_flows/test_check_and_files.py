@@ -68,6 +68,12 @@ def test_what_leads_nowhere_is_named(nodes: str, expected: str) -> None:
     assert expected in "\n".join(problems(f"{{flow: f, start: a, nodes: {nodes}}}"))
 
 
+def test_a_node_that_is_no_yaml_is_named() -> None:
+    text = "flow: f\nstart: a\nnodes:\n  a: {queue: main}\n  b: {say: 您好\n"
+    with pytest.raises(FlowInvalid, match=r"f.yaml:b: .* — correct the YAML \(line 6\)"):
+        parse_flow(text, "f.yaml")
+
+
 def test_a_wrong_head_is_named_with_its_line() -> None:
     with pytest.raises(FlowInvalid, match=r"f.yaml: line 2: purpose: Input should be 'arrival'"):
         parse_flow("flow: f\npurpose: fun\nstart: a\nnodes: {a: {queue: main}}\n", "f.yaml")
