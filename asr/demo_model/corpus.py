@@ -34,11 +34,15 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """All frames of all utterances on end; utterance i is ``starts[i]`` to ``starts[i + 1]``."""
+    """All frames of all utterances on end; utterance i is ``starts[i]`` to ``starts[i + 1]``.
+
+    ``calm`` says of each utterance that no invented voice spoke it.
+    """
 
     features: NDArray[np.float16]
     labels: NDArray[np.int16]
     starts: NDArray[np.int64]
+    calm: NDArray[np.bool_]
 
     @property
     def hours(self) -> float:
@@ -48,11 +52,12 @@ class Corpus:
 
 def utterance(
     words: Words, lexicon: Lexicon, rng: np.random.Generator, stage: Stage
-) -> tuple[features.Features, features.Labels] | None:
-    """One training utterance, () being non-speech; None when the synthesiser said something else."""
+) -> tuple[features.Features, features.Labels, bool] | None:
+    """One utterance, () being non-speech, and whether it is calm; None when the synthesiser erred."""
     if not words:
         samples = non_speech(rng)
-        return features.mfcc(samples), np.full(features.frame_count(len(samples)), SILENCE, dtype=np.int16)
+        silent = np.full(features.frame_count(len(samples)), SILENCE, dtype=np.int16)
+        return features.mfcc(samples), silent, True
     tokens: list[str] = []
     for word in words:
         tokens.extend(pinyin(word))
@@ -73,7 +78,7 @@ def utterance(
     samples = augment.over_the_line(np.concatenate([before, speech]), line, rng)
     lead_s = round(line.lead_s * augment.RATE) / augment.RATE + len(before) / augment.RATE
     shifted = [(at + lead_s, unit) for at, unit in starts]
-    return features.mfcc(samples), features.labels(shifted, len(samples))
+    return features.mfcc(samples), features.labels(shifted, len(samples)), not stage.invented
 
 
 def _before(rng: np.random.Generator) -> augment.Sound:
@@ -121,12 +126,13 @@ def _make_chunk(sentences: Sequence[Words], part: range, lexicon: Lexicon, file:
     made = [
         utterance(sentences[index], lexicon, np.random.default_rng([seed, index]), stage) for index in part
     ]
-    kept = [pair for pair in made if pair is not None and len(pair[0]) == len(pair[1]) > 0]
+    kept = [found for found in made if found is not None and len(found[0]) == len(found[1]) > 0]
     np.savez(
         file,
-        features=np.concatenate([frames for frames, _ in kept]).astype(np.float16),
-        labels=np.concatenate([answer for _, answer in kept]),
-        lengths=np.array([len(answer) for _, answer in kept], dtype=np.int64),
+        features=np.concatenate([frames for frames, *_ in kept]).astype(np.float16),
+        labels=np.concatenate([answer for _, answer, _ in kept]),
+        lengths=np.array([len(answer) for _, answer, _ in kept], dtype=np.int64),
+        calm=np.array([calm for *_, calm in kept], dtype=np.bool_),
     )
 
 
@@ -141,4 +147,5 @@ def _joined(files: Sequence[Path]) -> Corpus:
         features=np.concatenate([chunk["features"] for chunk in chunks]),
         labels=np.concatenate([chunk["labels"] for chunk in chunks]),
         starts=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        calm=np.concatenate([chunk["calm"] for chunk in chunks]),
     )

@@ -45,6 +45,8 @@ class Stage:
         if len(str(data)) > _LONGEST_DATA_PATH:
             raise ValueError(f"{data} is too long a name for espeak-ng: set TMPDIR to a shorter one")
         self.data = data
+        self.invented = False
+        """Whether the last voice was invented."""
         self._shipped = Path(espeakng_loader.get_data_path())
         for name in (_LANGUAGE, "cmn_dict", "intonations", "phondata", "phonindex", "phontab"):
             (data / name).parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +57,8 @@ class Stage:
     def enter(self, rng: np.random.Generator) -> Voice:
         """A training voice of any speed and pitch, to be spoken with the data of this stage."""
         kind = rng.random()
-        if kind < _INVENTED_SHARE:
+        self.invented = kind < _INVENTED_SHARE
+        if self.invented:
             self._guest.write_text(invented_variant(rng), "ascii")
         else:
             listed = NAMED_VARIANTS if kind < _INVENTED_SHARE + _NAMED_SHARE else TRAINING_VARIANTS
