@@ -40,7 +40,9 @@ class Flows:
             await self._over.wait()
 
     def __enter__(self) -> Flows:
-        self._thread = threading.Thread(target=lambda: self._loop.run_until_complete(self._serve()))
+        self._thread = threading.Thread(
+            target=lambda: self._loop.run_until_complete(self._serve()), daemon=True
+        )
         self._thread.start()
         assert self._ready.wait(10)
         return self

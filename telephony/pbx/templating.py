@@ -91,6 +91,7 @@ USEFUL_MODULES = (
     "bridge_builtin_features",
     "app_audiosocket",
     "app_senddtmf",
+    "app_controlplayback",
     "app_verbose",
     "func_dialplan",
     "func_timeout",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
@@ -157,3 +158,28 @@ def test_a_caller_in_a_silent_flow_is_taken_out_of_it(
             ami.wait_event("QueueCallerJoin", 5)
         else:
             assert wait_until(caller.gone.is_set, 5)
+
+
+def test_speech_ends_a_question_that_is_being_asked(
+    endings_pbx: RunningPbx, ami: AmiWitness, telephones: Telephones, flows: Flows
+) -> None:
+    """``CONTROL STREAM FILE`` is stopped by AMI, so that a caller need not hear a question to its end."""
+    took: list[float] = []
+
+    async def asks(session: AgiSession) -> None:
+        began = time.monotonic()
+        key = await session.play([music], asyncio.Event())
+        took.append(time.monotonic() - began)
+        assert key is None
+
+    music = str(endings_pbx.settings.sounds / "moh" / "hold" / "music")
+    flows.leads["main"] = asks
+    with endings_pbx.originator() as interrupts, telephones.citizen("13900000028") as caller:
+        assert caller.call("12345") == 200
+        entered = ami.wait_event("HotlineFlow", 10, Status="entered")
+        time.sleep(1.0)
+        answer = interrupts.action(Action="ControlPlayback", Channel=entered["Channel"], Control="stop")
+        assert answer["Response"] == "Success", answer
+        ami.wait_event("QueueCallerJoin", 10)
+        assert took
+        assert took[0] < 15.0  # the music lasts 24 s
