@@ -82,6 +82,7 @@ class Ears:
         words: the socket on which live words are told.
         status: file in which the speech role says how much it can hear.
         may_hear: whether a channel's caller was told that words are transcribed.
+        grammar_of: what the recogniser is to hear for these phrases; empty: anything. May block.
     """
 
     def __init__(
@@ -91,12 +92,14 @@ class Ears:
         words: Path,
         status: Path,
         may_hear: Callable[[str], Awaitable[bool]],
+        grammar_of: Callable[[tuple[str, ...]], tuple[str, ...]],
     ) -> None:
         self._speech = speech
         self._tap = tap
         self._words = words
         self._status = status
         self._may_hear = may_hear
+        self._grammar_of = grammar_of
 
     async def hear(
         self,
@@ -111,7 +114,7 @@ class Ears:
         on_speech: Callable[[], None],
     ) -> Utterance:
         """What is said on this channel; ``heard=False`` within 1 s when nobody can listen."""
-        grammar = (*phrases, ANYTHING_ELSE) if phrases else ()
+        grammar = await asyncio.to_thread(self._grammar_of, tuple(phrases)) if phrases else ()
         request = TapRequest(
             call, Leg.CALLER, channel, channel_uniqueid, str(uuid.uuid4()), 0.0, grammar, question=True
         )

@@ -12,6 +12,7 @@ from datetime import datetime
 
 import structlog
 
+from asr.grammar import GrammarInvalid, make_grammar, model_words
 from config.hotline import is_open
 from config.sites import PbxSite
 from facts.errors import HotlineError
@@ -31,6 +32,7 @@ from ticketing_bridge.journeys.notices import HourNotices
 from ticketing_bridge.journeys.services import CityServices
 from ticketing_bridge.roles.links import originator_link
 from ticketing_bridge.roles.sounds import Prompts
+from ticketing_bridge.speech_models import live_model
 from ticketing_bridge.store.database import Database
 
 log = structlog.get_logger(__name__)
@@ -100,16 +102,50 @@ async def run_flows(house: House) -> None:
         database = await stack.enter_async_context(Database(house.database_url, connections=4))
         notices = await stack.enter_async_context(HourNotices(database, prompts.ensure))
         speech = await stack.enter_async_context(TapControl(settings.tap_socket))
+        phrases = Phrases(house)
         for site in house.sites:
             link = await stack.enter_async_context(originator_link(house, site))
             services = CityServices(database, hotline, site.id, notices)
             guide = Guide(house, flows, prompts, services)
-            await stack.enter_async_context(_server(house, site, guide, link, speech))
+            await stack.enter_async_context(_server(house, site, guide, link, speech, phrases))
         log.info("flows serve", pbxs=[site.id for site in house.sites])
         await asyncio.Event().wait()
 
 
-def _server(house: House, site: PbxSite, guide: Guide, link: AmiLink, speech: TapControl) -> AgiServer:
+class Phrases:
+    """Phrases of flows as grammars of the model that hears callers live."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._made: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+    def grammar(self, phrases: tuple[str, ...]) -> tuple[str, ...]:
+        """Those that the model can hear, in its own words; empty (anything) when it takes no grammar.
+
+        Blocks for a moment the first time.
+        """
+        if phrases not in self._made:
+            self._made[phrases] = self._make(phrases)
+        return self._made[phrases]
+
+    def _make(self, phrases: tuple[str, ...]) -> tuple[str, ...]:
+        found: dict[str, None] = {}
+        try:
+            words = model_words(live_model(self._house.settings))
+        except HotlineError as problem:
+            log.warning("no grammars", why=str(problem))
+            return ()
+        for phrase in phrases:
+            try:
+                found |= dict.fromkeys(make_grammar([phrase], words))
+            except GrammarInvalid as unsayable:
+                log.warning("phrase not heard", why=str(unsayable))
+        return tuple(found)
+
+
+def _server(
+    house: House, site: PbxSite, guide: Guide, link: AmiLink, speech: TapControl, phrases: Phrases
+) -> AgiServer:
     settings = house.settings
     tap = ChanSpyTap(link, site.hotline_host, site.audiosocket_port, speech.release)
 
@@ -134,7 +170,9 @@ def _server(house: House, site: PbxSite, guide: Guide, link: AmiLink, speech: Ta
         guide.lead,
         pbx_id=site.id,
         allowed_peers=site.agi_peers,
-        listener=Ears(speech, tap, settings.live_socket, settings.run / "speech.json", may_hear),
+        listener=Ears(
+            speech, tap, settings.live_socket, settings.run / "speech.json", may_hear, phrases.grammar
+        ),
         interrupt=interrupt,
         on_lost=on_lost,
         reuse_port=True,
