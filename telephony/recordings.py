@@ -10,7 +10,7 @@ from pathlib import Path
 from facts.errors import HotlineError
 
 #: a Uniqueid of Asterisk: systemname, seconds, serial
-_BASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[0-9]+)*\Z")
+_BASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[0-9]+)*(?:-voicemail)?\Z")
 _HEADER_BYTES = 44
 _POLL_S = 0.1
 

@@ -34,6 +34,8 @@ RESULTS_VARIABLE = "HOTLINE_RESULTS"
 #: what of them fits into Asterisk's fields beside the rest of the report (bytes)
 _MOST_RESULTS = 1500
 #: base name of the message that is being left: the dialplan reports it when the caller hangs up in it
+#: the step in which the caller is, as the dialplan tells it when the caller hangs up there
+NODE_VARIABLE = "HOTLINE_NODE"
 VOICEMAIL_VARIABLE = "HOTLINE_VOICEMAIL"
 #: keys that no telephone has, for playing without winding
 _NO_KEYS = ("A", "B", "C")
@@ -177,6 +179,10 @@ class AgiSession:
         if not _VARIABLE.fullmatch(name):
             raise FieldRefused(f"{name!r} is no channel variable's name", fix="letters, digits, underscores")
         await self.command("SET VARIABLE", name, value)
+
+    async def enter(self, step: str, details: Mapping[str, str]) -> None:
+        place = user_event("", {"Node": step, **details}).removeprefix(",") if step else ""
+        await self.command("SET VARIABLE", NODE_VARIABLE, place)
 
     async def mark(self, step: str, details: Mapping[str, str]) -> None:
         await self.command("EXEC", "UserEvent", user_event("HotlineStep", {"Node": step, **details}))

@@ -61,6 +61,8 @@ class _Live:
     #: the agent's telephone is down again
     agent_gone: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    #: keys are pressed one after the other, however long the telephone takes
+    finger: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def number_shown(self) -> str:
@@ -210,9 +212,10 @@ class Player:
 
     async def _press(self, live: _Live, press: KeyPress) -> None:
         await self._when(live, press.when, press.after_s)
-        for digit in press.digits:
-            await self._phones.press(live.channel, digit)
-            await asyncio.sleep(0.3)
+        async with live.finger:
+            for digit in press.digits:
+                await self._phones.press(live.channel, digit)
+                await asyncio.sleep(0.3)
 
     async def _leave(self, live: _Live, number: int) -> None:
         message = live.plan.call.messages[number]

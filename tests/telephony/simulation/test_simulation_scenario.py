@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.hotline import load_hotline
-from telephony.simulation.scenario import Moment, Who, scenario_schema
+from telephony.simulation.scenario import Moment, TakeHow, Who, scenario_schema
 from telephony.simulation.scenario_file import ScenarioInvalid, load_scenario, parse_scenario, plan
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -31,11 +31,17 @@ def test_the_documented_example_is_valid() -> None:
     example = re.search(r"```yaml\n(.*?)```", (DOCS / "scenario.md").read_text("utf-8"), re.DOTALL)
     assert example
     calls = plan(parse_scenario(example[1]), load_hotline())
-    assert len(calls) == 7
+    assert len(calls) == 11
     assert calls[1].call.keys[0].digits == "1"
     assert calls[2].call.hangs_up.when is Moment.NOTICE
     assert calls[3].call.agents.none
-    assert calls[5].number is None
+    asked_back, left, in_danger, judged, silent = (planned.call for planned in calls[5:10])
+    assert asked_back.phoned
+    assert asked_back.phoned.hangs_up_after_s == 4.0
+    assert left.messages[0].when is Moment.QUEUE
+    assert in_danger.emergency is TakeHow.BUSY
+    assert judged.keys[0].when is judged.hangs_up.when is Moment.SURVEY
+    assert silent.number is None
 
 
 def test_the_exported_schema_is_current() -> None:
