@@ -24,6 +24,7 @@ EXPECTED = {
     "speech": "dense_live_ratio",
     "web": "words2_p95_ms",
     "search": "search_p50_ms",
+    "flows": "key_to_prompt_p99_ms",
     "start": "help_ms",
 }
 

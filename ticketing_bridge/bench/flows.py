@@ -45,7 +45,9 @@ async def measure(size: Size) -> list[Figure]:
             "key_to_prompt_p99_ms", (percentile(delays, 99) or 0.0) * 1000, "ms", "the same, 99th percentile"
         ),
         Figure("key_to_prompt_most_ms", max(delays) * 1000, "ms", "the slowest"),
-        Figure("session_kb", (there_mb - before_mb) * 1000 / callers, "kB", "memory a caller in a menu"),
+        Figure(
+            "session_kb", max(0.0, there_mb - before_mb) * 1000 / callers, "kB", "memory a caller in a menu"
+        ),
         Figure("keys_s", len(delays) / took_s, "/s", "keys pressed by all callers"),
         Figure("server_cpu", used_s / took_s * 100, "%", f"of one core, {PROCESSES} processes together"),
         Figure("callers", callers, "", f"in menus at once, {keys} keys each"),
