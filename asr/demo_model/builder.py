@@ -49,8 +49,8 @@ FULL = Plan()
 def build(out_dir: Path, *, quick: bool = False, progress: Progress | None = None) -> Path:
     """Build a whole model in ``out_dir`` (made or replaced); ``quick`` hears a little less well.
 
-    Needs the extra ``demo-model`` and about 5 GB of memory; the full model took 54 minutes at the lowest
-    priority on two cores that were busy with other work. ``progress.bars`` draws what ``progress`` is told.
+    Needs the extra ``demo-model`` and, besides the graph, about 17 minutes of one core (27 where the
+    processor has no 16-bit multiplication), shared by all cores. ``progress.bars`` draws what it is told.
     """
     for package in ("torch", "kaldi_native_fbank", "scipy"):
         need(package)
