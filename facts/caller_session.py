@@ -97,8 +97,11 @@ class CallerSession(Protocol):
     async def set_variable(self, name: str, value: str) -> None:
         """Set a channel variable for the dialplan."""
 
+    async def enter(self, step: str, details: Mapping[str, str]) -> None:
+        """The caller comes to a step. When they hang up in it, the PBX records it: nobody else can."""
+
     async def mark(self, step: str, details: Mapping[str, str]) -> None:
-        """Record a step of the journey on the call (through the PBX's event stream)."""
+        """Record a step of the journey on the call (through the PBX's event stream), now that it is over."""
 
     async def listen(
         self, prompts: Sequence[str], *, phrases: Sequence[str], first_timeout_ms: int, most_ms: int

@@ -54,6 +54,7 @@ PRIORITY_VARIABLE = "HOTLINE_PRIORITY"
 #: who is served later comes first; the line's own priority is set by the dialplan
 PRIORITIES = ("normal", "raised", "urgent")
 #: purposes of which a caller who was walked in circles is let go rather than queued
+_TAKES_NO_TIME = (Answer, Goto, Hours, Set)
 _LET_GO = frozenset({Purpose.AFTER, Purpose.OUTBOUND})
 
 
@@ -213,12 +214,19 @@ class _Run:
         """Do one node and record it, also when the caller hangs up in it."""
         began = self.now_ms()
         told = Told()
+        await self._enter(name, node)
         try:
             await self._do(node, told)
         finally:
             step = self._note(name, told.keys, self.now_ms() - began)
         await self._mark(step)
         return told.target
+
+    async def _enter(self, name: str, node: Part) -> None:
+        """Tell the PBX where the caller is, when the node takes time."""
+        if not isinstance(node, _TAKES_NO_TIME):
+            flow = self.walk.flow
+            await self.walk.session.enter(name, {"Flow": flow.flow, "Version": flow.version})
 
     def _note(self, name: str, keys: str, ms: int) -> Step:
         step = Step(name, keys, ms, self.walk.flow.flow, self.walk.flow.version)
@@ -306,11 +314,13 @@ class _Run:
     async def _hang_up(self, name: str, node: HangUp) -> FlowEnd:
         """Goodbye is said in full. The step is told before the line is gone."""
         began = self.now_ms()
+        await self._enter(name, node)
         try:
             await self.walk.say(node.hang_up, whole=True)
         finally:
             step = self._note(name, "", self.now_ms() - began)
         await self._mark(step)
+        await self.walk.session.enter("", {})
         await self.walk.session.hang_up()
         return self._ended(FlowEnding.HUNG_UP)
 

@@ -109,6 +109,9 @@ class TerminalCaller:
         self._alive()
         self.tell(f"{self._time}   {name} = {value}")
 
+    async def enter(self, step: str, details: Mapping[str, str]) -> None:
+        """Nobody looks on."""
+
     async def mark(self, step: str, details: Mapping[str, str]) -> None:
         """Show the step."""
         self._alive()

@@ -174,6 +174,9 @@ class ScriptedCaller:
         self._alive()
         self.variables[name] = value
 
+    async def enter(self, step: str, details: Mapping[str, str]) -> None:
+        """What the PBX is told for the case of a hang-up is no part of the journey's record."""
+
     async def mark(self, step: str, details: Mapping[str, str]) -> None:
         """Keep it."""
         self._alive()

@@ -181,7 +181,7 @@ class AgiSession:
         await self.command("SET VARIABLE", name, value)
 
     async def enter(self, step: str, details: Mapping[str, str]) -> None:
-        place = user_event("", {"Node": step, **details}).removeprefix(",") if step else ""
+        place = user_event("HotlineStep", {"Node": step, **details}) if step else ""
         await self.command("SET VARIABLE", NODE_VARIABLE, place)
 
     async def mark(self, step: str, details: Mapping[str, str]) -> None:

@@ -114,6 +114,9 @@ class PlannedCaller(ScriptedCaller):
         self._wait(spoken_ms or silence_ms)
         return Recorded("message", spoken_ms)
 
+    async def enter(self, step: str, details: Mapping[str, str]) -> None:
+        pass
+
     async def mark(self, step: str, details: Mapping[str, str]) -> None:
         await ScriptedCaller.mark(self, step, details)
         self.plan.done += 1

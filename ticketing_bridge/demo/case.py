@@ -65,10 +65,11 @@ class Case:
 
     def _resolved(self, played: PlayedCall, row: Call, found: Comparison) -> CallFinding:
         evidence = self.evidence
+        keys = sum(len(press.digits) for press in played.plan.call.keys)
         compare_people(row, played, found)
         compare_queue_log(row, evidence.queue_log_of_calls().get(row.key.uniqueid, []), found)
         compare_cdr(row, evidence.cdr_of_calls().get(row.key.uniqueid, []), found)
-        compare_recordings(row, evidence.recordings, found)
+        compare_recordings(row, evidence.recordings, found, keys)
         compare_sound(row, played, self.dialogues[played.plan.id], evidence.recordings, found)
         derived = compare_derived(row, played, self.ledger, evidence.recordings, found)
         return CallFinding(

@@ -13,7 +13,7 @@ from telephony.simulation.scenario import Who
 from telephony.simulation.speech import plain
 from ticketing_bridge.demo.findings import Comparison, Witness
 from ticketing_bridge.demo.growing import RecordingWatch
-from ticketing_bridge.demo.ledger import Ledger
+from ticketing_bridge.demo.ledger import HAVE_WORDS, Ledger
 from ticketing_bridge.demo.likeness import error_rate
 from ticketing_bridge.words import audio_digest
 
@@ -37,14 +37,14 @@ def compare_derived(
 ) -> DerivedFacts:
     """Draft and transcript against the row, the recording's digest against the transcript's."""
     key = str(row.key)
-    answered = row.outcome is Outcome.ANSWERED
+    wanted = row.outcome in HAVE_WORDS
     drafts = ledger.drafts.get(key, [])
     transcript = ledger.transcripts.get(key)
-    found.same(Witness.DERIVED, "draft", answered, bool(drafts))
-    found.same(Witness.DERIVED, "transcript", answered, transcript is not None)
-    if transcript is not None and row.recording is not None and transcript.audio_digest:
-        _, caller, heard = watch.files(row.recording)
-        now = _digest(caller, heard)
+    found.same(Witness.DERIVED, "draft", wanted, bool(drafts))
+    found.same(Witness.DERIVED, "transcript", wanted, transcript is not None)
+    heard = _heard(row, watch)
+    if transcript is not None and heard and transcript.audio_digest:
+        now = _digest(*heard)
         found.same(Witness.RECORDING, "transcribed_digest", transcript.audio_digest[:16], now[:16])
     draft_s = None
     if drafts and row.ended_at is not None:
@@ -60,6 +60,13 @@ def compare_derived(
     )
     model = "" if transcript is None else transcript.model
     return DerivedFacts(bool(drafts), transcript is not None, rates, draft_s, model)
+
+
+def _heard(row: Call, watch: RecordingWatch) -> tuple[Path, ...]:
+    """The files that the transcript of record was made of."""
+    if row.outcome is Outcome.VOICEMAIL and row.voicemail is not None:
+        return watch.files(row.voicemail)[:1]
+    return watch.files(row.recording)[1:] if row.recording is not None else ()
 
 
 def _digest(*files: Path) -> str:

@@ -11,6 +11,8 @@ from ticketing_bridge.store.records import DraftRecord, EventRecord, StoredTrans
 
 #: a call may be heard of so much before and after an outage and still leave no event that shows its arrival
 _EDGE = timedelta(seconds=0.5)
+#: outcomes of which a transcript of record and a draft are made
+HAVE_WORDS = frozenset({Outcome.ANSWERED, Outcome.VOICEMAIL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Ledger:
         return all(row.state is CallState.ENDED and row.outcome is not None for row in self.rows) and all(
             str(row.key) in self.drafts and str(row.key) in self.transcripts
             for row in self.rows
-            if row.outcome is Outcome.ANSWERED
+            if row.outcome in HAVE_WORDS
         )
 
     def outages(self) -> list[Outage]:
@@ -56,7 +58,7 @@ class Ledger:
 
     def progress(self) -> tuple[int, int]:
         """Pieces that are there, pieces that are wanted (drafts and transcripts of answered calls)."""
-        answered = [str(row.key) for row in self.rows if row.outcome is Outcome.ANSWERED]
+        answered = [str(row.key) for row in self.rows if row.outcome in HAVE_WORDS]
         there = sum((key in self.drafts) + (key in self.transcripts) for key in answered)
         return there, 2 * len(answered)
 

@@ -18,6 +18,8 @@ from ticketing_bridge.demo.growing import RecordingWatch, digest_of
 from voice.pcm import TELEPHONE_RATE, from_bytes
 
 WITHIN_S = 1.5
+#: how long a key is signalled at most
+_KEY_S = 0.25
 #: pieces of speech that are looked for in a recording
 _PIECE_S = 1.0
 #: a piece is there when it correlates so well with the recording near its place…
@@ -30,8 +32,11 @@ _FEWEST = 2
 Samples = NDArray[np.float64]
 
 
-def compare_recordings(call: Call, watch: RecordingWatch, found: Comparison) -> None:
-    """Existence, length and digests of a call's three files."""
+def compare_recordings(call: Call, watch: RecordingWatch, found: Comparison, keys: int = 0) -> None:
+    """Existence, length and digests of a call's three files. ``keys``: how many the citizen pressed.
+
+    A telephone sends no voice while it signals a key; while nothing is played either, nothing is recorded.
+    """
     if call.recording is None:
         return
     for path in watch.files(call.recording):
@@ -43,7 +48,8 @@ def compare_recordings(call: Call, watch: RecordingWatch, found: Comparison) -> 
             continue
         expected_s = _expected_s(call)
         if expected_s is not None and length_s is not None:
-            found.close(Witness.RECORDING, f"{name}_length_s", expected_s, length_s, WITHIN_S)
+            unheard_s = min(max(0.0, expected_s - length_s), _KEY_S * keys)
+            found.close(Witness.RECORDING, f"{name}_length_s", expected_s - unheard_s, length_s, WITHIN_S)
         first = watch.digests.get(path.name, "")
         found.check(
             Witness.RECORDING,
