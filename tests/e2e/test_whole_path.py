@@ -101,7 +101,7 @@ def test_callers_reach_the_queue_when_the_flows_role_freezes_or_dies(
     flow = {"flow": "main", "start": "greet", "nodes": {
         "greet": {"say": greeting, "next": "person"}, "person": {"queue": "{line.queue}"}}}  # fmt: skip
     (flows / "main.yaml").write_text(json.dumps(flow, ensure_ascii=False), encoding="utf-8")
-    house.environment |= {"HOTLINE_FLOWS": str(flows), "HOTLINE_FLOWS_PROCESSES": "1"}
+    house.environment.update({"HOTLINE_FLOWS": str(flows), "HOTLINE_FLOWS_PROCESSES": "1"})
     run = house.demo(calls=talks(("昆仑路", "路灯")))
 
     run.until(lambda: in_flow(run), 180)

@@ -12,7 +12,6 @@ from datetime import datetime
 
 import structlog
 
-from asr.grammar import GrammarInvalid, make_grammar, model_words
 from config.hotline import is_open
 from config.sites import PbxSite
 from facts.errors import HotlineError
@@ -129,6 +128,9 @@ class Phrases:
         return self._made[phrases]
 
     def _make(self, phrases: tuple[str, ...]) -> tuple[str, ...]:
+        # Imported here: cutting Chinese into words takes 55 MB, and not every city asks by voice.
+        from asr.grammar import GrammarInvalid, make_grammar, model_words  # noqa: PLC0415
+
         found: dict[str, None] = {}
         try:
             words = model_words(live_model(self._house.settings))

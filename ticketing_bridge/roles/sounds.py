@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from ivr_flows.prompts import prompt_name, prompt_path, render_prompts
+from facts.prompts import prompt_name
 
 
 class Prompts:
@@ -17,7 +17,14 @@ class Prompts:
 
     async def ensure(self, text: str) -> str:
         """Sound name of a text."""
-        if not prompt_path(text, self._folder).is_file():
+        name = prompt_name(text)
+        if not await asyncio.to_thread((self._folder / f"{name}.wav").is_file):
             async with self._alone:
-                await asyncio.to_thread(render_prompts, [text], self._folder)
-        return prompt_name(text)
+                await asyncio.to_thread(self._render, text)
+        return name
+
+    def _render(self, text: str) -> None:
+        # Imported here: reading Chinese aloud takes 55 MB, and hardly any process ever has to.
+        from ivr_flows.prompts import render_prompts  # noqa: PLC0415
+
+        render_prompts([text], self._folder)
