@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from asr.manifest import MANIFEST
 from asr.models import default_model
 
 
@@ -19,9 +20,11 @@ def model() -> Path:
 
 @pytest.fixture
 def broken_model(model: Path, tmp_path: Path) -> Callable[[], Path]:
-    """A copy of the demo model to break."""
+    """A copy of the demo model to break, without the seal that would name the change first."""
 
     def copy() -> Path:
-        return Path(shutil.copytree(model, tmp_path / "model-under-test"))
+        made = tmp_path / "model-under-test"
+        shutil.copytree(model, made, ignore=shutil.ignore_patterns(MANIFEST))
+        return made
 
     return copy
