@@ -238,7 +238,11 @@ async def test_a_menu_on_a_real_channel(house: House) -> None:
         assert (step.node, step.key, step.ms) == ('menu, "1" (', "1,2[", 12)
         joined = await house.seen(lambda event: isinstance(event, ev.QueueJoined))
         assert (joined.queue, joined.uniqueid) == ("business", step.uniqueid)
-    assert (heard["number"], heard["line"], heard["said"]) == ("13900001111", ("main",), None)
+    assert (heard["number"], heard["line"], heard["said"]) == (
+        "13900001111",
+        ("main", "flow", "main", ""),
+        None,
+    )
     assert heard["said_s"] > 0.5
     assert (heard["keys"], heard["none"]) == (Keys("42", terminated=True), Keys("", timed_out=True))
 
