@@ -37,7 +37,7 @@ WHERE missed.pbx_id = :pbx_id AND missed.arrived_at >= :since AND missed.ended_a
   AND NOT missed.flags @> ARRAY['short']
   AND NOT EXISTS (
     SELECT 1 FROM call later WHERE later.caller_number = missed.caller_number
-      AND later.arrived_at >= missed.arrived_at
+      AND later.arrived_at >= missed.arrived_at AND later.arrived_at >= :since
       AND (later.outcome IS NULL OR later.outcome = ANY(CAST(:reached AS text[]))))
   AND NOT EXISTS (
     SELECT 1 FROM callback owed WHERE owed.number = missed.caller_number
@@ -48,17 +48,20 @@ ORDER BY missed.caller_number, missed.arrived_at DESC
 
 #: call-backs whose citizen reported something, or asked to stay unknown, in any call of the last 30 days
 _SENSITIVE = text("""
-SELECT DISTINCT owed.id FROM callback owed
-JOIN call spoken ON (spoken.caller_number = owed.number OR spoken.key = owed.call)
-  AND spoken.arrived_at > now() - interval '30 days'
+WITH owed AS (SELECT id, number, call FROM callback WHERE id = ANY(CAST(:ids AS bigint[]))),
+spoken AS (
+  SELECT owed.id, call.key, call.answers FROM owed
+  JOIN call ON call.caller_number = owed.number AND call.arrived_at > now() - interval '30 days'
+  UNION SELECT owed.id, call.key, call.answers FROM owed JOIN call ON call.key = owed.call
+)
+SELECT DISTINCT spoken.id FROM spoken
 LEFT JOIN LATERAL (
   SELECT content FROM draft WHERE draft.call = spoken.key ORDER BY version DESC LIMIT 1
 ) newest ON true
-WHERE owed.id = ANY(CAST(:ids AS bigint[]))
-  AND (newest.content -> 'purpose' ->> 'value' = '举报'
-       OR newest.content -> 'confidential' ->> 'value' = 'true'
-       OR EXISTS (SELECT 1 FROM jsonb_array_elements(spoken.answers) AS it
-                  WHERE it ->> 1 = ANY(CAST(:words AS text[]))))
+WHERE newest.content -> 'purpose' ->> 'value' = '举报'
+   OR newest.content -> 'confidential' ->> 'value' = 'true'
+   OR EXISTS (SELECT 1 FROM jsonb_array_elements(spoken.answers) AS it
+              WHERE it ->> 1 = ANY(CAST(:words AS text[])))
 """)
 
 

@@ -96,6 +96,7 @@ call = Table(
     Index("call_arrived", "arrived_at"),
     Index("call_updated", "updated_at"),
     Index("call_line_arrived", "line", "arrived_at"),
+    Index("call_caller", "caller_number", "arrived_at"),
     Index("call_open", "pbx_id", postgresql_where=text("outcome IS NULL")),
 )
 
