@@ -18,7 +18,7 @@ from tests.journeys.people import (
     new_callback,
     stored,
 )
-from ticketing_bridge.journeys.callbacks import promise, rang_first
+from ticketing_bridge.journeys.callbacks import GOODBYE, promise, rang_first
 from ticketing_bridge.journeys.dispatcher import PbxChannel, RefusedForGood
 from ticketing_bridge.store import Database
 from ticketing_bridge.store.journey_records import Callback, CallbackKind, CallbackState, NewCallback
@@ -38,8 +38,10 @@ async def test_a_promise_keeps_the_callers_place_and_is_kept_at_once(shift: Shif
     call = a_call(outcome=Outcome.CALLBACK_REQUESTED, key=KEY)
     await stored(shift.database, call)
     async with shift.database.unit_of_work() as uow:
-        assert await promise(uow, HOTLINE, KEY, CITIZEN, "main", "main", NOON)
-        assert await promise(uow, HOTLINE, KEY, CITIZEN, "main", "main", NOON), "asked again, it stands"
+        assert await promise(uow, HOTLINE, KEY, CITIZEN, "main", "main", NOON - GOODBYE)
+        assert await promise(uow, HOTLINE, KEY, CITIZEN, "main", "main", NOON - GOODBYE), (
+            "asked again, it stands"
+        )
     await shift.look()
     (made,) = shift.pbx.called
     row = await shift.row(made)

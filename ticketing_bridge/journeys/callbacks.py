@@ -50,6 +50,8 @@ MISSED: Final = tuple(
 REACHED: Final = (Outcome.ANSWERED.value, Outcome.TRANSFERRED_EMERGENCY.value)
 #: a caller who was missed longer ago is not called back any more
 MISSED_WITHIN = timedelta(hours=24)
+#: so long a citizen hears that the call-back is promised: phoned before that, the telephone would be busy
+GOODBYE = timedelta(seconds=8)
 #: what we were told of the PBX's channel: placeholder, or the half that dials
 _TOLD = {news.value: news for news in News}
 
@@ -77,14 +79,14 @@ async def promise(
         line=line,
         queue=queue,
         arrived_at=arrived_at,
-        due_at=now,
+        due_at=now + GOODBYE,
         call=str(call),
         priority=found.priority.value if found else "normal",
     )
     if await uow.callbacks.add(new) is None:
         owed = await uow.callbacks.open_for(plain)
         if owed is not None and owed.state is CallbackState.WANTED:
-            await uow.callbacks.save(replace(owed, due_at=min(owed.due_at, now)))
+            await uow.callbacks.save(replace(owed, due_at=min(owed.due_at, now + GOODBYE)))
     await uow.notify(CALLBACK_CHANNEL, str(call))
     return True
 
