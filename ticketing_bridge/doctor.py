@@ -150,6 +150,30 @@ async def check_pbx(house: House, site: PbxSite | None = None) -> Finding:
     return _good(name, f"reachable, rights are narrow, clock {offset_s or 0:+.3f} s")
 
 
+async def check_originator(house: House, site: PbxSite | None = None) -> Finding:
+    """The other AMI user: without it no call-back is made, no speech is heard, no lost caller is rescued."""
+    first, site = site is None or site == house.site(), site or house.site()
+    name = "calls out" if first else f"calls out {site.id}"
+    secret = house.ami_secrets(site).ami_originator
+    address = AmiAddress(site.ami_host, site.ami_port, "hotline-originator", secret, site.id)
+    async with AmiLink(address, follow=False) as link:
+        try:
+            await link.wait_up(6)
+            allowed = set((await link.action(Action("ListCommands"))).headers)
+        except HotlineError as problem:
+            return Finding(
+                name, Health.BAD, _what(problem), problem.fix or "hotline pbx render, and reload it"
+            )
+    if lacks := sorted({"Originate", "Redirect", "Hangup", "Getvar"} - allowed):
+        return Finding(
+            name,
+            Health.BAD,
+            f"the AMI user hotline-originator may not {', '.join(lacks)}",
+            "give it write=originate,call",
+        )
+    return _good(name, "may phone for the hotline and move callers")
+
+
 def _of_a_foreign_pbx(name: str, site: PbxSite, core: Mapping[str, str]) -> Finding | None:
     """What is wrong with a PBX that we did not set up: its version, or that its recordings are not seen."""
     version = AsteriskVersion.parse(f"Asterisk {core.get('AsteriskVersion', '')}")
@@ -268,6 +292,8 @@ def checks_for(house: House) -> dict[str, Check]:
         **({"asterisk": check_asterisk} if first.local else {}),
         "pbx": check_pbx,
         **{f"pbx {site.id}": functools.partial(check_pbx, site=site) for site in further},
+        "calls out": check_originator,
+        **{f"calls out {site.id}": functools.partial(check_originator, site=site) for site in further},
         "ports": check_ports,
         "disk": check_disk,
         "model": check_speech_model,
