@@ -17,7 +17,7 @@ _ESTABLISHED = "01"
 
 
 def swallow(pid: int, port: int) -> int:
-    """Whatever comes to this process on this port's connections is lost; returns how many there are."""
+    """Whatever comes to this process on connections with this port is lost; returns their number."""
     inodes = _connections(port)
     found = 0
     process = os.pidfd_open(pid)
@@ -32,11 +32,12 @@ def swallow(pid: int, port: int) -> int:
 
 
 def _connections(port: int) -> set[str]:
-    """Established connections to a local port, as /proc names them."""
+    """Established connections to this port, both their ends, as /proc names them."""
     found = set()
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         words = line.split()
-        if int(words[1].partition(":")[2], 16) == port and words[3] == _ESTABLISHED:
+        ports = [int(end.partition(":")[2], 16) for end in words[1:3]]
+        if port in ports and words[3] == _ESTABLISHED:
             found.add(f"socket:[{words[9]}]")
     return found
 

@@ -85,9 +85,11 @@ def back_in_the_queue(pbx: AmiWitness, number: str, fault: Callable[[], None]) -
 
 
 def cut_off(run: DemoRun, house: HouseFolder) -> None:
-    """Nothing of what the PBX sends comes to the flow any more."""
-    pid = run.until(lambda: run.role("flows-1"))
-    assert swallow(pid, int(house.environment["HOTLINE_AGI_PORT"])) == 1
+    """Nothing that the flow and the PBX send to each other arrives any more."""
+    port = int(house.environment["HOTLINE_AGI_PORT"])
+    pbx = int((house.home / "run" / "asterisk.pid").read_text())
+    for pid in (pbx, run.until(lambda: run.role("flows-1"))):
+        assert swallow(pid, port) == 1
 
 
 @contextmanager
