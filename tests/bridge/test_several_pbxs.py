@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +26,7 @@ from ticketing_bridge.desk.health import TELEPHONY_CHANNEL, Health, TelephonyBea
 from ticketing_bridge.doctor import Health as Verdict
 from ticketing_bridge.doctor import check_pbx
 from ticketing_bridge.house import House
+from ticketing_bridge.roles.flows import run_flows
 from ticketing_bridge.roles.telephony import run_telephony
 from ticketing_bridge.store import Database
 from ticketing_bridge.store.leadership import LeadershipLost
@@ -64,14 +65,24 @@ def house_of(pbx: RunningPbx, database_url: str, *further: FurtherPbx) -> House:
 
 
 @asynccontextmanager
-async def telephony(house: House, pbx_id: str | None = None) -> AsyncIterator[asyncio.Task[None]]:
-    """The role at work; whoever ends it early looks at its task."""
-    role = asyncio.create_task(run_telephony(house, pbx_id))
+async def running(role: Coroutine[None, None, None]) -> AsyncIterator[asyncio.Task[None]]:
+    """A role at work; whoever ends it early looks at its task."""
+    task = asyncio.create_task(role)
     try:
-        yield role
+        yield task
     finally:
-        role.cancel()
-        await asyncio.gather(role, return_exceptions=True)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def telephony(house: House, pbx_id: str | None = None) -> AbstractAsyncContextManager[asyncio.Task[None]]:
+    """The role that follows one PBX."""
+    return running(run_telephony(house, pbx_id))
+
+
+def flows(house: House) -> AbstractAsyncContextManager[asyncio.Task[None]]:
+    """The role that leads the callers of all of them."""
+    return running(run_flows(house))
 
 
 async def listens(port: int) -> bool:
@@ -143,7 +154,14 @@ async def test_two_pbxs_are_followed_into_one_ledger_and_one_may_be_lost(
         finding = await check_pbx(house, site)
         assert finding.health is not Verdict.BAD, finding
     health = Health(site.id for site in house.sites)
-    async with telephony(house), telephony(house, "east"), database.listen(TELEPHONY_CHANNEL) as beats:
+    async with (
+        flows(house),
+        telephony(house),
+        telephony(house, "east"),
+        database.listen(TELEPHONY_CHANNEL) as beats,
+    ):
+        for site in house.sites:
+            await until(lambda port=site.agi_port: listens(port))
         await heard(beats, health, lost=())
         await asyncio.gather(
             asyncio.to_thread(talks_to_an_agent, city, "13997360001"),
@@ -186,8 +204,9 @@ async def test_callers_are_led_and_followed_while_the_database_is_away_at_the_st
 ) -> None:
     house = house_of(city, line.url)
     await line.cut()
-    async with telephony(house) as role:
+    async with flows(house), telephony(house) as role:
         await until(lambda: listens(house.site().agi_port), 8)
+        await until(lambda: logged_in(city))
         await asyncio.to_thread(talks_to_an_agent, city, "13997360011")
         await until(lambda: spooled(house, "13997360011"))
         assert await rows(database) == {}
@@ -221,11 +240,9 @@ async def test_a_stand_by_serves_nobody_and_a_provisional_leader_hands_over(
         async with telephony(house) as role:
             await asyncio.sleep(2.5)
             assert not role.done()
-            assert not await listens(house.site().agi_port)
             assert "hotline-" not in await city.pbx.cli("manager show connected")
         await line.cut()
         async with telephony(house) as role:
-            await until(lambda: listens(house.site().agi_port), 8)
             await until(lambda: logged_in(city))
             await asyncio.to_thread(hangs_up, city, "13997360021")
             await until(lambda: spooled(house, "13997360021"))
@@ -233,7 +250,6 @@ async def test_a_stand_by_serves_nobody_and_a_provisional_leader_hands_over(
             with pytest.raises(LeadershipLost):
                 async with asyncio.timeout(15):
                     await role
-        assert not await listens(house.site().agi_port)
         assert not await spooled(house, "13997360021")
         async with database.unit_of_work() as uow:
             kinds = [record.kind async for record in uow.events.stream(pbx_id="city")]
