@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -47,6 +47,7 @@ class CityServices:
         self._notices = notices
         self._progress = progress or Progress(database)
         self._now = now
+        self._asked: set[asyncio.Task[Any]] = set()
 
     async def ticket_progress(
         self, number: str, last_digits: str, caller_number: str | None
@@ -105,13 +106,31 @@ class CityServices:
 
         return await self._in_time("follow_up_answer", ask())
 
-    async def _in_time(self, service: str, answer: Awaitable[T]) -> T | None:
-        """The answer, or None when it does not come in time or the database is away."""
+    async def _in_time(self, service: str, answer: Coroutine[Any, Any, T]) -> T | None:
+        """The answer, or None when it does not come in time or the database is away.
+
+        The driver's own patience with a database that is frozen is not waited for: a question that was
+        given up ends by itself.
+        """
+        task = asyncio.create_task(answer, name=f"service {service}")
+        self._asked.add(task)
+        task.add_done_callback(self._answered)
         try:
-            async with asyncio.timeout(ANSWER_S):
-                return await answer
-        except TimeoutError:
+            done, _ = await asyncio.wait({task}, timeout=ANSWER_S)
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        if not done:
+            task.cancel()
             log.warning("service too slow", service=service)
+            return None
+        try:
+            return task.result()
         except DatabaseAway as away:
             log.warning("service away", service=service, why=str(away))
-        return None
+            return None
+
+    def _answered(self, task: asyncio.Task[Any]) -> None:
+        self._asked.discard(task)
+        if not task.cancelled():
+            task.exception()
