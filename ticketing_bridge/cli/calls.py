@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
 from asr.models import model_facts
 from facts.call import Call
+from facts.masking import mask_spoken
 from ticketing_bridge.call_ledger.listing import (
     LOCAL,
     allow_full_numbers,
@@ -32,6 +33,9 @@ from ticketing_bridge.speech_models import recording_model
 from ticketing_bridge.store import UnitOfWork
 from ticketing_bridge.store.database import Database
 from ticketing_bridge.words import CallUnknown
+
+#: parts of a draft with long digits that are nobody's number
+NO_NUMBERS = ("id", "rules")
 
 _commands = typer.Typer(no_args_is_help=True, help="The call ledger.")
 
@@ -101,7 +105,7 @@ def show(
                     **facts,
                     "events": [event_json(event) for event in events],
                     **words,
-                    "draft": draft.content if draft else None,
+                    "draft": _draft_json(draft.content, full_numbers=full) if draft else None,
                 }
             )
             return
@@ -115,6 +119,20 @@ def show(
             console.print(words["transcript"], highlight=False, markup=False)
 
     with_database(work)
+
+
+def _draft_json(value: Any, *, full_numbers: bool) -> Any:
+    """A draft's content; numbers in its texts are masked at their own length, so that spans still fit."""
+    if full_numbers:
+        return value
+    match value:
+        case str():
+            return mask_spoken(value)
+        case list():
+            return [_draft_json(it, full_numbers=False) for it in value]
+        case dict():
+            return {name: _draft_json(it, full_numbers=name in NO_NUMBERS) for name, it in value.items()}
+    return value
 
 
 @_commands.command()
