@@ -16,6 +16,16 @@ _DROP_ALL = struct.pack("HBBI", 0x06, 0, 0, 0)
 _ESTABLISHED = "01"
 
 
+def may_swallow() -> bool:
+    """Whether this user may: kernels differ in what they let an ordinary one do to a socket."""
+    with socket.socket() as probe:
+        try:
+            _attach(probe)
+        except PermissionError:
+            return False
+    return True
+
+
 def swallow(pid: int, port: int) -> int:
     """Whatever comes to this process on connections with this port is lost; returns their number."""
     inodes = _connections(port)
@@ -48,6 +58,10 @@ def _drop_all(process: int, number: int) -> None:
     if copy < 0:
         raise OSError(ctypes.get_errno(), "pidfd_getfd")
     with socket.socket(fileno=copy) as connection:
-        program = ctypes.create_string_buffer(_DROP_ALL)
-        pointer = ctypes.addressof(program)
-        connection.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HxxxxxxQ", 1, pointer))
+        _attach(connection)
+
+
+def _attach(connection: socket.socket) -> None:
+    program = ctypes.create_string_buffer(_DROP_ALL)
+    pointer = ctypes.addressof(program)
+    connection.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HxxxxxxQ", 1, pointer))

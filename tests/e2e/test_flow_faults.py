@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.black_hole import swallow
+from tests.e2e.black_hole import may_swallow, swallow
 from tests.e2e.conftest import DemoRun, HouseFolder
 from tests.pbx import AmiWitness
 from ticketing_bridge.store.embedded import EmbeddedPostgres
@@ -48,11 +48,14 @@ def test_callers_in_a_menu_reach_the_queue_whatever_happens_to_it(house: HouseFo
     secret = json.loads((house.home / "secrets.json").read_text())["ami_reader"]
     took_s = {}
     with AmiWitness(int(house.environment["HOTLINE_AMI_PORT"]), "hotline-reader", secret) as pbx:
-        for name, fault in (
-            ("killed", lambda: run.kill("flows-1")),
-            ("frozen", lambda: run.kill("flows-1", signal.SIGSTOP)),
-            ("cut off", lambda: cut_off(run, house)),
-        ):
+        faults: dict[str, Callable[[], object]] = {
+            "killed": lambda: run.kill("flows-1"),
+            "frozen": lambda: run.kill("flows-1", signal.SIGSTOP),
+            "cut off": lambda: cut_off(run, house),
+        }
+        if not may_swallow():
+            del faults["cut off"]
+        for name, fault in faults.items():
             in_the_menu(pbx, NUMBERS[name])
             took_s[name] = back_in_the_queue(pbx, NUMBERS[name], fault)
         pbx.wait_event("HotlineStep", 90, Node="number", CallerIDNum=NUMBERS["no answers"])
@@ -63,6 +66,8 @@ def test_callers_in_a_menu_reach_the_queue_whatever_happens_to_it(house: HouseFo
     assert found["by_outcome"] == {"answered": 4}, found
     assert found["disagreements"] == []
     assert max(took_s.values()) < WITHIN_S, took_s
+    if "cut off" not in took_s:
+        pytest.skip("all passed but the cut connection: this kernel lets only root drop a socket's packets")
 
 
 def in_the_menu(pbx: AmiWitness, number: str) -> None:
