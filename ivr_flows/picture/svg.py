@@ -26,7 +26,8 @@ STYLE = """
   .flow { --person: #16352250; --person-edge: #4fb277; --away: #43201e; --away-edge: #e0736a; }
   .flow { --kept: #3a2f14; --kept-edge: #d6a646; --end: #262d35; --end-edge: #7d8a97; --way: #86bdea; }
 }
-.flow .paper { fill: var(--paper); } .flow text { fill: var(--ink); }
+.flow .paper { fill: var(--paper); }
+.flow text { fill: var(--ink); font-size: 14px; }
 .flow rect.box { fill: var(--box); stroke: var(--edge); stroke-width: 1.2; }
 .flow .person rect.box { fill: var(--person); stroke: var(--person-edge); }
 .flow .away rect.box { fill: var(--away); stroke: var(--away-edge); }
