@@ -63,7 +63,8 @@ def render_sounds(
 
     Studio recordings go before the synthesiser.
     """
-    texts = prompt_uses(house.hotline, FlowStore(house.settings.flow_folder))
+    queues = {queue.id for queue in house.hotline.queues}
+    texts = prompt_uses(house.hotline, FlowStore(house.settings.flow_folder, queues=queues))
     made = install_recordings(texts, house.settings.studio, folder)
     made += render_prompts(texts, folder, progress)
     render_hold_music(house.hotline.spoken_while_waiting(), folder)

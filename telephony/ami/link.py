@@ -22,6 +22,7 @@ from typing import Self
 import structlog
 
 from facts.errors import HotlineError
+from facts.tasks import end_task
 from telephony.ami.actions import (
     Action,
     ActionResult,
@@ -132,10 +133,7 @@ class AmiLink:
 
     async def close(self) -> None:
         """End the link for good: nothing reconnects, ``messages`` ends after what is queued."""
-        if self._supervisor is not None:
-            self._supervisor.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._supervisor
+        await end_task(self._supervisor)
         self._change(LinkStatus(LinkState.CLOSED))
         self._arrived.set()
 

@@ -24,6 +24,7 @@ import structlog
 from facts.audio import TapRequest
 from facts.errors import HotlineError
 from facts.identity import CallKey
+from facts.tasks import end_task
 from facts.transcript import Leg
 from telephony.backoff import Backoff
 
@@ -133,10 +134,7 @@ class TapControl:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._keeper is not None:
-            self._keeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._keeper
+        await end_task(self._keeper)
 
     async def expect(self, request: TapRequest, timeout_s: float = 2.0) -> None:
         """Return when the speech role listens for ``request.stream``.

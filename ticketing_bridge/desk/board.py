@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
@@ -14,6 +13,7 @@ from typing import Any, Self
 import structlog
 
 from facts.call import Call, CallState
+from facts.tasks import end_task
 from ticketing_bridge.desk.desk import BOARD, CALL, Desk
 from ticketing_bridge.desk.draft_view import draft_title
 from ticketing_bridge.desk.feed import EVERY_CALL
@@ -62,10 +62,7 @@ class Board:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._task:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await end_task(self._task)
 
     async def context(self, *, fresh_figures: bool = True) -> dict[str, Any]:
         """Read the board now: what its templates want. The day's figures may be a moment older."""

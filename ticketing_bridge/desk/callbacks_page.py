@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from config.hotline import Hotline
 from ticketing_bridge.desk.callback_view import CallbackView, attempt_view, callback_view
 from ticketing_bridge.desk.desk import Desk
-from ticketing_bridge.desk.pages import REASON_LENGTH, SignedIn, render_page
+from ticketing_bridge.desk.pages import SignedIn, record_reveal, render_page
 from ticketing_bridge.desk.visitor import own_form
 from ticketing_bridge.journeys.callback_rules import News, Standing, hindrance
 from ticketing_bridge.journeys.callbacks import apply_news, midnight, standing
@@ -106,12 +106,8 @@ async def show_callback_number(
     """The number in clear, once; who and why is on record before it is shown."""
     desk: Desk = request.app.state.desk
     words = " ".join(reason.split())
-    if len(words) not in REASON_LENGTH:
+    if not await record_reveal(desk, visitor, f"callback:{callback_id}", words):
         return await _page(request, callback_id, status=422, reason=words, problem=True)
-    async with desk.database.unit_of_work() as uow:
-        subject = f"callback:{callback_id}"
-        await uow.audit.add(visitor.name, "number-shown", subject=subject, fields=["number"], reason=words)
-    desk.metrics.numbers_shown.inc()
     return await _page(request, callback_id, number=True, reason=words)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
@@ -16,6 +16,8 @@ from config.catalogue import load_catalogue
 from config.hotline import Hotline
 from config.settings import Settings
 from config.sites import pbx_sites
+from facts.tasks import end_task
+from ivr_flows import FlowStore
 from ticketing_bridge.desk.auth import Brake
 from ticketing_bridge.desk.feed import LiveFeed
 from ticketing_bridge.desk.health import TELEPHONY_CHANNEL, Health, HealthView, TelephonyBeat
@@ -54,18 +56,21 @@ class Desk:
     address_brake: Brake = field(default_factory=lambda: Brake(free=20))
     metrics: Metrics = field(default_factory=Metrics)
     templates: Templates = field(init=False)
+    #: kept, so that a page reads only the files that changed
+    flows: FlowStore = field(init=False)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     _names: CityNames | None = None
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     def __post_init__(self) -> None:
         self.templates = Templates(self.hotline.name)
+        self.flows = FlowStore(self.settings.flow_folder)
         self.health = Health(site.id for site in pbx_sites(self.settings, self.hotline))
 
     async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(self.feed)
         listening = asyncio.create_task(self._listen(), name="desk-listening")
-        self._stack.push_async_callback(_ended, listening)
+        self._stack.push_async_callback(end_task, listening)
         return self
 
     async def __aexit__(
@@ -113,9 +118,3 @@ class Desk:
         after = self.health_view()
         if (before.silent, before.lost) != (after.silent, after.lost):
             self.pages.poke_all(HEALTH)
-
-
-async def _ended(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task

@@ -18,6 +18,7 @@ from typing import Self
 
 import structlog
 
+from facts.tasks import end_task
 from facts.transcript import Leg, LiveText
 from ticketing_bridge.desk.mailbox import HEALTH, Switchboard
 from ticketing_bridge.live.wire import from_line
@@ -84,10 +85,7 @@ class LiveFeed:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._reading:
-            self._reading.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._reading
+        await end_task(self._reading)
         self._lost()
 
     def words(self, call: str) -> LiveWords:

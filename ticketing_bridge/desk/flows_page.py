@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import date, datetime, time, timedelta
 from typing import Annotated
 
@@ -44,8 +45,7 @@ async def flows(
 ) -> Response:
     """One flow, by default the first line's, with its callers of the period (both days included)."""
     desk: Desk = request.app.state.desk
-    store = FlowStore(desk.settings.flow_folder)
-    known = [flow for flow in (_flow(store, it) for it in store.names()) if flow is not None]
+    known = await asyncio.to_thread(_known, desk.flows)
     wanted = name or desk.hotline.lines[0].flow
     chosen = next((flow for flow in known if flow.flow == wanted), None)
     if chosen is None:
@@ -69,6 +69,11 @@ async def flows(
         last=last.isoformat(),
         problem=problem,
     )
+
+
+def _known(store: FlowStore) -> list[Flow]:
+    """Every flow of the folder that can be read; files that changed are parsed here."""
+    return [flow for flow in (_flow(store, it) for it in store.names()) if flow is not None]
 
 
 def _flow(store: FlowStore, name: str) -> Flow | None:

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from facts.masking import mask_number
 from ticketing_bridge.desk.desk import Desk
 from ticketing_bridge.desk.journey_labels import journey_labels
-from ticketing_bridge.desk.pages import REASON_LENGTH, SignedIn, render_page
+from ticketing_bridge.desk.pages import SignedIn, record_reveal, render_page
 from ticketing_bridge.desk.visitor import own_form
 from ticketing_bridge.journeys.follow_ups import HUMAN, ROBOT, FollowUpFigures, figures, human_result
 from ticketing_bridge.store.journey_records import FollowUp, FollowUpAnswer, FollowUpState
@@ -152,12 +152,8 @@ async def show_follow_up_number(
     """The number in clear, once; who and why is on record before it is shown."""
     desk: Desk = request.app.state.desk
     words = " ".join(reason.split())
-    if len(words) not in REASON_LENGTH:
+    if not await record_reveal(desk, visitor, f"follow-up:{task_id}", words):
         return await _page(request, task_id, status=422, reason=words, problem=True)
-    async with desk.database.unit_of_work() as uow:
-        subject = f"follow-up:{task_id}"
-        await uow.audit.add(visitor.name, "number-shown", subject=subject, fields=["number"], reason=words)
-    desk.metrics.numbers_shown.inc()
     return await _page(request, task_id, show_number=True, reason=words)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -183,6 +183,18 @@ def _call_page(request: Request, page: CallPage, *, status: int = 200, **more: A
     return render_page(request, "call.html", status=status, health=desk.health_view(), **context)
 
 
+async def record_reveal(
+    desk: Desk, visitor: Visitor, subject: str, reason: str, fields: Sequence[str] = ("number",)
+) -> bool:
+    """Put on record who sees a number and why, before it is shown; False: the reason is none."""
+    if len(reason) not in REASON_LENGTH:
+        return False
+    async with desk.database.unit_of_work() as uow:
+        await uow.audit.add(visitor.name, "number-shown", subject=subject, fields=[*fields], reason=reason)
+    desk.metrics.numbers_shown.inc()
+    return True
+
+
 @router.post("/calls/{key}/number", dependencies=[Depends(own_form)])
 async def show_number(
     request: Request, visitor: SignedIn, key: str, reason: Annotated[str, Form(max_length=1000)] = ""
@@ -194,12 +206,9 @@ async def show_number(
         raise HTTPException(404)
     words = " ".join(reason.split())
     more: dict[str, Any] = {"reason": words, "number_problem": True}
-    if len(words) in REASON_LENGTH:
-        spoken = spoken_number(page.draft.content) if page.draft else None
-        fields = ["caller_number", *(["callback_phone"] if spoken else [])]
-        async with desk.database.unit_of_work() as uow:
-            await uow.audit.add(visitor.name, "number-shown", subject=page.key, fields=fields, reason=words)
-        desk.metrics.numbers_shown.inc()
+    spoken = spoken_number(page.draft.content) if page.draft else None
+    fields = ["caller_number", *(["callback_phone"] if spoken else [])]
+    if await record_reveal(desk, visitor, page.key, words, fields):
         more = {"reason": words, "number": page.call.caller_number, "spoken": spoken}
     if request.headers.get("HX-Request"):
         return render_page(request, "_number.html", **{**NO_NUMBER, **page.context(desk), **more})

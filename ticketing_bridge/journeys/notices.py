@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from types import TracebackType
@@ -12,6 +11,7 @@ from typing import Final, Self
 import structlog
 
 from facts.errors import HotlineError
+from facts.tasks import end_task
 from ticketing_bridge.store.database import Database
 from ticketing_bridge.store.errors import DatabaseAway
 from ticketing_bridge.store.journey_records import HourNotice
@@ -55,10 +55,7 @@ class HourNotices:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await end_task(self._task)
 
     def text(self, line: str) -> str:
         """What callers of this line are told now; empty: nothing."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -16,6 +15,7 @@ import structlog
 
 from facts.call import Call
 from facts.caller_session import QueueOutlook
+from facts.tasks import end_task
 from telephony.ami.events import (
     LinkLost,
     MemberPause,
@@ -144,10 +144,7 @@ class QueueTeller:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await end_task(self._task)
 
     def take(self, event: PbxEvent) -> None:
         """One event of the PBX."""

@@ -12,6 +12,7 @@ from typing import Self
 import structlog
 
 from facts.audio import TapRequest
+from facts.tasks import end_task
 from facts.transcript import LiveText
 from ticketing_bridge.store.database import Database, UnitOfWork
 from ticketing_bridge.store.errors import DatabaseAway
@@ -47,10 +48,7 @@ class LiveKeeper:
             async with asyncio.timeout(2):
                 while self._entries:
                     await asyncio.sleep(0.02)
-        if self._task:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await end_task(self._task)
 
     def started(self, request: TapRequest) -> None:
         """A leg is heard from now on."""

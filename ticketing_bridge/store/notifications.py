@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -12,6 +11,8 @@ from typing import Any, Self
 import psycopg
 import structlog
 from psycopg import sql
+
+from facts.tasks import end_task
 
 log = structlog.get_logger(__name__)
 
@@ -49,10 +50,7 @@ class Notifications:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._task:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await end_task(self._task)
 
     def __aiter__(self) -> AsyncIterator[Notification]:
         return self
