@@ -21,6 +21,7 @@ from ticketing_bridge.store.journey_repository import JourneyRepository
 from ticketing_bridge.store.leadership import Leadership
 from ticketing_bridge.store.notice_repository import NoticeRepository, QueueStateRepository
 from ticketing_bridge.store.notifications import Notifications
+from ticketing_bridge.store.outbox_repository import OutboxRepository
 from ticketing_bridge.store.people_repositories import AccountRepository, AuditRepository
 from ticketing_bridge.store.search_repository import SearchRepository
 from ticketing_bridge.store.ticket_repository import TicketRepository
@@ -54,6 +55,7 @@ class UnitOfWork:
         self.callbacks = CallbackRepository(connection)
         self.follow_ups = FollowUpRepository(connection)
         self.journeys = JourneyRepository(connection)
+        self.outbox = OutboxRepository(connection)
 
     async def notify(self, channel: str, *payloads: str) -> None:
         """Tell listeners ids when the transaction commits; equal ones are told once."""

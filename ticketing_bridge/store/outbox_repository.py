@@ -1,0 +1,87 @@
+"""Queries about the outbox: what must be told outside, in the transaction of what it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ticketing_bridge.store.job_repository import JobRepository
+from ticketing_bridge.store.outbox_records import OutboxEntry, OutboxKind
+from ticketing_bridge.store.outbox_tables import outbox
+from ticketing_bridge.store.records import Json
+
+#: the job that gives an entry to the connectors that want it, and its queue
+ROUTE_TASK = "route_outbox"
+ROUTE_QUEUE = "outbox"
+
+
+class OutboxRepository:
+    """Entries exist exactly when the transaction of their subject commits."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+        self._jobs = JobRepository(connection)
+
+    async def add(
+        self,
+        kind: OutboxKind,
+        subject: str,
+        *,
+        revision: int = 0,
+        detail: str = "",
+        payload: Json | None = None,
+    ) -> bool:
+        """Have something told outside; False when this very thing was handed in before.
+
+        What is told is read from the subject when it is sent, so that a ticket which has become
+        confidential meanwhile stays in the house: ``payload`` is for what stands nowhere else, and
+        carries nothing personal.
+
+        Args:
+            subject: number of a ticket, or key of a call.
+            revision: which state of the subject; a ticket is created outside once, whatever its revision.
+            detail: what tells apart several of one kind and revision (``answered`` of a call).
+        """
+        parts = [kind.value, subject, detail]
+        if kind is not OutboxKind.TICKET and revision:
+            parts.append(str(revision))
+        insertion = insert(outbox).values(
+            kind=kind.value,
+            subject=subject,
+            revision=revision,
+            key=":".join(filter(None, parts)),
+            payload=dict(payload or {}),
+        )
+        made = await self._connection.execute(insertion.on_conflict_do_nothing().returning(outbox.c.id))
+        entry = made.scalar()
+        if entry is None:
+            return False
+        await self._jobs.defer(ROUTE_TASK, {"entry": entry}, queue=ROUTE_QUEUE, lock=f"outbox {entry}")
+        return True
+
+    async def get(self, entry: int, *, lock: bool = False) -> OutboxEntry | None:
+        """An entry; ``lock`` keeps others from routing it in this transaction."""
+        query = select(outbox).where(outbox.c.id == entry)
+        row = (await self._connection.execute(query.with_for_update() if lock else query)).mappings().first()
+        return _entry(row) if row else None
+
+    async def routed(self, entry: int) -> None:
+        """It has been given to every connector that wants it."""
+        await self._connection.execute(
+            outbox.update().where(outbox.c.id == entry).values(routed_at=func.now())
+        )
+
+    async def of(self, subject: str) -> list[OutboxEntry]:
+        """All entries about a ticket or call, oldest first."""
+        found = await self._connection.execute(
+            select(outbox).where(outbox.c.subject == subject).order_by(outbox.c.id)
+        )
+        return [_entry(row) for row in found.mappings()]
+
+
+def _entry(row: Mapping[Any, Any]) -> OutboxEntry:
+    return OutboxEntry(**{**row, "kind": OutboxKind(row["kind"])})
