@@ -12,7 +12,10 @@ from typing import Annotated
 
 import typer
 
+from config.catalogue import load_catalogue
 from facts.errors import HotlineError
+from ticketing_bridge import access
+from ticketing_bridge.access import role_named
 from ticketing_bridge.cli.operator import operator
 from ticketing_bridge.cli.output import Json, console, print_json
 from ticketing_bridge.desk.auth import hash_password
@@ -87,27 +90,54 @@ def _ask_password() -> str:
     return password
 
 
+Role = Annotated[str, typer.Option(help="agent, shift_leader, ops, unit, auditor or admin")]
+Unit = Annotated[str | None, typer.Option(help="For the role unit: the unit's name in the catalogue.")]
+
+
+def _unit_of(role: str, unit: str | None) -> str | None:
+    """The unit as the catalogue names it, for those of a unit.
+
+    Raises:
+        RoleUnknown, UserRefused: see their texts.
+    """
+    if (role_named(role) is access.Role.UNIT) != (unit is not None):
+        raise UserRefused("the role unit names its unit, no other role does", fix="--role unit --unit NAME")
+    if unit is None:
+        return None
+    for known in load_catalogue().units:
+        if unit == known.name or unit in known.aliases:
+            return known.name
+    raise UserRefused(f"there is no unit {unit!r}", fix="write it as units.csv of the catalogue does")
+
+
 @_users.command()
-def add(
-    login: str,
-    role: Annotated[str, typer.Option(help="agent, shift_leader, ops, unit, auditor or admin")] = "agent",
-) -> None:
+def add(login: str, role: Role = "agent", unit: Unit = None) -> None:
     """Make a user; a password is made up and shown once."""
-    if role not in {"agent", "shift_leader", "ops", "unit", "auditor", "admin"}:
-        raise UserRefused(
-            f"there is no role {role!r}", fix="agent, shift_leader, ops, unit, auditor or admin"
-        )
+    unit = _unit_of(role, unit)
     password = secrets.token_urlsafe(12)
 
     async def work(uow: UnitOfWork) -> None:
-        if await uow.users.add(login, hash_password(password), role) is None:
+        if await uow.users.add(login, hash_password(password), role, unit) is None:
             raise UserRefused(
                 f"there is a user {login!r} already", fix="hotline users passwd changes the password"
             )
-        await uow.audit.add(actor=operator(), action="user added", subject=login, fields=("role",))
+        await uow.audit.add(actor=operator(), action="user added", subject=login, fields=("role", "unit"))
 
     _in_store(work)
     console.print(f"login: {login}  password: {password}  (shown once)", highlight=False)
+
+
+@_users.command("role")
+def role_(login: str, role: Role, unit: Unit = None) -> None:
+    """Give a user another role; their sessions end."""
+    unit = _unit_of(role, unit)
+
+    async def work(uow: UnitOfWork) -> None:
+        if not await uow.users.set_role(login, role, unit):
+            raise UserRefused(f"there is no user {login!r}", fix="hotline users list")
+        await uow.audit.add(actor=operator(), action="role changed", subject=login, fields=("role", "unit"))
+
+    _in_store(work)
 
 
 @_users.command()
@@ -142,12 +172,16 @@ def list_(json_: Json = False) -> None:
     async def work(uow: UnitOfWork) -> None:
         accounts = await uow.users.list()
         if json_:
-            print_json([{"login": it.login, "role": it.role, "disabled": it.disabled} for it in accounts])
+            print_json(
+                [
+                    {"login": it.login, "role": it.role, "unit": it.unit, "disabled": it.disabled}
+                    for it in accounts
+                ]
+            )
             return
         for it in accounts:
-            console.print(
-                f"{it.login:<20} {it.role:<14} {'disabled' if it.disabled else ''}", highlight=False
-            )
+            state = " disabled" if it.disabled else ""
+            console.print(f"{it.login:<20} {it.role:<14} {it.unit or ''}{state}", highlight=False)
 
     _in_store(work)
 

@@ -8,13 +8,14 @@ from contextlib import asynccontextmanager
 
 import structlog
 import uvicorn
-from fastapi import Depends, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from config.hotline import Hotline
 from config.settings import Settings
+from ticketing_bridge.access import Permission
 from ticketing_bridge.desk import (
     callbacks_page,
     events,
@@ -30,10 +31,22 @@ from ticketing_bridge.desk.desk import Desk
 from ticketing_bridge.desk.feed import LiveFeed
 from ticketing_bridge.desk.rendering import STATIC, Assets
 from ticketing_bridge.desk.security import BodyLimit, KnownHost, SecurityHeaders
-from ticketing_bridge.desk.visitor import SignInFirst, signed_in
+from ticketing_bridge.desk.visitor import NotAllowed, SignInFirst, needs
 from ticketing_bridge.store import Database, DatabaseAway
 
 log = structlog.get_logger(__name__)
+
+#: what each part of the desk asks of everybody who comes to it; single routes may ask more
+PAGES = (
+    (pages, Permission.CALLS_SEE),
+    (events, Permission.CALLS_SEE),
+    (search_page, Permission.CALLS_SEARCH),
+    (export_page, Permission.TRANSCRIPTS_EXPORT),
+    (callbacks_page, Permission.CALLBACKS_WORK),
+    (flows_page, Permission.FLOWS_SEE),
+    (follow_up_page, Permission.FOLLOW_UPS_WORK),
+    (notice_page, Permission.NOTICE_SEE),
+)
 
 
 def create_app(
@@ -52,12 +65,9 @@ def create_app(
     app.state.desk, app.state.board = desk, board
     app.mount("/static", Assets(directory=STATIC), name="static")
     app.include_router(pages.open_router)
-    app.include_router(pages.router, dependencies=[Depends(signed_in)])
-    app.include_router(events.router, dependencies=[Depends(signed_in)])
-    app.include_router(search_page.router, dependencies=[Depends(signed_in)])
-    app.include_router(export_page.router, dependencies=[Depends(signed_in)])
-    for page in (callbacks_page, flows_page, follow_up_page, notice_page):
-        app.include_router(page.router, dependencies=[Depends(signed_in)])
+    app.include_router(pages.own_router)
+    for page, permission in PAGES:
+        app.include_router(page.router, dependencies=[needs(permission)])
     app.add_exception_handler(SignInFirst, _to_login)
     app.add_exception_handler(HTTPException, _problem)
     app.add_exception_handler(RequestValidationError, _problem)
@@ -121,4 +131,5 @@ async def _problem(request: Request, problem: Exception) -> Response:
         log.warning("page not served", path=request.url.path, problem=str(problem))
     if request.url.path in {"/healthz", "/metrics"} or request.url.path.startswith("/events/"):
         return PlainTextResponse(str(status), status)
-    return pages.render_page(request, "problem.html", status=status, code=str(status))
+    code = "no_access" if isinstance(problem, NotAllowed) else str(status)
+    return pages.render_page(request, "problem.html", status=status, code=code)

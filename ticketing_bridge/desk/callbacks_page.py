@@ -11,10 +11,11 @@ from fastapi import APIRouter, Depends, Form, HTTPException, Request
 from starlette.responses import RedirectResponse, Response
 
 from config.hotline import Hotline
+from ticketing_bridge.access import Permission
 from ticketing_bridge.desk.callback_view import CallbackView, attempt_view, callback_view
 from ticketing_bridge.desk.desk import Desk
 from ticketing_bridge.desk.pages import SignedIn, record_reveal, render_page
-from ticketing_bridge.desk.visitor import own_form
+from ticketing_bridge.desk.visitor import needs, own_form
 from ticketing_bridge.journeys.callback_rules import News, Standing, hindrance
 from ticketing_bridge.journeys.callbacks import apply_news, midnight, standing
 from ticketing_bridge.journeys.dispatcher import LOCAL
@@ -96,7 +97,10 @@ async def callback_page(request: Request, callback_id: int) -> Response:
     return await _page(request, callback_id)
 
 
-@router.post("/callbacks/{callback_id}/number", dependencies=[Depends(own_form)])
+@router.post(
+    "/callbacks/{callback_id}/number",
+    dependencies=[Depends(own_form), needs(Permission.NUMBERS_REVEAL)],
+)
 async def show_callback_number(
     request: Request,
     visitor: SignedIn,

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
+from ticketing_bridge.access import Permission
 from ticketing_bridge.desk.desk import Desk
 from ticketing_bridge.desk.journey_labels import journey_labels
 from ticketing_bridge.desk.pages import SignedIn, render_page
@@ -28,8 +29,6 @@ from ticketing_bridge.journeys.hour_notice import (
 from ticketing_bridge.store.journey_records import HourNotice
 from voice.wav import wav_bytes
 
-#: who may speak to every caller
-LEADERS = frozenset({"shift_leader", "leader", "admin"})
 USUAL = timedelta(hours=2)
 
 router = APIRouter()
@@ -37,7 +36,7 @@ router = APIRouter()
 
 def leads(visitor: Visitor) -> bool:
     """Whether this person may switch notices."""
-    return visitor.account.role in LEADERS
+    return visitor.may(Permission.NOTICE_SWITCH)
 
 
 def _view(notice: HourNotice, desk: Desk) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Form, HTTPException, Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 
+from ticketing_bridge.access import Permission
 from ticketing_bridge.desk.auth import (
     SESSION_COOKIE,
     SESSION_LIFE,
@@ -28,14 +29,18 @@ from ticketing_bridge.desk.draft_view import draft_row, spoken_number
 from ticketing_bridge.desk.events import parse_key
 from ticketing_bridge.desk.security import is_loopback
 from ticketing_bridge.desk.views import epoch_ms
-from ticketing_bridge.desk.visitor import Visitor, own_form, signed_in
+from ticketing_bridge.desk.visitor import NotAllowed, Visitor, needs, own_form, signed_in
 
 DRAFTS_SHOWN = 100
 REASON_LENGTH = range(2, 201)
+#: where people start who do not see calls
+FIRST_PAGES: Mapping[Permission, str] = {}
 #: a call's page as long as nobody asked for the number
 NO_NUMBER: Mapping[str, Any] = {"number": None, "spoken": None, "reason": "", "number_problem": False}
 
 open_router = APIRouter()
+#: for everybody who is signed in
+own_router = APIRouter(dependencies=[Depends(signed_in)])
 router = APIRouter()
 SignedIn = Annotated[Visitor, Depends(signed_in)]
 
@@ -147,7 +152,7 @@ async def _open_session(desk: Desk, login: str, password: str) -> str | None:
         return None
 
 
-@router.post("/logout", dependencies=[Depends(own_form)])
+@own_router.post("/logout", dependencies=[Depends(own_form)])
 async def log_out(request: Request, visitor: SignedIn) -> Response:
     """End the session, here and in every open stream of it."""
     desk: Desk = request.app.state.desk
@@ -159,13 +164,22 @@ async def log_out(request: Request, visitor: SignedIn) -> Response:
     return response
 
 
-@router.get("/")
-async def board_page(request: Request) -> Response:
-    """Calls coming and going, and today's rate."""
+@own_router.get("/")
+async def board_page(request: Request, visitor: SignedIn) -> Response:
+    """Calls coming and going, and today's rate; who has nothing to do with calls goes to their own page."""
     desk: Desk = request.app.state.desk
+    if not visitor.may(Permission.CALLS_SEE):
+        return _first_page(visitor)
     board: Board = request.app.state.board
     context = await board.context()
     return render_page(request, "board.html", place="board", health=desk.health_view(), **context)
+
+
+def _first_page(visitor: Visitor) -> Response:
+    found = next((address for permission, address in FIRST_PAGES.items() if visitor.may(permission)), None)
+    if found is None:
+        raise NotAllowed
+    return RedirectResponse(found, 303)
 
 
 @router.get("/calls/{key}")
@@ -195,7 +209,7 @@ async def record_reveal(
     return True
 
 
-@router.post("/calls/{key}/number", dependencies=[Depends(own_form)])
+@router.post("/calls/{key}/number", dependencies=[Depends(own_form), needs(Permission.NUMBERS_REVEAL)])
 async def show_number(
     request: Request, visitor: SignedIn, key: str, reason: Annotated[str, Form(max_length=1000)] = ""
 ) -> Response:

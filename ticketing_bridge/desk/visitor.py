@@ -1,11 +1,13 @@
-"""Who sends this request: the dependency of every page that is not open to all."""
+"""Who sends this request, and whether they may: the dependencies of every page that is not open to all."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, Any
 
-from fastapi import HTTPException, Request
+from fastapi import Depends, HTTPException, Request
 
+from ticketing_bridge.access import Permission, Person, role_named
 from ticketing_bridge.desk.auth import SESSION_COOKIE, csrf_right, csrf_token
 from ticketing_bridge.desk.desk import Desk
 from ticketing_bridge.store.records import Account
@@ -26,9 +28,25 @@ class Visitor:
     def csrf(self) -> str:
         return csrf_token(self.token)
 
+    @property
+    def person(self) -> Person:
+        """The same as the services know people."""
+        return Person(self.account.login, role_named(self.account.role), self.account.unit)
+
+    def may(self, permission: Permission | str) -> bool:
+        """Whether this kind of thing is theirs to do; templates name it by its value."""
+        return self.person.may(Permission(permission))
+
 
 class SignInFirst(Exception):
     """There is no session, or it is over."""
+
+
+class NotAllowed(HTTPException):
+    """This visitor's role may not do that."""
+
+    def __init__(self) -> None:
+        super().__init__(403)
 
 
 async def signed_in(request: Request) -> Visitor:
@@ -46,10 +64,35 @@ async def signed_in(request: Request) -> Visitor:
     return visitor
 
 
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """A dependency: somebody signed in who may do one of these. Tests read off it what a route asks."""
+
+    any_of: tuple[Permission, ...]
+
+    async def __call__(self, visitor: Annotated[Visitor, Depends(signed_in)]) -> Visitor:
+        if not any(visitor.may(it) for it in self.any_of):
+            raise NotAllowed
+        return visitor
+
+
+def needs(*any_of: Permission) -> Any:
+    """For a route's ``dependencies``: only for people who may do one of these; 403 for others.
+
+    >>> needs(Permission.AUDIT_SEE).dependency.any_of
+    (<Permission.AUDIT_SEE: 'audit.see'>,)
+    """
+    return Depends(Needs(any_of))
+
+
 async def still_signed_in(desk: Desk, visitor: Visitor) -> bool:
-    """Whether the session of an open stream still holds."""
+    """Whether the session of an open stream still holds, with the role it had."""
     async with desk.database.unit_of_work() as uow:
-        return await uow.users.by_session(visitor.token) is not None
+        account = await uow.users.by_session(visitor.token)
+    return account is not None and (account.role, account.unit) == (
+        visitor.account.role,
+        visitor.account.unit,
+    )
 
 
 async def own_form(request: Request) -> None:

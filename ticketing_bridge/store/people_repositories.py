@@ -24,9 +24,10 @@ class AccountRepository:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def add(self, login: str, password_hash: str, role: str) -> Account | None:
-        """Make an account; None when the login is taken."""
-        insertion = insert(tables.account).values(login=login, password_hash=password_hash, role=role)
+    async def add(self, login: str, password_hash: str, role: str, unit: str | None = None) -> Account | None:
+        """Make an account; None when the login is taken. ``unit``: of whom somebody of a unit is."""
+        values = {"login": login, "password_hash": password_hash, "role": role, "unit": unit}
+        insertion = insert(tables.account).values(values)
         made = insertion.on_conflict_do_nothing().returning(*tables.account.columns)
         row = (await self._connection.execute(made)).mappings().first()
         return Account(**row) if row else None
@@ -49,6 +50,10 @@ class AccountRepository:
     async def disable(self, login: str) -> bool:
         """Lock an account and end its sessions; False when there is no such login."""
         return await self._change(login, disabled=True)
+
+    async def set_role(self, login: str, role: str, unit: str | None) -> bool:
+        """Give an account another role and end its sessions; False when there is no such login."""
+        return await self._change(login, role=role, unit=unit)
 
     async def _change(self, login: str, **values: object) -> bool:
         table, session = tables.account, tables.web_session

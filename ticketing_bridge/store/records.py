@@ -145,6 +145,8 @@ class Account:
     role: str
     created_at: datetime
     disabled: bool
+    #: of whom somebody with the role ``unit`` is
+    unit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

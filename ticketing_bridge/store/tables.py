@@ -6,6 +6,7 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     DateTime,
     Double,
@@ -190,6 +191,11 @@ account = Table(
     Column("role", Text, nullable=False),
     at_column("created_at", now=True),
     Column("disabled", Boolean, nullable=False, server_default=text("false")),
+    Column("unit", Text),
+    CheckConstraint(
+        "role IN ('agent', 'shift_leader', 'ops', 'unit', 'auditor', 'admin')", name="account_role"
+    ),
+    CheckConstraint("unit IS NULL OR role = 'unit'", name="account_unit"),
 )
 
 web_session = Table(
