@@ -5,20 +5,49 @@ from __future__ import annotations
 from ticketing_bridge.drafting.draft import draft_call, rules_version
 from ticketing_bridge.drafting.evaluate import Evaluation, evaluate, table
 from ticketing_bridge.drafting.lines import CallLineInvalid, draft_lines
-from ticketing_bridge.drafting.model import Draft, DraftInput, Said, Span, Value, When
+from ticketing_bridge.drafting.model import (
+    CallState,
+    Draft,
+    DraftInput,
+    EarlierTicket,
+    Said,
+    SecondMatter,
+    Span,
+    Value,
+    When,
+)
+from ticketing_bridge.drafting.ongoing import (
+    FIELDS,
+    OngoingDraft,
+    begin,
+    finish,
+    give_back,
+    hear_more,
+    type_in,
+)
 
 __all__ = [
+    "FIELDS",
     "CallLineInvalid",
+    "CallState",
     "Draft",
     "DraftInput",
+    "EarlierTicket",
     "Evaluation",
+    "OngoingDraft",
     "Said",
+    "SecondMatter",
     "Span",
     "Value",
     "When",
+    "begin",
     "draft_call",
     "draft_lines",
     "evaluate",
+    "finish",
+    "give_back",
+    "hear_more",
     "rules_version",
     "table",
+    "type_in",
 ]

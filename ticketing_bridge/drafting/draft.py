@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import re
+from dataclasses import fields, replace
 from functools import cache
 from importlib.resources import files
 
 from config.catalogue import CityData
 from ticketing_bridge.drafting import wording
+from ticketing_bridge.drafting.answers import with_answer_turns, without_answer_turns
+from ticketing_bridge.drafting.circumstances import matter_of, repeat_of, state_of, to_ask, urgency_of
 from ticketing_bridge.drafting.lexicon import because
 from ticketing_bridge.drafting.matters import choose_appeal, choose_unit, hear
-from ticketing_bridge.drafting.model import Draft, DraftInput, Value
+from ticketing_bridge.drafting.model import CallState, Draft, DraftInput, SecondMatter, Value
 from ticketing_bridge.drafting.parties import find_party
 from ticketing_bridge.drafting.phones import find_callback
 from ticketing_bridge.drafting.places import find_places
@@ -23,11 +25,9 @@ from ticketing_bridge.drafting.purpose import (
     is_emergency,
     is_repeat,
 )
+from ticketing_bridge.drafting.second import split
 from ticketing_bridge.drafting.times import find_when
 
-_WITHDRAWN = re.compile("撤|取消|不用(?:再)?(?:处理|管|派)")
-#: fewer characters than these from the caller in the whole call is no matter
-_NEARLY_EMPTY = 8
 _NO_PARTY = {"咨询", "建议", "其他", "表扬"}
 
 
@@ -39,22 +39,40 @@ def rules_version() -> str:
     return f"rules-1-{hashlib.sha256(lists).hexdigest()[:8]}"
 
 
-def draft_call(words: DraftInput, data: CityData) -> Draft:
-    """Draft the ticket of one call. Never raises on any text; deterministic."""
+def draft_call(words: DraftInput, data: CityData, *, ended: bool = True) -> Draft:
+    """Draft the ticket of one call. Never raises on any text; deterministic.
+
+    Of a call that goes on (``ended`` False) it is not said that it had no matter.
+    """
+    call, added = with_answer_turns(words)
+    parts = split(call, data)
+    draft = _draft(parts[0] if parts else call, call, data)
+    if draft.state is CallState.EMPTY and not ended:
+        nothing = Value(None, reason=because("nearly_empty"))
+        draft = replace(draft, purpose=nothing, appeal=nothing, unit=nothing, title=nothing)
+    if parts:
+        draft = replace(draft, second_matter=_second(_draft(parts[1], call, data)))
+    return without_answer_turns(draft, added)
+
+
+def _second(draft: Draft) -> SecondMatter:
+    return SecondMatter(**{it.name: getattr(draft, it.name) for it in fields(SecondMatter)})
+
+
+def _draft(words: DraftInput, call: DraftInput, data: CityData) -> Draft:
+    """One matter: ``words`` are those that belong to it, ``call`` is the whole call."""
     places = find_places(words, data)
     spans = [span for place in places for span in place.spans]
     heard = hear(words, data, spans)
-    spoken = sum(len(text) for _, text in words.citizen())
-    empty = spoken < _NEARLY_EMPTY
     purpose = choose_purpose(words, heard)
-    if empty:
-        purpose = Value("其他", 0.6, because("nearly_empty"))
-    withdrawn = purpose.value == "其他" and any(_WITHDRAWN.search(text) for _, text in words.citizen())
+    state = state_of(call, purpose, heard)
+    if state in {CallState.EMPTY, CallState.PRANK}:
+        purpose = Value("其他", 0.6, because("nearly_empty" if state is CallState.EMPTY else "prank"))
     when = find_when(words, spans, future=purpose.value in {"咨询", "建议"})
-    if withdrawn:
+    if state is CallState.WITHDRAWN:
         when = Value(None, reason=because("withdrawn_time"))
-    answered = is_answered(words, purpose.value)
-    line = choose_line(words)
+    answered = is_answered(call, purpose.value)
+    line = choose_line(call)
     party = find_party(words, spans, stuck=line.value == "办不成事")
     if purpose.value in _NO_PARTY:
         party = Value(None, party.confidence, because("no_party_kind"), (), party.candidates)
@@ -63,12 +81,14 @@ def draft_call(words: DraftInput, data: CityData) -> Draft:
         heard, answered_question=purpose.value == "咨询" and answered.value, emergency=emergency.value
     )
     unit = choose_unit(heard)
-    if purpose.value == "其他" and not withdrawn:
+    if purpose.value == "其他" and state is not CallState.WITHDRAWN:
         appeal, unit = (Value(it, 0.6, because("no_matter"), purpose.spans) for it in ("其他", "其他单位"))
+        places = ()
     wish = wording.find_wish(words, purpose.value, heard)
-    main_place = places[0].value if places else None
+    callback = find_callback(call)
+    repeat = is_repeat(call)
     return Draft(
-        id=words.id,
+        id=call.id,
         rules=rules_version(),
         purpose=purpose,
         appeal=appeal,
@@ -76,14 +96,14 @@ def draft_call(words: DraftInput, data: CityData) -> Draft:
         places=places,
         when=when,
         party=party,
-        callback_phone=find_callback(words),
+        callback_phone=callback,
         demand=wish,
-        confidential=is_confidential(words),
+        confidential=is_confidential(call),
         emergency=emergency,
-        repeat=is_repeat(words),
+        repeat=repeat,
         unit=unit,
         answered_online=answered,
-        title=wording.make_title(words, purpose.value, main_place, heard, withdrawn=withdrawn, empty=empty),
+        title=wording.make_title(words, purpose.value, places[0].value if places else None, heard, state),
         content=wording.make_content(
             words,
             {
@@ -94,4 +114,9 @@ def draft_call(words: DraftInput, data: CityData) -> Draft:
                 "wish": wish.value,
             },
         ),
+        matter=matter_of(heard),
+        urgency=urgency_of(words, emergency=emergency.value),
+        repeat_of=repeat_of(call, heard, unit.value, repeated=repeat.value),
+        state=state,
+        ask=to_ask(call, state, places=bool(places), callback=callback.value is not None),
     )

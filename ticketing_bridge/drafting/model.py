@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from facts.transcript import Leg, Transcript
@@ -26,8 +27,25 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlierTicket:
+    """A ticket of the same caller, as far as a draft may use it."""
+
+    number: str
+    received_at: datetime
+    title: str
+    place: str | None = None
+    unit: str | None = None
+    is_open: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class DraftInput:
-    """One call's words. ``dedicated_line`` is what the dialled number says, None when it says nothing."""
+    """One call's words, and what is known beside them.
+
+    ``caller_number`` is None when it is withheld. ``dedicated_line`` is what the dialled number says, None
+    when it says nothing. ``answers`` are the caller's answers to a flow, by name; ``earlier`` are the
+    caller's own earlier tickets, newest first.
+    """
 
     id: str
     #: aware, in the city's own zone
@@ -35,6 +53,8 @@ class DraftInput:
     caller_number: str | None
     turns: tuple[Said, ...]
     dedicated_line: str | None = None
+    answers: tuple[tuple[str, str], ...] = ()
+    earlier: tuple[EarlierTicket, ...] = ()
 
     @classmethod
     def from_transcript(
@@ -103,9 +123,42 @@ class When:
     end: str | None
 
 
+class CallState(StrEnum):
+    """What kind of call it was, for whoever looks at the draft: only ``MATTER`` has fields to rely on."""
+
+    MATTER = "matter"
+    #: nobody said anything of use
+    EMPTY = "empty"
+    #: words were heard, none of which makes sense
+    GARBLED = "garbled"
+    PRANK = "prank"
+    #: the caller takes an earlier matter back
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class SecondMatter:
+    """Another matter of the same call, offered as a second draft; caller and marks are those of the first."""
+
+    purpose: Value[str | None]
+    appeal: Value[str | None]
+    dedicated_line: Value[str | None]
+    places: tuple[Value[str], ...]
+    when: Value[When | None]
+    party: Value[str | None]
+    demand: Value[str | None]
+    unit: Value[str | None]
+    title: Value[str | None]
+    content: Value[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A ticket's draft: nothing in it is true until a person confirms it."""
+    """A ticket's draft: nothing in it is true until a person confirms it.
+
+    ``matter`` is the entry of the city's catalogue, ``repeat_of`` the caller's earlier ticket on the same
+    matter, ``urgency`` one of ``紧急``, ``加急``, ``普通``; ``ask`` names what the agent had better ask.
+    """
 
     id: str
     rules: str
@@ -124,20 +177,44 @@ class Draft:
     answered_online: Value[bool]
     title: Value[str | None]
     content: Value[str]
+    matter: Value[str | None] = Value(None)
+    urgency: Value[str] = Value("")
+    repeat_of: Value[str | None] = Value(None)
+    state: CallState = CallState.MATTER
+    ask: tuple[str, ...] = ()
+    second_matter: SecondMatter | None = None
 
     def plain(self) -> dict[str, Any]:
-        """The values under the names of the labelled data, the evidence beside them."""
-        values: dict[str, Any] = {"id": self.id, "rules": self.rules}
-        evidence: dict[str, Any] = {}
-        for name in (field.name for field in fields(self)[2:]):
-            found = getattr(self, name)
-            if isinstance(found, tuple):
-                values[name] = [place.value for place in found]
-                evidence[name] = [_evidence(place) for place in found]
-            else:
-                values[name] = _plain(found.value, empty_when=name == "when")
-                evidence[name] = _evidence(found)
-        return {**values, "evidence": evidence}
+        """The values under the names of the labelled data, the evidence beside them.
+
+        ``second_matter`` is there only when there is one.
+        """
+        values, evidence = _plain_fields(self)
+        if self.second_matter:
+            second, second_evidence = _plain_fields(self.second_matter)
+            values["second_matter"] = {**second, "evidence": second_evidence}
+        return {
+            "id": self.id,
+            "rules": self.rules,
+            "state": self.state.value,
+            "ask": list(self.ask),
+            **values,
+            "evidence": evidence,
+        }
+
+
+def _plain_fields(draft: Draft | SecondMatter) -> tuple[dict[str, Any], dict[str, Any]]:
+    values: dict[str, Any] = {}
+    evidence: dict[str, Any] = {}
+    for name in (field.name for field in fields(draft)):
+        found = getattr(draft, name)
+        if isinstance(found, Value):
+            values[name] = _plain(found.value, empty_when=name == "when")
+            evidence[name] = _evidence(found)
+        elif name == "places":
+            values[name] = [place.value for place in found]
+            evidence[name] = [_evidence(place) for place in found]
+    return values, evidence
 
 
 def _plain(value: object, *, empty_when: bool) -> object:

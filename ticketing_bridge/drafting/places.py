@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 
 from config.catalogue import CityData
-from ticketing_bridge.drafting.address import AddressReader, gazetteer, house_numbers, place_words
+from ticketing_bridge.drafting.address import AddressReader, Gazetteer, gazetteer, place_words
+from ticketing_bridge.drafting.corrections import Mention, without_taken_back
 from ticketing_bridge.drafting.lexicon import any_of, because
 from ticketing_bridge.drafting.model import CITIZEN, DraftInput, Span, Value
 
@@ -13,23 +15,37 @@ from ticketing_bridge.drafting.model import CITIZEN, DraftInput, Span, Value
 def find_places(words_of_call: DraftInput, data: CityData) -> tuple[Value[str], ...]:
     """Distinct places of the caller's own words, and of what the agent said and the caller confirmed."""
     names = gazetteer(data)
-    found: list[tuple[Span, float]] = []
-    for number, text in words_of_call.citizen():
-        answers = _asked(words_of_call, number)
-        spans = list(AddressReader(text, names, answers=answers).spans())
-        spans = _uncorrected(text, spans)
-        for start, end, sure in spans:
-            found.append((Span(number, start, end, text[start:end]), min(1.0, sure + 0.05 * answers)))
-    for number, text in words_of_call.agent():
-        confirmed = _confirmed(words_of_call, number)
-        for start, end, sure in AddressReader(text, names, answers=False).spans():
-            if confirmed or (sure >= 0.9 and _where(text)):
-                found.append((Span(number, start, end, text[start:end]), sure * 0.8))
+    found: list[Mention] = []
+    for number, said in enumerate(words_of_call.turns):
+        if said.speaker == CITIZEN:
+            found += _said(words_of_call, number, said.text, names)
+        else:
+            found += _repeated(words_of_call, number, said.text, names)
     return tuple(
-        Value(span.text, sure, because("place_known") if sure >= 0.9 else because("place_guessed"), (span,))
-        for span, sure in _distinct(found)
-        if sure >= 0.5
+        Value(it.span.text, it.sure, _reason(it), (it.span,))
+        for it in _distinct(without_taken_back(words_of_call, found))
+        if it.sure >= 0.5
     )
+
+
+def _said(call: DraftInput, number: int, text: str, names: Gazetteer) -> Iterator[Mention]:
+    answers = _asked(call, number)
+    for start, end, sure in AddressReader(text, names, answers=answers).spans():
+        yield Mention(Span(number, start, end, text[start:end]), min(1.0, sure + 0.05 * answers))
+
+
+def _repeated(call: DraftInput, number: int, text: str, names: Gazetteer) -> Iterator[Mention]:
+    """What the agent says back and the caller confirms."""
+    confirmed = _confirmed(call, number)
+    for start, end, sure in AddressReader(text, names, answers=False).spans():
+        if confirmed or (sure >= 0.9 and _where(text)):
+            yield Mention(Span(number, start, end, text[start:end]), sure * 0.8)
+
+
+def _reason(mention: Mention) -> str:
+    if mention.corrected:
+        return because("corrected")
+    return because("place_known" if mention.sure >= 0.9 else "place_guessed")
 
 
 def _asked(call: DraftInput, number: int) -> bool:
@@ -54,32 +70,12 @@ def _confirmed(call: DraftInput, number: int) -> bool:
     )
 
 
-def _uncorrected(text: str, spans: list[tuple[int, int, float]]) -> list[tuple[int, int, float]]:
-    """Leave out what the speaker took back in the same turn: 九号库不对十九号库, 不是三号楼是五号楼."""
-    kept = []
-    for index, span in enumerate(spans):
-        following = spans[index + 1] if index + 1 < len(spans) else None
-        if following:
-            between = text[span[1] : following[0]]
-            before = text[max(0, span[0] - 2) : span[0]]
-            same = text[span[1] - 2 : span[1]] in text[following[0] : following[1]]
-            if same and any(it in between for it in place_words("correction")) and len(between) <= 14:
-                named = house_numbers().search(text, span[0], span[1])
-                if named and named.start() - span[0] >= 3:
-                    kept.append((span[0], named.start(), span[2]))
-                continue
-            if before == "不是" and between in {"是", "而是"}:
-                continue
-        kept.append(span)
-    return kept
-
-
-def _distinct(found: list[tuple[Span, float]]) -> list[tuple[Span, float]]:
+def _distinct(found: Sequence[Mention]) -> list[Mention]:
     """The longest mention of each place, in the order of speech."""
-    kept: list[tuple[Span, float]] = []
-    for span, sure in found:
-        covered = [it for it in kept if span.text in it[0].text]
+    kept: list[Mention] = []
+    for mention in found:
+        covered = [it for it in kept if mention.span.text in it.span.text]
         if not covered:
-            kept = [it for it in kept if it[0].text not in span.text]
-            kept.append((span, sure))
-    return sorted(kept, key=lambda it: it[0])
+            kept = [it for it in kept if it.span.text not in mention.span.text]
+            kept.append(mention)
+    return sorted(kept, key=lambda it: it.span)

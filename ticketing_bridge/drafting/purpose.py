@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from functools import cache
 
+from ticketing_bridge.drafting.answers import chose
 from ticketing_bridge.drafting.lexicon import any_of, because, pattern, words
 from ticketing_bridge.drafting.matters import Heard
 from ticketing_bridge.drafting.model import AGENT, DraftInput, Span, Value
@@ -77,11 +78,15 @@ def is_confidential(call: DraftInput) -> Value[bool]:
         for it in pattern("flags", "confidential").finditer(text)
         if not any(no.start() <= it.end() and it.start() <= no.end() for no in refused.finditer(text))
     ]
+    if chose(call, "confidential"):
+        return Value(True, 1.0, because("chosen_by_caller"), tuple(found[:3]))
     return _flag(found, because("confidential"), 0.9)
 
 
 def is_emergency(call: DraftInput) -> Value[bool]:
     """Whether a life is in danger now. Past, supposed and figurative dangers do not count."""
+    if chose(call, "emergency"):
+        return Value(True, 0.9, because("danger_chosen"))
     found = [
         _span(turn, it)
         for turn, text in call.citizen()

@@ -9,7 +9,7 @@ from typing import Any
 
 from ticketing_bridge.drafting.lexicon import any_of, because, pattern, words
 from ticketing_bridge.drafting.matters import Heard
-from ticketing_bridge.drafting.model import AGENT, CITIZEN, DraftInput, Span, Value
+from ticketing_bridge.drafting.model import AGENT, CITIZEN, CallState, DraftInput, Span, Value
 from ticketing_bridge.drafting.numbers import DIGIT, with_figures
 
 #: characters
@@ -100,21 +100,17 @@ def make_title(
     purpose: str | None,
     place: str | None,
     heard: Heard,
-    *,
-    withdrawn: bool,
-    empty: bool,
+    state: CallState,
 ) -> Value[str | None]:
     """At most 25 characters: place and matter."""
     w = _w()
-    if empty:
-        return Value(w["empty"], 0.6, because("empty"))
+    if state.value in w["states"]:
+        return Value(w["states"][state.value], 0.7, because(state.value))
     if purpose is None:
         return Value(None, reason=because("purpose_unknown"))
     matter = heard.matter.title if heard.matter else ""
     if purpose == "表扬":
         matter = w["no_matter"][purpose]
-    if withdrawn:
-        return Value(w["withdrawn"], 0.7, because("withdrawn"))
     proposal = _proposal(call) if purpose == "建议" else None
     if proposal:
         return proposal
