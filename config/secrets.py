@@ -60,11 +60,12 @@ def load_or_make_secrets(home: Path) -> Secrets:
         ) from None
     found = Secrets(**{name: value for name, value in kept.items() if name in Secrets.__dataclass_fields__})
     if asdict(found) != kept:
-        _keep(path, asdict(found))
+        write_secret_file(path, asdict(found))
     return found
 
 
-def _keep(path: Path, content: dict[str, str]) -> None:
+def write_secret_file(path: Path, content: dict[str, str]) -> None:
+    """Write it whole or not at all, for its owner alone."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
@@ -113,5 +114,5 @@ def make_ami_secrets(site: PbxSite, secrets: Secrets) -> AmiSecrets:
         SecretFileInvalid: there is one and it cannot be used.
     """
     if site.secret_file is not None and not site.secret_file.exists():
-        _keep(site.secret_file, asdict(AmiSecrets(_token(), _token())))
+        write_secret_file(site.secret_file, asdict(AmiSecrets(_token(), _token())))
     return ami_secrets(site, secrets)

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from ticketing_bridge.store.call_repositories import CallRepository, EventRepository
 from ticketing_bridge.store.callback_repository import CallbackRepository
+from ticketing_bridge.store.delivery_repository import DeliveryRepository
 from ticketing_bridge.store.errors import DatabaseAway, libpq_url, sqlalchemy_url
 from ticketing_bridge.store.follow_up_repository import FollowUpRepository
 from ticketing_bridge.store.job_repository import JobRepository
@@ -56,6 +57,7 @@ class UnitOfWork:
         self.follow_ups = FollowUpRepository(connection)
         self.journeys = JourneyRepository(connection)
         self.outbox = OutboxRepository(connection)
+        self.deliveries = DeliveryRepository(connection)
 
     async def notify(self, channel: str, *payloads: str) -> None:
         """Tell listeners ids when the transaction commits; equal ones are told once."""

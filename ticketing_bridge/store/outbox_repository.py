@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,6 +13,17 @@ from ticketing_bridge.store.job_repository import JobRepository
 from ticketing_bridge.store.outbox_records import OutboxEntry, OutboxKind
 from ticketing_bridge.store.outbox_tables import outbox
 from ticketing_bridge.store.records import Json
+
+#: entries that no job stands for any more
+_LOST = text("""
+SELECT id FROM outbox WHERE routed_at IS NULL AND at < now() - make_interval(secs => :late_s)
+  AND NOT EXISTS (
+    SELECT FROM procrastinate_jobs job
+    WHERE job.task_name = 'route_outbox' AND job.status IN ('todo', 'doing')
+      AND job.lock = 'outbox ' || outbox.id
+  )
+ORDER BY at LIMIT 500
+""")
 
 #: the job that gives an entry to the connectors that want it, and its queue
 ROUTE_TASK = "route_outbox"
@@ -60,8 +71,18 @@ class OutboxRepository:
         entry = made.scalar()
         if entry is None:
             return False
-        await self._jobs.defer(ROUTE_TASK, {"entry": entry}, queue=ROUTE_QUEUE, lock=f"outbox {entry}")
+        await self._job(entry)
         return True
+
+    async def _job(self, entry: int) -> None:
+        await self._jobs.defer(ROUTE_TASK, {"entry": entry}, queue=ROUTE_QUEUE, lock=f"outbox {entry}")
+
+    async def revive(self, late_s: float) -> int:
+        """Give jobs to entries that have lost theirs; how many."""
+        entries = (await self._connection.execute(_LOST, {"late_s": late_s})).scalars().all()
+        for entry in entries:
+            await self._job(entry)
+        return len(entries)
 
     async def get(self, entry: int, *, lock: bool = False) -> OutboxEntry | None:
         """An entry; ``lock`` keeps others from routing it in this transaction."""

@@ -1,0 +1,1 @@
+"""What leaves the house: the outbox's deliveries, connectors to other systems, and what they say back."""

@@ -1,0 +1,89 @@
+"""What of a ticket leaves the house, and to whom it must not go. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from config.delivery import ConnectorBase
+from facts.masking import mask_spoken
+
+
+@dataclass(frozen=True, slots=True)
+class Reporter:
+    """Who called. ``phone`` is where they want to be reached."""
+
+    name: str | None
+    phone: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundTicket:
+    """A ticket as it is told outside, frozen when it is sent. ``content`` is what the unit may read."""
+
+    number: str
+    revision: int
+    channel: str
+    received_at: datetime
+    title: str
+    content: str
+    purpose: str
+    appeal: str
+    place: str | None
+    state: str
+    unit: str | None
+    confidential: bool
+    anonymous: bool
+    demand: str | None = None
+    district: str | None = None
+    occurred: str | None = None
+    line: str | None = None
+    urgency: str | None = None
+    joint_units: tuple[str, ...] = ()
+    limit_at: datetime | None = None
+    reply: str | None = None
+    #: it has ended without a result (withdrawn, void): what is outside shall end, too
+    withdrawn: bool = False
+    reporter: Reporter | None = None
+
+
+class Withheld(StrEnum):
+    """Why a ticket does not go to a connector; keys of the page's labels."""
+
+    CONFIDENTIAL = "confidential"
+    REPORT = "report"
+
+
+def released(
+    ticket: OutboundTicket, connector: ConnectorBase, purpose_secret: str
+) -> OutboundTicket | Withheld:
+    """What of a ticket this connector gets, or why it gets nothing.
+
+    A confidential ticket, and every 举报 (``purpose_secret``), stays away from public endpoints.
+    Who called goes only where the connector is meant to know it, and never of a confidential or
+    anonymous ticket; without it, long numbers in the texts are masked, too (数据安全法 art. 12).
+    """
+    if connector.public:
+        if ticket.confidential:
+            return Withheld.CONFIDENTIAL
+        if ticket.purpose == purpose_secret:
+            return Withheld.REPORT
+    if connector.reporter and not connector.public and not ticket.confidential and not ticket.anonymous:
+        return ticket
+    return replace(
+        ticket,
+        reporter=None,
+        title=mask_spoken(ticket.title),
+        content=mask_spoken(ticket.content),
+        demand=mask_spoken(ticket.demand) if ticket.demand else None,
+        reply=mask_spoken(ticket.reply) if ticket.reply else None,
+    )
+
+
+def wanted(connector: ConnectorBase, ticket: OutboundTicket) -> bool:
+    """Whether this ticket is one of those that a connector is for."""
+    if connector.channels and ticket.channel not in connector.channels:
+        return False
+    units = {ticket.unit, *ticket.joint_units}
+    return not connector.units or bool(units & {*connector.units})
