@@ -152,5 +152,5 @@ async def test_every_version_can_be_had_and_none_other(agent: httpx.AsyncClient,
 
 async def test_calls_from_before_the_search_become_findable(house: House) -> None:
     await stored(house.database, answered_call(), with_words=True)
-    assert await index_missing(house.database, (await house.app.state.desk.names()).kept) == 1
-    assert await index_missing(house.database, (await house.app.state.desk.names()).kept) == 0
+    assert await index_missing(house.database, (await house.app.state.desk.city()).names.kept) == 1
+    assert await index_missing(house.database, (await house.app.state.desk.city()).names.kept) == 0

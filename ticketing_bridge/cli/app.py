@@ -20,6 +20,7 @@ MODULES = {
     "calls": ("calls", "rate"),
     "flows": ("flows",),
     "journeys": ("import", "callbacks", "followup", "notice"),
+    "lookup": ("knowledge", "phonebook"),
     "models": ("models",),
     "transcribing": ("transcribe",),
     "drafting": ("draft", "drafting"),

@@ -29,6 +29,7 @@ from ticketing_bridge.desk import (
 from ticketing_bridge.desk.board import Board
 from ticketing_bridge.desk.desk import Desk
 from ticketing_bridge.desk.feed import LiveFeed
+from ticketing_bridge.desk.lookup import knowledge_page, ledger_page, phone_page
 from ticketing_bridge.desk.rendering import STATIC, Assets
 from ticketing_bridge.desk.security import BodyLimit, KnownHost, SecurityHeaders
 from ticketing_bridge.desk.visitor import NotAllowed, SignInFirst, needs
@@ -46,6 +47,9 @@ PAGES = (
     (flows_page, Permission.FLOWS_SEE),
     (follow_up_page, Permission.FOLLOW_UPS_WORK),
     (notice_page, Permission.NOTICE_SEE),
+    (knowledge_page, Permission.KNOWLEDGE_SEE),
+    (phone_page, Permission.KNOWLEDGE_SEE),
+    (ledger_page, Permission.DRAFTS_EDIT),
 )
 
 

@@ -137,7 +137,7 @@ async def load_call_page(desk: Desk, key: CallKey) -> CallPage | None:
         versions = await uow.transcripts.versions(key)
         draft = await uow.drafts.latest(key)
         owed = await uow.callbacks.of_call(str(key))
-    names = await desk.names() if live or record else None
+    names = (await desk.city()).names if live or record else None
     below = desk.settings.doubt_below
     page = CallPage(
         call, tuple(map(_live_text, segments)), None, None, draft, versions=tuple(versions), callback=owed

@@ -19,13 +19,13 @@ from config.sites import pbx_sites
 from facts.tasks import end_task
 from ivr_flows import FlowStore
 from ticketing_bridge.desk.auth import Brake
+from ticketing_bridge.desk.city import City
 from ticketing_bridge.desk.feed import LiveFeed
 from ticketing_bridge.desk.health import TELEPHONY_CHANNEL, Health, HealthView, TelephonyBeat
 from ticketing_bridge.desk.mailbox import HEALTH, Switchboard
 from ticketing_bridge.desk.metrics import Metrics
 from ticketing_bridge.desk.rendering import Templates
 from ticketing_bridge.store import Database
-from ticketing_bridge.transcripts.city import CityNames
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +59,7 @@ class Desk:
     #: kept, so that a page reads only the files that changed
     flows: FlowStore = field(init=False)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
-    _names: CityNames | None = None
+    _city: City | None = None
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     def __post_init__(self) -> None:
@@ -84,11 +84,11 @@ class Desk:
         self.closing.set()
         self.pages.poke_all(HEALTH)
 
-    async def names(self) -> CityNames:
-        """The city's names as transcripts need them; read once, when first wanted."""
-        if self._names is None:
-            self._names = await asyncio.to_thread(lambda: CityNames.of(load_catalogue()))
-        return self._names
+    async def city(self) -> City:
+        """The city's data and names; read once, when first wanted."""
+        if self._city is None:
+            self._city = await asyncio.to_thread(lambda: City.of(load_catalogue()))
+        return self._city
 
     def health_view(self) -> HealthView:
         """Whether what is shown is still true."""

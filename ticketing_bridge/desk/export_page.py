@@ -38,7 +38,7 @@ async def transcript(
     """One version of a call's transcript as a file."""
     desk: Desk = request.app.state.desk
     call = parse_key(key)
-    names = (await desk.names()).kept
+    names = (await desk.city()).names.kept
     try:
         async with desk.database.unit_of_work() as uow:
             stored = await exported(uow, call, kind, model, actor=visitor.name, form=form)

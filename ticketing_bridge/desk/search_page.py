@@ -131,7 +131,7 @@ async def search_page(
     answer, problem = None, ""
     if q.strip():
         try:
-            names = (await desk.names()).kept
+            names = (await desk.city()).names.kept
             found = await search(desk.database, q, form.wanted(), actor=visitor.name, names=names)
             answer = answer_view(found, form, desk.hotline, desk.now())
         except NothingToFind:

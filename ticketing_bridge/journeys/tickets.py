@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
+from config.csv_files import read_rows
 from facts.errors import HotlineError
 from ticketing_bridge.journeys.dispatcher import LOCAL
 from ticketing_bridge.journeys.progress import LAST_DIGITS, national, new_salt, only_digits, phone_digest
@@ -81,52 +80,11 @@ def read_tickets(path: Path, now: datetime) -> Iterator[TicketRow | BadRow]:
     Raises:
         TicketFileInvalid: it is no such file; columns that are missing are named.
     """
-    rows = csv.reader(io.StringIO(text := _text(path)), delimiter=_delimiter(text))
-    header = [name.strip() for name in next(rows, [])]
-    places = _places(header, path)
-    for cells in rows:
-        if not any(cell.strip() for cell in cells):
-            continue
-        values = {name: cells[at].strip() if at < len(cells) else "" for name, at in places.items()}
+    for line, values in read_rows(path, COLUMNS, NEEDED, TicketFileInvalid):
         try:
             yield _row(values, now)
         except ValueError as wrong:
-            yield BadRow(rows.line_num, str(wrong))
-
-
-def _text(path: Path) -> str:
-    try:
-        raw = path.read_bytes()
-    except OSError as problem:
-        raise TicketFileInvalid(f"{path}: {problem.strerror}", fix="name a CSV file") from None
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            text = raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" not in text:
-            return text
-    raise TicketFileInvalid(f"{path} is neither UTF-8 nor GB18030 text", fix="export it as CSV")
-
-
-def _delimiter(text: str) -> str:
-    header = text.partition("\n")[0]
-    return "\t" if header.count("\t") > header.count(",") else ","
-
-
-def _places(header: Sequence[str], path: Path) -> dict[str, int]:
-    found = {
-        name: header.index(given)
-        for name, names in COLUMNS.items()
-        if (given := next((it for it in names if it in header), None)) is not None
-    }
-    if missing := [COLUMNS[name][0] for name in NEEDED if name not in found]:
-        there = "、".join(filter(None, header)) or "nothing"
-        raise TicketFileInvalid(
-            f"{path} has no column {'、'.join(missing)}; it has {there}",
-            fix="name the columns as the manual does: " + "、".join(names[0] for names in COLUMNS.values()),
-        )
-    return found
+            yield BadRow(line, str(wrong))
 
 
 def _row(values: Mapping[str, str], now: datetime) -> TicketRow:

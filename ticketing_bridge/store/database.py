@@ -19,11 +19,13 @@ from ticketing_bridge.store.errors import DatabaseAway, libpq_url, sqlalchemy_ur
 from ticketing_bridge.store.follow_up_repository import FollowUpRepository
 from ticketing_bridge.store.job_repository import JobRepository
 from ticketing_bridge.store.journey_repository import JourneyRepository
+from ticketing_bridge.store.knowledge_repository import KnowledgeRepository
 from ticketing_bridge.store.leadership import Leadership
 from ticketing_bridge.store.notice_repository import NoticeRepository, QueueStateRepository
 from ticketing_bridge.store.notifications import Notifications
 from ticketing_bridge.store.outbox_repository import OutboxRepository
 from ticketing_bridge.store.people_repositories import AccountRepository, AuditRepository
+from ticketing_bridge.store.phone_repository import PhoneRepository
 from ticketing_bridge.store.search_repository import SearchRepository
 from ticketing_bridge.store.ticket_repository import TicketRepository
 from ticketing_bridge.store.word_repositories import (
@@ -31,6 +33,7 @@ from ticketing_bridge.store.word_repositories import (
     LiveRepository,
     TranscriptRepository,
 )
+from ticketing_bridge.store.workplace_repository import DraftLedgerRepository, SheetRepository
 
 #: how long a connection may take to be made, in seconds
 CONNECT_TIMEOUT_S = 3
@@ -58,6 +61,10 @@ class UnitOfWork:
         self.journeys = JourneyRepository(connection)
         self.outbox = OutboxRepository(connection)
         self.deliveries = DeliveryRepository(connection)
+        self.knowledge = KnowledgeRepository(connection)
+        self.phones = PhoneRepository(connection)
+        self.sheets = SheetRepository(connection)
+        self.draft_ledger = DraftLedgerRepository(connection)
 
     async def notify(self, channel: str, *payloads: str) -> None:
         """Tell listeners ids when the transaction commits; equal ones are told once."""

@@ -1,0 +1,1 @@
+"""Pages of what is looked up: knowledge base, phone book, and how drafts fare."""

@@ -1,0 +1,1 @@
+"""What agents look up while people talk: the knowledge base and the units' phone book."""

@@ -1,0 +1,205 @@
+"""Queries about work sheets, the draft ledger and marks of calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import RowMapping, func, select, text
+from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ticketing_bridge.store.workplace_records import (
+    CallMark,
+    FieldCounts,
+    FieldSwitch,
+    FieldVerdict,
+    MarkKind,
+    Sheet,
+    SheetState,
+    Typed,
+    Verdict,
+)
+from ticketing_bridge.store.workplace_tables import (
+    call_mark,
+    draft_switch,
+    draft_verdict,
+    work_sheet,
+)
+
+
+class SheetRepository:
+    """Work sheets: one a matter of a call."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def opened(self, call: str, matter: int, login: str) -> Sheet:
+        """The sheet of this matter, made when it is first wanted."""
+        values = {
+            "call": call,
+            "matter": matter,
+            "version": 1,
+            "typed": {},
+            "state": SheetState.OPEN,
+            "login": login,
+        }
+        await self._connection.execute(insert(work_sheet).values(values).on_conflict_do_nothing())
+        found = await self.get(call, matter)
+        assert found is not None
+        return found
+
+    async def get(self, call: str, matter: int, *, lock: bool = False) -> Sheet | None:
+        """One sheet; locked, nobody else changes it before this transaction ends."""
+        table = work_sheet.c
+        query = select(work_sheet).where(table.call == call, table.matter == matter)
+        row = (await self._connection.execute(query.with_for_update() if lock else query)).mappings().first()
+        return _sheet(row) if row else None
+
+    async def of_call(self, call: str) -> list[Sheet]:
+        """All matters of a call, in order."""
+        table = work_sheet.c
+        query = select(work_sheet).where(table.call == call).order_by(table.matter)
+        return [_sheet(row) for row in (await self._connection.execute(query)).mappings()]
+
+    async def left_open(self, login: str, limit: int = 20) -> list[Sheet]:
+        """What somebody has not finished, the newest first."""
+        table = work_sheet.c
+        query = select(work_sheet).where(table.login == login, table.state == SheetState.OPEN)
+        rows = await self._connection.execute(query.order_by(table.opened_at.desc()).limit(limit))
+        return [_sheet(row) for row in rows.mappings()]
+
+    async def save(self, sheet: Sheet) -> None:
+        """Keep a sheet that is locked by this transaction."""
+        table = work_sheet
+        values = {
+            "version": sheet.version,
+            "typed": {name: asdict(it) for name, it in sheet.typed.items()},
+            "state": sheet.state,
+            "login": sheet.login,
+            "ticket": sheet.ticket,
+            "entry": sheet.entry,
+            "changed_at": func.now(),
+            "saved_at": sheet.saved_at,
+        }
+        place = (table.c.call == sheet.call, table.c.matter == sheet.matter)
+        await self._connection.execute(table.update().where(*place).values(values))
+
+    async def mark(self, call: str, kind: MarkKind, login: str, *, warned: bool, ended: bool) -> CallMark:
+        """Say what a call is; steps of the script that were done stay done."""
+        table = call_mark
+        values = {"call": call, "kind": kind, "login": login}
+        now = func.now()
+        insertion = insert(table).values(
+            **values, warned_at=now if warned else None, ended_at=now if ended else None
+        )
+        changed: dict[str, Any] = dict(values)
+        if warned:
+            changed["warned_at"] = func.coalesce(table.c.warned_at, now)
+        if ended:
+            changed["ended_at"] = func.coalesce(table.c.ended_at, now)
+        await self._connection.execute(insertion.on_conflict_do_update(index_elements=["call"], set_=changed))
+        found = await self.mark_of(call)
+        assert found is not None
+        return found
+
+    async def unmark(self, call: str) -> None:
+        """It was none of these."""
+        await self._connection.execute(call_mark.delete().where(call_mark.c.call == call))
+
+    async def mark_of(self, call: str) -> CallMark | None:
+        """What was said of a call."""
+        row = (await self._connection.execute(select(call_mark).where(call_mark.c.call == call))).mappings()
+        found = row.first()
+        return CallMark(**{**found, "kind": MarkKind(found["kind"])}) if found else None
+
+
+#: verdicts on what was drafted
+DRAFTED = (Verdict.KEPT, Verdict.MENDED, Verdict.CHANGED)
+RIGHT = (Verdict.KEPT, Verdict.MENDED)
+
+_RECENT = text("""
+SELECT count(*) AS recent, count(*) FILTER (WHERE verdict = ANY(:right)) AS recent_right FROM (
+    SELECT verdict FROM draft_verdict
+    WHERE rules = :rules AND field = :field AND id > :after AND verdict = ANY(:drafted)
+    ORDER BY id DESC LIMIT :window
+) newest
+""")
+
+
+class DraftLedgerRepository:
+    """How the fields of drafts fared with agents, by what drafted them."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(self, verdicts: Sequence[FieldVerdict]) -> None:
+        """Keep the verdicts of one sheet; a field of a matter is judged once."""
+        if verdicts:
+            rows = [asdict(it) for it in verdicts]
+            await self._connection.execute(insert(draft_verdict).values(rows).on_conflict_do_nothing())
+
+    async def rules(self) -> list[str]:
+        """Drafting versions that there are verdicts on, the newest first."""
+        table = draft_verdict.c
+        query = select(table.rules).group_by(table.rules).order_by(func.max(table.id).desc())
+        return [*(await self._connection.execute(query)).scalars()]
+
+    async def counts(
+        self, rules: str, fields: Sequence[str], *, after: Mapping[str, int], window: int
+    ) -> list[FieldCounts]:
+        """Each field's verdicts under one drafting version.
+
+        Args:
+            rules: the drafting version.
+            fields: which fields, in this order.
+            after: verdicts up to this id do not count any more in ``recent``, by field.
+            window: how many of the newest drafted ones are ``recent``.
+        """
+        table = draft_verdict.c
+        query = (
+            select(table.field, table.verdict, func.count())
+            .where(table.rules == rules)
+            .group_by(table.field, table.verdict)
+        )
+        all_: dict[str, dict[Verdict, int]] = {}
+        for field, verdict, count in await self._connection.execute(query):
+            all_.setdefault(field, {})[Verdict(verdict)] = count
+        found = []
+        for field in fields:
+            values = {
+                "rules": rules,
+                "field": field,
+                "after": after.get(field, 0),
+                "window": window,
+                "drafted": [*DRAFTED],
+                "right": [*RIGHT],
+            }
+            recent, right = (await self._connection.execute(_RECENT, values)).one()
+            found.append(FieldCounts(field, rules, all_.get(field, {}), recent, right))
+        return found
+
+    async def switches(self, rules: str) -> dict[str, FieldSwitch]:
+        """The newest decision about each field."""
+        table = draft_switch
+        columns = [getattr(table.c, name) for name in FieldSwitch.__dataclass_fields__]
+        query = (
+            select(*columns)
+            .ext(distinct_on(table.c.field))
+            .where(table.c.rules == rules)
+            .order_by(table.c.field, table.c.id.desc())
+        )
+        rows = (await self._connection.execute(query)).mappings()
+        return {row["field"]: FieldSwitch(**row) for row in rows}
+
+    async def switch(self, field: str, rules: str, *, on: bool, login: str, reason: str) -> None:
+        """A person decides; counting begins anew."""
+        newest = select(func.coalesce(func.max(draft_verdict.c.id), 0)).scalar_subquery()
+        values = {"field": field, "rules": rules, "on": on, "login": login, "reason": reason}
+        await self._connection.execute(draft_switch.insert().values(**values, after=newest))
+
+
+def _sheet(row: RowMapping) -> Sheet:
+    typed = {name: Typed(**it) for name, it in row["typed"].items()}
+    return Sheet(**{**row, "typed": typed, "state": SheetState(row["state"])})
