@@ -37,6 +37,9 @@ class Secrets:
     #: SIP passwords are derived from this one and the agent's id
     sip: str = field(default_factory=_token, repr=False)
 
+    #: wraps the keys of persons and tickets; without it what they sealed cannot be read any more
+    vault: str = field(default_factory=_token, repr=False)
+
     def sip_password(self, agent: str) -> str:
         """Password of an agent's SIP endpoint."""
 

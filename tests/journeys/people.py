@@ -9,8 +9,8 @@ from typing import Any
 from config.hotline import Hotline, load_hotline
 from facts.call import AgentLeg, Call, CallState, Outcome, QueueLeg
 from facts.identity import CallKey
+from facts.telephone import national, new_salt, phone_digest
 from ticketing_bridge.journeys.dispatcher import LOCAL
-from ticketing_bridge.journeys.progress import national, new_salt, phone_digest
 from ticketing_bridge.store import Database
 from ticketing_bridge.store.journey_records import (
     Callback,

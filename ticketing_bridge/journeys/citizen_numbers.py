@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from config.hotline import Hotline
-from ticketing_bridge.journeys.progress import national
+from facts.telephone import national
 
 #: mobile; fixed with its area code; fixed of this city (7 or 8 digits, none that begin with 1, 9 or 0)
 _CITIZENS = re.compile(r"1[3-9]\d{9}|0[1-9]\d{1,2}[2-8]\d{6,7}|[2-8]\d{6,7}", re.ASCII)

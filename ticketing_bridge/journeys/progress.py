@@ -10,20 +10,18 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from facts.caller_session import ProgressAnswer, TicketProgress
+from facts.telephone import LAST_DIGITS, national, only_digits, phone_digest
 from ticketing_bridge.journeys.spoken import progress_text
 from ticketing_bridge.store.database import Database, UnitOfWork
 from ticketing_bridge.store.journey_records import CityTicket, ProgressCounts
 
 UNKNOWN = TicketProgress(ProgressAnswer.UNKNOWN)
 LOCKED = TicketProgress(ProgressAnswer.LOCKED)
-#: how many of the last digits are named
-LAST_DIGITS = 4
 #: every answer comes after this time, whatever was found on the way (seconds)
 ANSWER_S = 0.4
 #: looked at when there is no ticket, so that its lack takes no less time
@@ -48,35 +46,6 @@ class ProgressLimits:
         return (
             counts.caller >= most or counts.ticket_failed >= self.per_ticket or counts.failed >= self.failed
         )
-
-
-def phone_digest(phone: str, salt: bytes) -> bytes:
-    """A call-back number as the ticket keeps it: enough to recognise it, not to read it."""
-    return hashlib.blake2b(phone.encode(), key=salt, digest_size=32).digest()
-
-
-def new_salt() -> bytes:
-    """For one ticket's number."""
-    return secrets.token_bytes(16)
-
-
-def only_digits(text: str) -> str:
-    """The digits of a number as it is written, keyed or signalled.
-
-    >>> only_digits("GEM-2025-0012"), only_digits("+8613909790001")
-    ('20250012', '8613909790001')
-    """
-    return "".join(it for it in text if it in "0123456789")
-
-
-def national(number: str) -> str:
-    """A Chinese number without the country's code.
-
-    >>> national("+8613909790001"), national("0979-8412345")
-    ('13909790001', '09798412345')
-    """
-    digits = only_digits(number)
-    return digits[2:] if number.startswith("+86") else digits[4:] if number.startswith("0086") else digits
 
 
 def opened_by(tickets: Iterable[CityTicket], last4: str, caller: str | None) -> CityTicket | None:

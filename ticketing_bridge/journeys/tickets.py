@@ -9,8 +9,8 @@ from pathlib import Path
 
 from config.csv_files import read_rows
 from facts.errors import HotlineError
+from facts.telephone import LAST_DIGITS, national, new_salt, only_digits, phone_digest
 from ticketing_bridge.journeys.dispatcher import LOCAL
-from ticketing_bridge.journeys.progress import LAST_DIGITS, national, new_salt, only_digits, phone_digest
 from ticketing_bridge.store.database import Database
 from ticketing_bridge.store.journey_records import CityTicket
 

@@ -15,6 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from ticketing_bridge.store.call_repositories import CallRepository, EventRepository
 from ticketing_bridge.store.callback_repository import CallbackRepository
 from ticketing_bridge.store.delivery_repository import DeliveryRepository
+from ticketing_bridge.store.desk_ticket_repository import (
+    ApprovalRepository,
+    DataKeyRepository,
+    DeskTicketRepository,
+)
 from ticketing_bridge.store.errors import DatabaseAway, libpq_url, sqlalchemy_url
 from ticketing_bridge.store.follow_up_repository import FollowUpRepository
 from ticketing_bridge.store.job_repository import JobRepository
@@ -54,6 +59,9 @@ class UnitOfWork:
         self.search = SearchRepository(connection)
         self.jobs = JobRepository(connection)
         self.tickets = TicketRepository(connection)
+        self.desk_tickets = DeskTicketRepository(connection)
+        self.approvals = ApprovalRepository(connection)
+        self.keys = DataKeyRepository(connection)
         self.notices = NoticeRepository(connection)
         self.queues = QueueStateRepository(connection)
         self.callbacks = CallbackRepository(connection)

@@ -1,0 +1,239 @@
+"""Queries about our own tickets, their history and their keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import date
+
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, func, or_, select, text, tuple_
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ticketing_bridge.store.desk_ticket_records import (
+    Approval,
+    DataKey,
+    HistoryRow,
+    TicketFilter,
+    TicketLink,
+    TicketRow,
+)
+from ticketing_bridge.store.desk_ticket_tables import (
+    data_key,
+    ticket,
+    ticket_approval,
+    ticket_event,
+    ticket_link,
+    ticket_source,
+)
+
+#: no ticket is left out
+EVERY = TicketFilter()
+
+
+class DataKeyRepository:
+    """Wrapped keys by what they belong to."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def current(self, subject: str) -> DataKey | None:
+        """The key that seals for this subject now."""
+        query = select(data_key.c.id, data_key.c.subject, data_key.c.wrapped).where(
+            data_key.c.subject == subject, data_key.c.wrapped.is_not(None)
+        )
+        row = (await self._connection.execute(query)).first()
+        return DataKey(*row) if row else None
+
+    async def add(self, subject: str, wrapped: bytes) -> DataKey:
+        """Keep a new key; the one that somebody else made in this moment is given instead."""
+        statement = (
+            insert(data_key)
+            .values(subject=subject, wrapped=wrapped)
+            .on_conflict_do_nothing()
+            .returning(data_key.c.id)
+        )
+        made = (await self._connection.execute(statement)).scalar()
+        if made is not None:
+            return DataKey(made, subject, wrapped)
+        found = await self.current(subject)
+        assert found is not None
+        return found
+
+    async def many(self, ids: Iterable[int]) -> dict[int, DataKey]:
+        """Keys by id, destroyed ones included."""
+        query = select(data_key.c.id, data_key.c.subject, data_key.c.wrapped).where(
+            data_key.c.id.in_(set(ids))
+        )
+        return {row.id: DataKey(*row) for row in await self._connection.execute(query)}
+
+    async def destroy(self, subject: str, by: str) -> int:
+        """Destroy the subject's keys: what they sealed is gone for ever; returns how many there were."""
+        statement = (
+            data_key.update()
+            .where(data_key.c.subject == subject, data_key.c.wrapped.is_not(None))
+            .values(wrapped=None, destroyed_at=func.now(), destroyed_by=by)
+            .returning(data_key.c.id)
+        )
+        return len((await self._connection.execute(statement)).all())
+
+
+class DeskTicketRepository:
+    """Our own tickets. Rows change by their version only: who comes second is told so."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def next_serial(self, day: date) -> int:
+        """The next serial number of a day. Numbers of transactions that fail are left out.
+
+        A day has its first number from a sequence: two savers never wait for each other.
+        """
+        opened = text(
+            "INSERT INTO ticket_serial (day, base) VALUES (:day, nextval('ticket_serial_seq'))"
+            " ON CONFLICT DO NOTHING"
+        )
+        taken = text("SELECT nextval('ticket_serial_seq') - base FROM ticket_serial WHERE day = :day")
+        found = (await self._connection.execute(taken, {"day": day})).scalar()
+        if found is None:
+            await self._connection.execute(opened, {"day": day})
+            found = (await self._connection.execute(taken, {"day": day})).scalar_one()
+        return int(found)
+
+    async def add(self, row: TicketRow, entry: HistoryRow, source: str | None) -> str | None:
+        """Keep a new ticket; the number of the one that this source became already, else None."""
+        await self._connection.execute(ticket.insert().values(_values(row)))
+        if source is not None:
+            claim = insert(ticket_source).values(source=source, ticket=row.number).on_conflict_do_nothing()
+            if not (await self._connection.execute(claim.returning(ticket_source.c.ticket))).scalar():
+                return await self.of_source(source)
+        await self._connection.execute(ticket_event.insert().values(asdict(entry)))
+        return None
+
+    async def of_source(self, source: str) -> str | None:
+        """The ticket that this draft, message or row became."""
+        query = select(ticket_source.c.ticket).where(ticket_source.c.source == source)
+        return (await self._connection.execute(query)).scalar()
+
+    async def save(self, row: TicketRow, entry: HistoryRow) -> bool:
+        """The ticket's next version with its entry; False when it is not the next one any more."""
+        statement = (
+            ticket.update()
+            .where(ticket.c.number == row.number, ticket.c.version == row.version - 1)
+            .values(_values(row))
+            .returning(ticket.c.version)
+        )
+        if (await self._connection.execute(statement)).scalar() is None:
+            return False
+        await self._connection.execute(ticket_event.insert().values(asdict(entry)))
+        return True
+
+    async def get(self, number: str, *, lock: bool = False) -> TicketRow | None:
+        """One ticket; ``lock`` keeps others from changing it in this transaction."""
+        query = select(ticket).where(ticket.c.number == number)
+        row = (await self._connection.execute(query.with_for_update() if lock else query)).mappings().first()
+        return _row(row) if row else None
+
+    async def history(self, number: str) -> list[HistoryRow]:
+        """All that happened to it, oldest first."""
+        query = select(ticket_event).where(ticket_event.c.ticket == number).order_by(ticket_event.c.version)
+        return [HistoryRow(**row) for row in (await self._connection.execute(query)).mappings()]
+
+    async def find(self, wanted: TicketFilter = EVERY, limit: int = 100) -> list[TicketRow]:
+        """The newest first."""
+        query = select(ticket).where(*_conditions(wanted))
+        query = query.order_by(ticket.c.received_at.desc(), ticket.c.number.desc()).limit(limit)
+        return await self._rows(query)
+
+    async def by_due(self, wanted: TicketFilter, limit: int = 1000) -> list[TicketRow]:
+        """Those with a limit, the one that ends first first."""
+        query = select(ticket).where(*_conditions(wanted), ticket.c.due_at.is_not(None))
+        return await self._rows(query.order_by(ticket.c.due_at, ticket.c.number).limit(limit))
+
+    async def count(self, wanted: TicketFilter = EVERY) -> dict[str, int]:
+        """How many there are of each state."""
+        query = select(ticket.c.state, func.count()).where(*_conditions(wanted)).group_by(ticket.c.state)
+        return {state: int(number) for state, number in await self._connection.execute(query)}
+
+    async def of_person(self, lookup: str, limit: int = 50) -> list[TicketRow]:
+        """Tickets of one person, newest first."""
+        query = select(ticket).where(ticket.c.person_lookup == lookup)
+        return await self._rows(query.order_by(ticket.c.received_at.desc()).limit(limit))
+
+    async def _rows(self, query: Select[tuple[object, ...]]) -> list[TicketRow]:
+        return [_row(row) for row in (await self._connection.execute(query)).mappings()]
+
+    async def add_link(self, number: str, other: str, kind: str, by: str) -> None:
+        """Say that two tickets belong together; once."""
+        values = {"ticket": number, "other": other, "kind": kind, "by": by}
+        await self._connection.execute(insert(ticket_link).values(values).on_conflict_do_nothing())
+
+    async def links(self, number: str) -> list[TicketLink]:
+        """Links of a ticket, from either side."""
+        query = select(ticket_link).where(or_(ticket_link.c.ticket == number, ticket_link.c.other == number))
+        rows = (await self._connection.execute(query.order_by(ticket_link.c.at))).mappings()
+        return [TicketLink(**row) for row in rows]
+
+
+class ApprovalRepository:
+    """What waits for a second person."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def ask(self, number: str, kind: str, units: Sequence[str], by: str, reason: bytes) -> int:
+        """Ask for it; returns its id."""
+        values = {"ticket": number, "kind": kind, "units": [*units], "asked_by": by, "reason": reason}
+        made = ticket_approval.insert().values(values).returning(ticket_approval.c.id)
+        return int((await self._connection.execute(made)).scalar_one())
+
+    async def get(self, approval: int) -> Approval | None:
+        """One, locked until this transaction ends."""
+        query = select(ticket_approval).where(ticket_approval.c.id == approval).with_for_update()
+        row = (await self._connection.execute(query)).mappings().first()
+        return Approval(**{**row, "units": tuple(row["units"])}) if row else None
+
+    async def decide(self, approval: int, by: str, *, granted: bool) -> None:
+        """Write down what was decided."""
+        values = {"decided_by": by, "decided_at": func.now(), "granted": granted}
+        await self._connection.execute(
+            ticket_approval.update().where(ticket_approval.c.id == approval).values(values)
+        )
+
+    async def waiting(self, number: str | None = None) -> list[Approval]:
+        """Those that nobody has decided yet, oldest first."""
+        query = select(ticket_approval).where(ticket_approval.c.granted.is_(None))
+        if number is not None:
+            query = query.where(ticket_approval.c.ticket == number)
+        rows = (await self._connection.execute(query.order_by(ticket_approval.c.id))).mappings()
+        return [Approval(**{**row, "units": tuple(row["units"])}) for row in rows]
+
+
+def _conditions(wanted: TicketFilter) -> list[ColumnElement[bool]]:
+    column = ticket.c
+    unit = wanted.visible_to
+    made: dict[str, ColumnElement[bool]] = {
+        "states": column.state.in_(wanted.states),
+        "purpose": column.purpose == wanted.purpose,
+        "channel": column.channel == wanted.channel,
+        "number": column.number == wanted.number,
+        "call": column.call == wanted.call,
+        "unit": column.units.contains([wanted.unit]),
+        "visible_to": and_(column.units.contains([unit]), ~column.barred.contains([unit])),
+        "from_": column.received_at >= wanted.from_,
+        "to": column.received_at < wanted.to,
+        "closed_from": column.closed_at >= wanted.closed_from,
+        "due_before": column.due_at < wanted.due_before,
+    }
+    chosen = [condition for name, condition in made.items() if getattr(wanted, name)]
+    if wanted.after is not None:
+        chosen.append(tuple_(column.received_at, column.number) < tuple_(*wanted.after))
+    return chosen
+
+
+def _values(row: TicketRow) -> dict[str, object]:
+    return {**asdict(row), "units": [*row.units], "barred": [*row.barred]}
+
+
+def _row(row: RowMapping) -> TicketRow:
+    return TicketRow(**{**row, "units": tuple(row["units"]), "barred": tuple(row["barred"])})

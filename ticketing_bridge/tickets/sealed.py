@@ -1,0 +1,164 @@
+"""Words and persons of tickets, sealed and opened: between values and rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from facts.telephone import LAST_DIGITS, national, new_salt, phone_digest
+from ticketing_bridge.store.database import UnitOfWork
+from ticketing_bridge.store.desk_ticket_records import DataKey, HistoryRow, TicketRow
+from ticketing_bridge.store.sealing import Vault, key_of, seal, unseal
+from ticketing_bridge.tickets.life import from_json, to_json
+from ticketing_bridge.tickets.model import Caller, Entry, Ticket
+from ticketing_bridge.tickets.states import Act
+
+_CALLER_FIELDS = tuple(Caller.__dataclass_fields__)
+
+
+def _packed(values: Mapping[str, Any]) -> bytes:
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+async def key_for(uow: UnitOfWork, vault: Vault, subject: str) -> tuple[bytes, int]:
+    """The key that seals for a subject, made when there is none, and its id."""
+    found = await uow.keys.current(subject)
+    if found is None:
+        _, wrapped = vault.new_key(subject)
+        found = await uow.keys.add(subject, wrapped)
+    assert found.wrapped is not None
+    return vault.unwrap(found.wrapped, subject), found.id
+
+
+def ticket_subject(number: str) -> str:
+    """To whom a ticket's key belongs."""
+    return f"ticket:{number}"
+
+
+def person_subject(lookup: str) -> str:
+    """To whom a person's key belongs."""
+    return f"person:{lookup}"
+
+
+class Sealer:
+    """Seals and opens within one transaction; keys are read once."""
+
+    def __init__(self, uow: UnitOfWork, vault: Vault) -> None:
+        self._uow = uow
+        self._vault = vault
+        self._own: dict[str, tuple[bytes, int]] = {}
+        self._keys: dict[int, DataKey] = {}
+
+    async def _key(self, subject: str) -> tuple[bytes, int]:
+        if subject not in self._own:
+            self._own[subject] = await key_for(self._uow, self._vault, subject)
+        return self._own[subject]
+
+    async def seal(self, subject: str, values: Mapping[str, Any], place: str) -> bytes:
+        """Values sealed under the subject's key for one place."""
+        key, key_id = await self._key(subject)
+        return seal(key, key_id, _packed(values), place)
+
+    async def fetch_keys(self, blobs: Iterable[bytes | None]) -> None:
+        """Read the keys of many blobs at once."""
+        wanted = {key_of(blob) for blob in blobs if blob is not None} - self._keys.keys()
+        if wanted:
+            self._keys |= await self._uow.keys.many(wanted)
+
+    async def open(self, sealed: bytes | None, place: str) -> dict[str, Any] | None:
+        """What was sealed; None when its key is destroyed, or there is nothing.
+
+        Raises:
+            SealBroken: it was changed, or moved to another place.
+        """
+        if sealed is None:
+            return None
+        await self.fetch_keys([sealed])
+        key = self._keys.get(key_of(sealed))
+        if key is None or key.wrapped is None:
+            return None
+        opened: dict[str, Any] = json.loads(
+            unseal(self._vault.unwrap(key.wrapped, key.subject), sealed, place)
+        )
+        return opened
+
+    async def ticket(self, row: TicketRow) -> Ticket:
+        """The ticket of a row, with its words as long as their key is there."""
+        return from_json(row.body, await self.open(row.texts, f"ticket:{row.number}") or {})
+
+    async def caller(self, row: TicketRow) -> Caller | None:
+        """Who called; None when nothing is known, or the person was erased."""
+        found = await self.open(row.person, f"person of {row.number}")
+        return None if found is None else Caller(**{name: found.get(name) for name in _CALLER_FIELDS})
+
+    async def entry(self, row: HistoryRow) -> Entry:
+        """One entry of the history, with its words as long as their key is there."""
+        texts = await self.open(row.texts, f"entry:{row.ticket}:{row.version}")
+        return Entry(
+            row.ticket, row.version, Act(row.act), row.at, row.by, row.role, row.unit, row.data, texts or {}
+        )
+
+    async def history_row(self, entry: Entry) -> HistoryRow:
+        """An entry as it is kept."""
+        place = f"entry:{entry.ticket}:{entry.version}"
+        texts = await self.seal(ticket_subject(entry.ticket), entry.texts, place) if entry.texts else None
+        return HistoryRow(
+            entry.ticket,
+            entry.version,
+            entry.act.value,
+            entry.at,
+            entry.by,
+            entry.role,
+            entry.unit,
+            dict(entry.data),
+            texts,
+        )
+
+    async def row(self, ticket: Ticket, before: TicketRow | None, caller: Caller | None) -> TicketRow:
+        """A ticket as it is kept. ``caller`` None: who called is as it was before."""
+        texts = await self.seal(
+            ticket_subject(ticket.number), asdict(ticket.texts), f"ticket:{ticket.number}"
+        )
+        person = await self._person(ticket, before, caller)
+        hidden = tuple(it for it in ticket.barred if it not in ticket.admitted)
+        return TicketRow(
+            number=ticket.number,
+            version=ticket.version,
+            state=ticket.state.value,
+            body=to_json(ticket),
+            texts=texts,
+            channel=ticket.channel,
+            purpose=ticket.purpose,
+            appeal=ticket.appeal,
+            call=ticket.call,
+            main_unit=ticket.main.unit if ticket.main else None,
+            units=ticket.units,
+            barred=hidden,
+            confidential=ticket.confidential,
+            received_at=ticket.received_at,
+            updated_at=ticket.updated_at,
+            dispatched_at=ticket.dispatched_at,
+            due_at=ticket.limit.due_at if ticket.limit else None,
+            closed_at=ticket.closed_at,
+            **person,
+        )
+
+    async def _person(
+        self, ticket: Ticket, before: TicketRow | None, caller: Caller | None
+    ) -> dict[str, Any]:
+        names = ("person", "person_lookup", "phone_last4", "phone_salt", "phone_hash")
+        if caller is None:
+            return {name: getattr(before, name) if before else None for name in names}
+        phone = national(caller.to_call) if caller.to_call else None
+        lookup = self._vault.lookup("phone", phone) if phone else None
+        subject = person_subject(lookup or self._vault.lookup("ticket", ticket.number))
+        salt = new_salt() if phone else None
+        return {
+            "person": await self.seal(subject, asdict(caller), f"person of {ticket.number}"),
+            "person_lookup": lookup,
+            "phone_last4": phone[-LAST_DIGITS:] if phone else None,
+            "phone_salt": salt,
+            "phone_hash": phone_digest(phone, salt) if phone and salt else None,
+        }

@@ -1,0 +1,302 @@
+"""Tickets over the unit of work: made, changed, read; each time with its history, its audit, its outbox.
+
+Nothing here commits: who calls holds the unit of work, so that a ticket, what is told outside of it and
+who did it are one transaction. Who changes a ticket names the version that they saw: of two at once, the
+second is told ``TicketChanged``, and nothing of the first is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from facts.errors import HotlineError
+from facts.masking import mask_spoken
+from ticketing_bridge.access import AccessRefused, Permission, Person
+from ticketing_bridge.store.database import UnitOfWork
+from ticketing_bridge.store.desk_ticket_records import TicketRow
+from ticketing_bridge.store.outbox_records import OutboxKind
+from ticketing_bridge.tickets.barring import barred_units
+from ticketing_bridge.tickets.checks import WHO, check
+from ticketing_bridge.tickets.life import born, follow
+from ticketing_bridge.tickets.limits import LOCAL
+from ticketing_bridge.tickets.model import Caller, Entry, Texts, Ticket
+from ticketing_bridge.tickets.numbering import ticket_number
+from ticketing_bridge.tickets.office import TicketOffice
+from ticketing_bridge.tickets.preparing import prepare
+from ticketing_bridge.tickets.sealed import Sealer
+from ticketing_bridge.tickets.states import Act, State
+from ticketing_bridge.tickets.why import TicketChanged, TicketRefused, Why
+
+#: acts of which the outside is told: who handles it, or how it ended
+_TOLD = frozenset(Act) - {Act.NOTE, Act.CREATE, Act.REPORT_TRACK, Act.ADMIT}
+#: kinds of approvals
+ADMIT, LOWER = "admit_named_unit", "lower_confidentiality"
+
+
+class TicketUnknown(HotlineError):
+    """There is no such ticket, or it is not yours to see."""
+
+    error_id = "ticket-unknown"
+
+
+class TicketExists(HotlineError):
+    """This became a ticket already."""
+
+    error_id = "ticket-exists"
+    exit_code = 1
+
+    def __init__(self, number: str) -> None:
+        super().__init__(f"it is ticket {number} already", fix="open that one")
+        self.number = number
+
+
+@dataclass(frozen=True, slots=True)
+class NewTicket:
+    """What a person confirmed. Numbers in texts are masked before anything is kept."""
+
+    channel: str
+    purpose: str
+    appeal: str
+    texts: Texts
+    caller: Caller = field(default_factory=Caller, repr=False)
+    #: None: as the rules have it for this purpose
+    level: str | None = None
+    #: by what it is known that this became a ticket: ``draft:<call>``, ``api:<client>:<key>``
+    source: str | None = None
+    call: str | None = None
+    draft_version: int | None = None
+    dedicated_line: str | None = None
+    caller_kind: str = "自然人"
+    emergency: bool = False
+    repeat: bool = False
+    anonymous: bool = False
+    confidential: bool = False
+
+
+class TicketService:
+    """What can be done to tickets. ``at`` is the moment at which it happens, by the city's own clock."""
+
+    def __init__(self, office: TicketOffice) -> None:
+        self.office = office
+
+    async def create(self, uow: UnitOfWork, person: Person, new: NewTicket, at: datetime) -> Ticket:
+        """Take a ticket from what a person confirmed.
+
+        Raises:
+            TicketExists: its source is a ticket already; naming it.
+            AccessRefused: the person may not.
+        """
+        person.must(Permission.TICKETS_WORK)
+        if new.source is not None and (there := await uow.desk_tickets.of_source(new.source)):
+            raise TicketExists(there)
+        day = at.astimezone(LOCAL).date()
+        serial = await uow.desk_tickets.next_serial(day)
+        number = ticket_number(day, serial, self.office.rules.number.serial_digits)
+        # 举报 is confidential by default (数据安全法 12)
+        confidential = new.confidential or new.purpose == "举报"
+        texts = _masked(new.texts)
+        known = _known(new.caller)
+        data = {
+            "channel": new.channel,
+            "purpose": new.purpose,
+            "appeal": new.appeal,
+            "level": new.level or self.office.rules.usual_level(new.purpose, emergency=new.emergency),
+            "received_at": at.isoformat(),
+            "call": new.call,
+            "draft_version": new.draft_version,
+            "dedicated_line": new.dedicated_line,
+            "caller_kind": new.caller_kind,
+            "emergency": new.emergency,
+            "repeat": new.repeat,
+            "anonymous": new.anonymous,
+            "confidential": confidential,
+            "known": known,
+            "barred": barred_units(
+                self.office.units, new.purpose, texts, new.caller, confidential=confidential
+            ),
+        }
+        self.office.rules.level(str(data["level"]))
+        entry = _entry(number, 1, Act.CREATE, person, at, data, asdict(texts))
+        ticket = born(entry)
+        sealer = Sealer(uow, self.office.vault)
+        row = await sealer.row(ticket, None, new.caller)
+        there = await uow.desk_tickets.add(row, await sealer.history_row(entry), new.source)
+        if there is not None:
+            raise TicketExists(there)
+        await uow.audit.add(person.name, "ticket-created", subject=number, fields=known)
+        if new.caller.to_call:
+            await uow.outbox.add(OutboxKind.RECEIPT, number)
+        return ticket
+
+    async def do(
+        self,
+        uow: UnitOfWork,
+        number: str,
+        version: int,
+        act: Act,
+        person: Person,
+        at: datetime,
+        given: Mapping[str, Any] | None = None,
+    ) -> Ticket:
+        """Do one thing to a ticket; ``given`` are the fields that ``fields.FIELDS`` names for it.
+
+        Raises:
+            TicketUnknown: there is none, or it is not this person's to see.
+            TicketChanged: ``version`` is not its version any more.
+            TicketRefused: it cannot be done now; ``why`` says why.
+        """
+        if act in _BY_SERVICE:
+            raise TicketRefused(Why.ROLE, f"{act} is not done by itself")
+        if act is Act.MERGE:
+            return await self._merge(uow, number, version, person, at, given or {})
+        return await self._do(uow, number, version, act, person, at, given or {})
+
+    async def _do(
+        self,
+        uow: UnitOfWork,
+        number: str,
+        version: int,
+        act: Act,
+        person: Person,
+        at: datetime,
+        given: Mapping[str, Any],
+        extra: Mapping[str, Any] | None = None,
+    ) -> Ticket:
+        row, ticket, sealer = await self._opened(uow, number, person)
+        if ticket.version != version:
+            raise TicketChanged(number)
+        refuse(check(ticket, act, person), ticket, act)
+        if person.unit and act in (Act.JOINT_SIGN, Act.JOINT_REPLY):
+            given = {**given, "unit": person.unit}
+        prepared = prepare(self.office.city_rules, ticket, act, given, at)
+        data = {**prepared.data, **(extra or {}), **self._derived(ticket, act, prepared.texts)}
+        refuse(check(ticket, act, person, data), ticket, act)
+        entry = _entry(number, version + 1, act, person, at, data, prepared.texts)
+        changed = follow(ticket, entry)
+        kept = await uow.desk_tickets.save(
+            await sealer.row(changed, row, None), await sealer.history_row(entry)
+        )
+        if not kept:
+            raise TicketChanged(number)
+        await uow.audit.add(person.name, f"ticket-{act}", subject=number, fields=sorted(data))
+        await _tell(uow, changed, act)
+        return changed
+
+    def _derived(self, ticket: Ticket, act: Act, texts: Mapping[str, Any]) -> dict[str, Any]:
+        """What follows from the matter's words: whose they must not become."""
+        if act is Act.AMEND:
+            merged = replace(
+                ticket.texts, **{it: texts[it] for it in ("title", "content", "demand") if it in texts}
+            )
+            confidential = ticket.confidential
+        elif act is Act.HIDE:
+            merged, confidential = ticket.texts, True
+        else:
+            return {}
+        barred = barred_units(self.office.units, ticket.purpose, merged, None, confidential=confidential)
+        return {"barred": list(dict.fromkeys((*ticket.barred, *barred)))}
+
+    async def _merge(
+        self,
+        uow: UnitOfWork,
+        number: str,
+        version: int,
+        person: Person,
+        at: datetime,
+        given: Mapping[str, Any],
+    ) -> Ticket:
+        """并单: this ticket goes on as part of another one, which takes it in, in one transaction."""
+        into = str(given.get("into") or "").strip()
+        try:
+            _, other, _ = await self._opened(uow, into, person)
+        except TicketUnknown:
+            raise TicketRefused(Why.MERGE_GONE, f"there is no ticket {into!r}", detail=into) from None
+        _, own, _ = await self._opened(uow, number, person)
+        if own.hides_person and not other.hides_person:
+            raise TicketRefused(Why.MERGE_SECRET, "a confidential ticket is not merged into an open one")
+        merged = await self._do(uow, number, version, Act.MERGE, person, at, given)
+        why = check(other, Act.TAKE_IN, person)
+        if why is not None:
+            raise TicketRefused(Why.MERGE_GONE, f"ticket {into} is {other.state}", detail=into)
+        await self._do(uow, into, other.version, Act.TAKE_IN, person, at, {}, {"number": number})
+        await uow.desk_tickets.add_link(number, into, "merged", person.name)
+        return merged
+
+    async def get(self, uow: UnitOfWork, number: str, person: Person) -> Ticket:
+        """The ticket with its words, unrecorded: for deciding, never for showing.
+
+        Raises:
+            TicketUnknown: there is none, or it is not this person's to see.
+        """
+        _, ticket, _ = await self._opened(uow, number, person)
+        return ticket
+
+    async def _opened(self, uow: UnitOfWork, number: str, person: Person) -> tuple[TicketRow, Ticket, Sealer]:
+        row = await uow.desk_tickets.get(number)
+        if row is None or not visible(row, person):
+            raise TicketUnknown(f"there is no ticket {number!r}", fix="check its number")
+        sealer = Sealer(uow, self.office.vault)
+        return row, await sealer.ticket(row), sealer
+
+
+_BY_SERVICE = frozenset({Act.CREATE, Act.TAKE_IN, Act.UNHIDE, Act.ADMIT})
+
+
+def visible(row: TicketRow, person: Person) -> bool:
+    """Whether a ticket is this person's to see: a unit's are those that it has and is not barred from."""
+    if person.may(Permission.TICKETS_SEE):
+        return True
+    own = person.may(Permission.TICKETS_OWN_UNIT) and person.unit is not None
+    return own and person.unit in row.units and person.unit not in row.barred
+
+
+def refuse(why: Why | None, ticket: Ticket, act: Act) -> None:
+    """Raise what a check found."""
+    if why is None:
+        return
+    if why is Why.ROLE:
+        raise AccessRefused(f"{act} is not yours to do", fix="ask somebody whose role may")
+    raise TicketRefused(why, f"ticket {ticket.number} ({ticket.state}): {act} is refused: {why}")
+
+
+def may_act(person: Person) -> bool:
+    """Whether this person ever does anything to tickets."""
+    return person.may(Permission.TICKETS_OWN_UNIT) or any(
+        person.may(it) for it in {who.permission for who in WHO.values()}
+    )
+
+
+async def _tell(uow: UnitOfWork, ticket: Ticket, act: Act) -> None:
+    if act is Act.DISPATCH:
+        await uow.outbox.add(OutboxKind.TICKET, ticket.number, revision=ticket.version)
+    elif act in _TOLD and ticket.dispatched_at is not None:
+        await uow.outbox.add(OutboxKind.UPDATE, ticket.number, revision=ticket.version)
+    if ticket.state in (State.CLOSED, State.ANSWERED, State.UNREASONABLE) and act is not Act.RATE:
+        await uow.outbox.add(OutboxKind.RESULT, ticket.number, revision=ticket.version)
+
+
+def _entry(
+    number: str,
+    version: int,
+    act: Act,
+    person: Person,
+    at: datetime,
+    data: Mapping[str, Any],
+    texts: Mapping[str, Any],
+) -> Entry:
+    return Entry(
+        number, version, act, at.astimezone(LOCAL), person.name, person.role, person.unit, data, texts
+    )
+
+
+def _known(caller: Caller) -> list[str]:
+    return [name for name, value in asdict(caller).items() if value]
+
+
+def _masked(texts: Texts) -> Texts:
+    plain: Sequence[str] = ("title", "content", "when", "party", "demand", "answer")
+    masked = {name: mask_spoken(getattr(texts, name) or "") for name in plain}
+    return replace(texts, **masked, places=tuple(mask_spoken(it) for it in texts.places))

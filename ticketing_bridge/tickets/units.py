@@ -1,0 +1,49 @@
+"""Handling units: their names, what people call them, who stands above them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from config.catalogue import CityData
+
+
+@dataclass(frozen=True, slots=True)
+class UnitDirectory:
+    """The city's units. ``called`` are their names and other names, each with whose it is."""
+
+    names: tuple[str, ...]
+    called: Mapping[str, str]
+    superiors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, data: CityData, superiors: Mapping[str, tuple[str, ...]]) -> UnitDirectory:
+        """The catalogue's units, with the superiors of the ticket rules."""
+        called = {other: unit.name for unit in data.units for other in (unit.name, *unit.aliases)}
+        return cls(tuple(unit.name for unit in data.units), called, superiors)
+
+    def named(self, name: str) -> str | None:
+        """The unit of this name or other name."""
+        return self.called.get(name.strip())
+
+    def named_in(self, texts: Iterable[str]) -> tuple[str, ...]:
+        """Units that these texts speak of, by any of their names."""
+        whole = "\n".join(texts)
+        found = {unit: None for name, unit in self.called.items() if len(name) > 1 and name in whole}
+        return tuple(found)
+
+    def above(self, unit: str) -> tuple[str, ...]:
+        """All superiors, the nearest first; a circle ends where it began."""
+        found: dict[str, None] = {}
+        waiting = [*self.superiors.get(unit, ())]
+        while waiting:
+            above = waiting.pop(0)
+            if above != unit and above not in found:
+                found[above] = None
+                waiting += self.superiors.get(above, ())
+        return tuple(found)
+
+    def barred_by(self, texts: Iterable[str]) -> tuple[str, ...]:
+        """Units that must not receive what these texts say: those named, and their superiors."""
+        named = self.named_in(texts)
+        return tuple(dict.fromkeys((*named, *(it for unit in named for it in self.above(unit)))))
