@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, Protocol
 
 import procrastinate
 import psycopg
@@ -21,7 +21,9 @@ from facts.errors import HotlineError
 from facts.identity import CallKey
 from ticketing_bridge.call_ledger.service import AFTER_CALL, AFTER_MESSAGE
 from ticketing_bridge.store.database import Database
+from ticketing_bridge.store.delivery_repository import DELIVER_TASK
 from ticketing_bridge.store.errors import DatabaseAway
+from ticketing_bridge.store.outbox_repository import ROUTE_QUEUE, ROUTE_TASK
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +47,39 @@ KEEP_HOURS: Final = 72
 RETRY_S: Final = (0.5, 1.0, 2.0)
 
 
+#: how often deliveries without a job are looked for (looks), and states are asked for at least (seconds)
+REVIVE_LOOKS: Final = 10
+ASK_S: Final = 5.0
+
+
+class Deliveries(Protocol):
+    """What leaves the house, and what is asked of other systems."""
+
+    def queues(self) -> Mapping[str, int]:
+        """Queue of each connector, and how many of its jobs run at once."""
+        ...
+
+    def asked(self) -> Mapping[str, float]:
+        """Connectors that are asked for their tickets' states, and how often (seconds)."""
+        ...
+
+    async def route(self, entry_id: int) -> None:
+        """Give an entry of the outbox to the connectors."""
+        ...
+
+    async def deliver(self, number: int) -> None:
+        """One attempt of a delivery."""
+        ...
+
+    async def ask(self, connector_id: str) -> int:
+        """Ask how some tickets stand; how many were asked for."""
+        ...
+
+    async def revive(self) -> int:
+        """Give jobs to what has lost its own."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Concurrency:
     """How many jobs of each queue one worker process does at the same time."""
@@ -56,14 +91,29 @@ class Concurrency:
         return {"draft": self.draft, "speech": self.speech}
 
 
-def job_app(database_url: str, jobs: Mapping[str, CallJob]) -> procrastinate.App:
-    """The procrastinate app with our tasks, which have one argument ``call``."""
-    connector = procrastinate.PsycopgConnector(conninfo=database_url, min_size=1, max_size=6)
+def job_app(
+    database_url: str, jobs: Mapping[str, CallJob], deliveries: Deliveries | None = None
+) -> procrastinate.App:
+    """The procrastinate app with our tasks: of calls, and of what leaves the house."""
+    connections = 6 if deliveries is None else 8 + len(deliveries.queues())
+    connector = procrastinate.PsycopgConnector(conninfo=database_url, min_size=1, max_size=connections)
     app = procrastinate.App(connector=connector)
     retry = procrastinate.RetryStrategy(max_attempts=MOST_TRIES, exponential_wait=2)
     for name, queue in (AFTER_CALL | AFTER_MESSAGE).items():
         app.task(name=name, queue=queue, retry=retry)(_task(name, jobs[name]))
+    if deliveries is not None:
+        app.task(name=ROUTE_TASK, queue=ROUTE_QUEUE, retry=retry)(_numbered(deliveries.route, "entry"))
+        app.task(name=DELIVER_TASK, queue=DELIVER_TASK, retry=retry)(
+            _numbered(deliveries.deliver, "delivery")
+        )
     return app
+
+
+def _numbered(work: Callable[[int], Awaitable[None]], name: str) -> Callable[..., Awaitable[None]]:
+    async def run(**given: Any) -> None:
+        await work(int(given[name]))
+
+    return run
 
 
 def _task(name: str, job: CallJob) -> Callable[[str], Awaitable[None]]:
@@ -85,6 +135,7 @@ async def run_worker(
     draft_call: CallJob,
     transcribe_call: CallJob,
     transcribe_voicemail: CallJob,
+    deliveries: Deliveries | None = None,
     concurrency: Concurrency = Concurrency(),
     name: str = "worker",
     on_alive: Callable[[], None] | None = None,
@@ -103,8 +154,8 @@ async def run_worker(
     while True:
         began = asyncio.get_running_loop().time()
         try:
-            async with job_app(database.url, jobs).open_async() as app:
-                await _work(app, database, concurrency, name, on_alive)
+            async with job_app(database.url, jobs, deliveries).open_async() as app:
+                await _work(app, database, concurrency, name, on_alive, deliveries)
         except (ConnectorException, psycopg.Error, DatabaseAway) as problem:
             log.error("worker_database_away", error=type(problem).__name__)
         if asyncio.get_running_loop().time() - began > 10:
@@ -119,8 +170,12 @@ async def _work(
     concurrency: Concurrency,
     name: str,
     on_alive: Callable[[], None] | None,
+    deliveries: Deliveries | None,
 ) -> None:
     """One worker a queue, so that long jobs never keep others waiting. Ends when one of them ends."""
+    queues = dict(concurrency.queues())
+    if deliveries is not None:
+        queues |= {ROUTE_QUEUE: 2, **deliveries.queues()}
     workers = [
         asyncio.create_task(
             app.run_worker_async(
@@ -136,10 +191,15 @@ async def _work(
             ),
             name=f"{name}-{queue}",
         )
-        for queue, count in concurrency.queues().items()
+        for queue, count in queues.items()
     ]
-    rescue = asyncio.create_task(_rescue_for_ever(app, database, on_alive), name=f"{name}-rescue")
-    tasks = [*workers, rescue]
+    rescue = asyncio.create_task(_rescue_for_ever(app, database, on_alive, deliveries), name=f"{name}-rescue")
+    asking = [
+        asyncio.create_task(_ask_for_ever(deliveries, connector, every_s), name=f"{name}-ask-{connector}")
+        for connector, every_s in (deliveries.asked() if deliveries else {}).items()
+        if deliveries is not None
+    ]
+    tasks = [*workers, rescue, *asking]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
@@ -151,12 +211,24 @@ async def _work(
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def _ask_for_ever(deliveries: Deliveries, connector: str, every_s: float) -> None:
+    """Ask one other system how its tickets stand; each has a task of its own: none waits for a slow one."""
+    while True:
+        if not await deliveries.ask(connector):
+            await asyncio.sleep(min(every_s, ASK_S))
+
+
 async def _rescue_for_ever(
-    app: procrastinate.App, database: Database, on_alive: Callable[[], None] | None
+    app: procrastinate.App,
+    database: Database,
+    on_alive: Callable[[], None] | None,
+    deliveries: Deliveries | None,
 ) -> None:
-    """Give jobs of dead workers out again; forget old ones."""
+    """Give jobs of dead workers out again, and to deliveries that lost theirs; forget old ones."""
     looks = 0
     while True:
+        if deliveries is not None and looks % REVIVE_LOOKS == 0 and (revived := await deliveries.revive()):
+            log.warning("deliveries_revived", count=revived)
         async with database.unit_of_work() as uow:
             for job in await uow.jobs.rescue(STALLED_S, MOST_ATTEMPTS):
                 log.warning("job_of_dead_worker", job=job.id, task=job.task, given_again=job.given_again)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-import uvicorn
-from starlette.types import ASGIApp
 
 from config.delivery import DeliveryConfig, Meaning
-from ticketing_bridge.bench.outside.faults import Faulty, Plan
+from ticketing_bridge.bench.outside.serving import Outside
 from ticketing_bridge.delivery.outbound import OutboundTicket, Reporter
 from ticketing_bridge.delivery.service import DeliveryService, open_delivery
 from ticketing_bridge.store import Database, UnitOfWork
@@ -68,53 +64,10 @@ class Desk:
         return "applied"
 
 
-class Outside:
-    """Servers of other systems, each on a port of its own, in one thread with a loop of its own."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._servers: list[uvicorn.Server] = []
-        self._thread.start()
-
-    def serve(self, app: ASGIApp, plan: Plan | None = None) -> str:
-        """Its address."""
-        served = Faulty(app, plan) if plan else app
-        config = uvicorn.Config(
-            served,
-            host="127.0.0.1",
-            port=0,
-            log_level="critical",
-            lifespan="off",
-            timeout_graceful_shutdown=0,
-        )
-        server = uvicorn.Server(config)
-        self._servers.append(server)
-
-        async def start() -> None:
-            config.load()
-            server.lifespan = config.lifespan_class(config)
-            await server.startup()
-
-        asyncio.run_coroutine_threadsafe(start(), self._loop).result(10)
-        return f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-
-    def stop(self) -> None:
-        async def end() -> None:
-            for server in self._servers:
-                server.force_exit = True
-            await asyncio.gather(*(server.shutdown() for server in self._servers))
-
-        asyncio.run_coroutine_threadsafe(end(), self._loop).result(10)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
-
-
 @pytest.fixture
 def outside() -> Iterator[Outside]:
-    made = Outside()
-    yield made
-    made.stop()
+    with Outside() as made:
+        yield made
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ MODULES = {
     "models": ("models",),
     "transcribing": ("transcribe",),
     "drafting": ("draft", "drafting"),
+    "delivery": ("delivery",),
     "upkeep": ("doctor", "users", "db"),
     "bench": ("bench",),
 }

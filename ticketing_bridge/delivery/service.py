@@ -102,6 +102,10 @@ class DeliveryService:
         """Each connector's own queue, with how many of its deliveries are under way at once."""
         return {queue_of(it.id): it.concurrency for it in self.config.connectors}
 
+    def asked(self) -> Mapping[str, float]:
+        """Connectors whose tickets' states are asked for, and how often (seconds)."""
+        return {it.id: it.poll_s for it in self.config.connectors if it.poll_s > 0}
+
     async def route(self, entry_id: int) -> None:
         """Give an entry to every connector that wants it; safe to do twice."""
         async with self._database.unit_of_work() as uow:

@@ -18,6 +18,7 @@ from config.settings import Settings
 from ticketing_bridge.access import Permission
 from ticketing_bridge.desk import (
     callbacks_page,
+    delivery_page,
     events,
     export_page,
     flows_page,
@@ -50,6 +51,7 @@ PAGES = (
     (knowledge_page, Permission.KNOWLEDGE_SEE),
     (phone_page, Permission.KNOWLEDGE_SEE),
     (ledger_page, Permission.DRAFTS_EDIT),
+    (delivery_page, Permission.DELIVERY_SEE),
 )
 
 
