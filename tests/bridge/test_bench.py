@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from ticketing_bridge.bench import run as bench_run
 from ticketing_bridge.bench.figures import BenchReport, Figure, Size
-from ticketing_bridge.bench.run import BENCHES, BenchFailed, BenchUnknown, run_benches
+from ticketing_bridge.bench.run import ALONE, BENCHES, BenchFailed, BenchUnknown, run_benches
 from ticketing_bridge.cli import bench as command
 
 #: one figure that each must have
@@ -39,7 +39,12 @@ def home_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("home_of_its_own")
 @pytest.mark.parametrize(
-    "name", [pytest.param(it, marks=pytest.mark.speech if it == "speech" else ()) for it in BENCHES]
+    "name",
+    [
+        pytest.param(it, marks=pytest.mark.speech if it == "speech" else ())
+        for it in BENCHES
+        if it not in ALONE
+    ],
 )
 async def test_it_gives_figures(name: str) -> None:
     found: list[Figure] = await importlib.import_module(f"ticketing_bridge.bench.{name}").measure(Size.TINY)

@@ -27,7 +27,10 @@ BENCHES: Mapping[str, str] = {
     "flows": "500 callers in menus at once, by FastAGI",
     "web": "pages and server-sent events of the web role",
     "start": "commands and roles from nothing",
+    "delivery": "1,000 tickets to three systems, 30 % faults, ten kills of the worker",
 }
+#: long, and asked for by name only
+ALONE = frozenset({"delivery"})
 #: a benchmark that is asked to stop may tidy up for this long (seconds)
 STOP_GRACE_S = 20.0
 NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"

@@ -32,7 +32,7 @@ def bench(
     name: Annotated[
         str,
         typer.Argument(
-            help="ami, ledger, drafting, search, speech, flows, web, start, soak, path; all: but soak, path"
+            help="ami, ledger, drafting, search, speech, flows, web, start, or all; delivery, soak, path"
         ),
     ],
     repeat: Annotated[int, typer.Option(min=1, max=100, help="Measure so often; medians and ends.")] = 1,
@@ -42,7 +42,7 @@ def bench(
 ) -> None:
     """Measure the parts of the hotline on this machine, apart from any installation on it."""
     from ticketing_bridge.bench.figures import machine, machine_line  # noqa: PLC0415 - not needed to serve
-    from ticketing_bridge.bench.run import BENCHES, run_benches  # noqa: PLC0415
+    from ticketing_bridge.bench.run import ALONE, BENCHES, run_benches  # noqa: PLC0415
 
     if name == "path":
         _tell_path(as_json=json_)
@@ -51,7 +51,7 @@ def bench(
         _soak(minutes, streams, as_json=json_)
         return
     facts = machine()
-    names = list(BENCHES) if name == "all" else [name]
+    names = [it for it in BENCHES if it not in ALONE] if name == "all" else [name]
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=errors, transient=True) as progress:
         task = progress.add_task("", total=None)
