@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from facts.call import Call, CallFlag, CallState, Outcome, QueueLeg
 from facts.identity import CallKey
-from ticketing_bridge.rate import DEFINITIONS, measure
+from ticketing_bridge.rate import measure, shipped
+from ticketing_bridge.rate.definitions import counts
 from ticketing_bridge.rate.service import DefinitionUnknown, day_of, rate_between, today
 from ticketing_bridge.store import Database
+from ticketing_bridge.store.rate_facts import fact_of
 
 NOON = datetime(2026, 11, 21, 4, tzinfo=UTC)
 
@@ -27,6 +29,8 @@ def a_call(
     flags: frozenset[CallFlag] = frozenset(),
     arrived_at: datetime = NOON,
 ) -> Call:
+    reached_at = None if wait_s is None else arrived_at + timedelta(seconds=wait_s)
+    emergency = outcome is Outcome.TRANSFERRED_EMERGENCY
     return Call(
         key=CallKey("city", str(number)),
         linkedid="",
@@ -36,7 +40,8 @@ def a_call(
         line="main",
         arrived_at=arrived_at,
         state=CallState.ENDED if outcome else CallState.QUEUED,
-        answered_at=None if wait_s is None else arrived_at + timedelta(seconds=wait_s),
+        answered_at=None if emergency else reached_at,
+        transferred_at=reached_at if emergency else None,
         queue_legs=(QueueLeg("main", arrived_at, None, queue),) if queue else (),
         outcome=outcome,
         flags=flags,
@@ -69,30 +74,31 @@ DAY = [
     ],
 )
 def test_each_definition(name: str, reached: int, base: int, unknown: int, percent: str) -> None:
-    rate = measure(DEFINITIONS[name], DAY)
+    rate = measure(shipped()[name], DAY)
     assert (rate.reached, rate.base, rate.unknown, rate.percent_text) == (reached, base, unknown, percent)
     assert rate.reached + rate.misses + rate.unknown == rate.base
     assert (rate.unresolved, rate.open) == (1, 1)
 
 
 def test_nothing_by_nothing_is_a_dash() -> None:
-    rate = measure(DEFINITIONS["person"], [a_call(outcome=Outcome.UNRESOLVED)])
+    rate = measure(shipped()["person"], [a_call(outcome=Outcome.UNRESOLVED)])
     assert (rate.percent, rate.percent_text, rate.unresolved) == (None, "—", 1)
 
 
 def test_half_up_from_the_unrounded_quotient() -> None:
     missed, answered = a_call(outcome=Outcome.TIMEOUT), a_call()
-    rate = measure(DEFINITIONS["person"], [answered] * 1 + [missed] * 799)
+    rate = measure(shipped()["person"], [answered] * 1 + [missed] * 799)
     assert rate.percent == Decimal("0.13")  # 0.125
-    assert measure(DEFINITIONS["person"], [answered] * 799 + [missed]).percent == Decimal("99.88")  # 99.875
+    assert measure(shipped()["person"], [answered] * 799 + [missed]).percent == Decimal("99.88")  # 99.875
 
 
 @given(st.lists(st.sampled_from([*Outcome, None]).map(lambda it: a_call(outcome=it)), max_size=40))
 def test_every_call_is_counted_once_beside_each_rate(calls: list[Call]) -> None:
-    for definition in DEFINITIONS.values():
+    for definition in shipped().values():
         rate = measure(definition, calls)
         left_out = sum(
-            call.outcome not in (None, Outcome.UNRESOLVED) and not definition.counts(call) for call in calls
+            fact is not None and fact.outcome is not Outcome.UNRESOLVED and not counts(definition, fact)
+            for fact in map(fact_of, calls)
         )
         assert rate.base + rate.unresolved + rate.open + left_out == len(calls)
         assert rate.percent is None or 0 <= rate.percent <= 100
@@ -116,6 +122,7 @@ async def test_todays_rate_says_what_it_rests_on(database: Database) -> None:
         assert report.to_json()["rates"] == [
             {
                 "definition": "person",
+                "title": "人工接通率",
                 "formula": "(answered + transferred_emergency) ÷ (all − self_service)",
                 "percent": "66.67",
                 "n": 3,
@@ -123,12 +130,17 @@ async def test_todays_rate_says_what_it_rests_on(database: Database) -> None:
                 "misses": 1,
                 "unknown": 0,
                 "unresolved": 1,
+                "excluded": 0,
                 "open": 0,
+                "from": "cells",
             }
         ]
         assert report.outcomes == {"answered": 2, "timeout": 1, "unresolved": 1}
         both = await rate_between(uow, NOON - timedelta(days=2), NOON + timedelta(days=1))
-        assert [rate.definition for rate in both.rates] == [*DEFINITIONS]
+        assert [rate.definition for rate in both.rates] == [
+            name for name, it in shipped().items() if not it.window_h
+        ]
+        assert [*both.windows] == ["rolling_24h"]
         other = await today(uow, NOON, "strict", line="safety")
         assert other.rate("strict").base == 0
         with pytest.raises(DefinitionUnknown, match="person"):

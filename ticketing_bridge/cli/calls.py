@@ -1,19 +1,16 @@
-"""``hotline calls … | rate``: the ledger and what is counted from it."""
+"""``hotline calls …``: the ledger."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from asr.models import model_facts
 from facts.call import Call
 from facts.masking import mask_spoken
 from ticketing_bridge.call_ledger.listing import (
-    LOCAL,
     allow_full_numbers,
     call_json,
     calls_table,
@@ -26,8 +23,6 @@ from ticketing_bridge.cli.output import Json, console, print_json
 from ticketing_bridge.cli.within import From, LineId, Reason, To, User, call_key, day, with_database
 from ticketing_bridge.hearing_again import hear_again
 from ticketing_bridge.house import House
-from ticketing_bridge.rate.definitions import DEFINITIONS
-from ticketing_bridge.rate.service import RateReport, rate_between, today
 from ticketing_bridge.roles.telephony import fold_rules
 from ticketing_bridge.speech_models import recording_model
 from ticketing_bridge.store import UnitOfWork
@@ -44,7 +39,6 @@ def add_to(app: typer.Typer) -> None:
     """Register this module's commands."""
     call_words.add_to(_commands)
     app.add_typer(_commands, name="calls")
-    app.command()(rate)
 
 
 async def _numbers(uow: UnitOfWork, calls: list[Call], user: str | None, reason: str | None) -> bool:
@@ -184,41 +178,3 @@ def transcribe(
         )
 
     with_database(work)
-
-
-def rate(
-    from_: From = None,
-    to: To = None,
-    line: LineId = None,
-    definition: Annotated[list[str] | None, typer.Option(help="Which definition; default: all.")] = None,
-    json_: Json = False,
-) -> None:
-    """The connection rate, never without its definition; today's unless days are given."""
-
-    async def work(_: House, database: Database) -> RateReport:
-        names = tuple(definition or ())
-        now = datetime.now(LOCAL)
-        async with database.unit_of_work() as uow:
-            if from_ is None and to is None:
-                return await today(uow, now, *(names or DEFINITIONS), line=line)
-            begin = day(from_ or to)
-            end = day(to, after=True) or now
-            return await rate_between(uow, begin or now, end, *names, line=line)
-
-    report = with_database(work)
-    if json_:
-        print_json(report.to_json())
-        return
-    table = Table(
-        "definition", "rate", "n", "reached", "misses", "unresolved", "formula", header_style="bold"
-    )
-    for one in report.rates:
-        table.add_row(
-            one.definition, one.percent_text, str(one.base), str(one.reached), str(one.misses),
-            str(one.unresolved), one.formula,
-        )  # fmt: skip
-    console.print(table)
-    as_of = f"{report.as_of.astimezone(LOCAL):%Y-%m-%d %H:%M:%S}" if report.as_of else "never written"
-    console.print(
-        f"calls from {report.begin.astimezone(LOCAL):%Y-%m-%d %H:%M}; ledger as of {as_of}", highlight=False
-    )

@@ -90,7 +90,7 @@ class Board:
         clock = time.monotonic
         if fresh or self._figures is None or clock() >= self._figures_due:
             began = clock()
-            self._figures = await today_figures(uow, now)
+            self._figures = await today_figures(uow, now, self._desk.settings.target_percent)
             self._figures_due = clock() + max(FIGURES_PAUSE_S, 20 * (clock() - began))
         return self._figures
 

@@ -1,88 +1,73 @@
-"""What a connection rate is: pure, over calls that are over. Sources: docs/outcomes.md."""
+"""What a connection rate is: pure, over calls that are over. Sources: docs/rates.md."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
 from types import MappingProxyType
 from typing import Final
 
-from facts.call import Call, CallFlag, Outcome
+from config.rates import Clock, RateDefinition, built_in_rates
+from facts.call import Call, Outcome
+from ticketing_bridge.store.rate_facts import MISSED, RateFact, fact_of
 
-#: a person was reached
-REACHED: Final = frozenset({Outcome.ANSWERED, Outcome.TRANSFERRED_EMERGENCY})
-#: endings of a queue leg in which the caller never got a place
-NO_PLACE: Final = frozenset({"full", "joinempty", "joinunavail"})
 DASH: Final = "—"
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """A named rate. ``counts`` and ``reached`` see calls with an outcome, never unresolved ones.
+@cache
+def shipped() -> Mapping[str, RateDefinition]:
+    """The shipped definitions by name."""
+    return MappingProxyType({it.name: it for it in built_in_rates().definitions})
 
-    ``reached`` None: it cannot be said of this call (it is counted as not known).
+
+def counts(definition: RateDefinition, fact: RateFact) -> bool:
+    """Whether a call is in the base."""
+    return (
+        not fact.excluded
+        and fact.outcome is not Outcome.UNRESOLVED
+        and fact.outcome not in definition.left_out
+        and not (definition.without_short and fact.short)
+        and (fact.placed or not definition.queued_only)
+    )
+
+
+def reached(definition: RateDefinition, fact: RateFact) -> bool | None:
+    """Whether a call of the base counts as reached; None: it cannot be said (its wait is not known)."""
+    if fact.outcome not in definition.reached:
+        within_ms = (definition.recovered_min or 0) * 60_000
+        return fact.outcome in MISSED and fact.recovered_ms is not None and fact.recovered_ms <= within_ms
+    if definition.within_s is None:
+        return True
+    wait_ms = fact.queue_ms if definition.clock is Clock.QUEUE else fact.until_ms
+    return None if wait_ms is None else wait_ms <= definition.within_s * 1000
+
+
+def formula_of(definition: RateDefinition) -> str:
+    """The formula in words, always that of the definition.
+
+    >>> formula_of(shipped()["person"])
+    '(answered + transferred_emergency) ÷ (all − self_service)'
+    >>> formula_of(shipped()["within_15s_of_queue"])
+    '(answered + transferred_emergency, within 15 s of entering a queue) ÷ (queued − self_service)'
     """
-
-    name: str
-    #: the formula in words
-    formula: str
-    counts: Callable[[Call], bool]
-    reached: Callable[[Call], bool | None]
-
-
-def _of_person(call: Call) -> bool:
-    return call.outcome is not Outcome.SELF_SERVICE
-
-
-def _person(call: Call) -> bool:
-    return call.outcome in REACHED
-
-
-def _answered(call: Call) -> bool:
-    return call.outcome is Outcome.ANSWERED
-
-
-def _queued(call: Call) -> bool:
-    """In a queue; agents take callers from queues only, also when the waiting was not heard."""
-    return _answered(call) or any(leg.ending not in NO_PLACE for leg in call.queue_legs)
-
-
-def _short(call: Call) -> bool:
-    return CallFlag.SHORT in call.flags
-
-
-def _within(limit_s: float) -> Callable[[Call], bool | None]:
-    def reached(call: Call) -> bool | None:
-        if not _person(call):
-            return False
-        return None if call.wait_s is None else call.wait_s <= limit_s
-
-    return reached
-
-
-_ALL = (
-    Definition("person", "(answered + transferred_emergency) ÷ (all − self_service)", _of_person, _person),
-    Definition("strict", "answered ÷ all", lambda call: True, _answered),
-    Definition(
-        "person_without_short",
-        "person, short abandons out of the base",
-        lambda call: _of_person(call) and not _short(call),
-        _person,
-    ),
-    Definition("queue_offered", "answered ÷ calls that got a place in a queue", _queued, _answered),
-    *(
-        Definition(
-            f"within_{limit}s",
-            f"of the base of person, reached a person within {limit} s of arrival",
-            _of_person,
-            _within(limit),
-        )
-        for limit in (15, 20, 30)
-    ),
-)
-
-DEFINITIONS: Final[Mapping[str, Definition]] = MappingProxyType({it.name: it for it in _ALL})
+    above = " + ".join(definition.reached)
+    if definition.within_s is not None:
+        since = "entering a queue" if definition.clock is Clock.QUEUE else "arrival"
+        above += f", within {definition.within_s} s of {since}"
+    if definition.recovered_min is not None:
+        above += f" + missed and called back within {definition.recovered_min} min"
+    below = " − ".join(
+        [
+            "queued" if definition.queued_only else "all",
+            *definition.left_out,
+            *(["short"] if definition.without_short else []),
+        ]
+    )
+    window = f", least of any continuous {definition.window_h} h" if definition.window_h else ""
+    left, right = (f"({part})" if " " in part else part for part in (above, below))
+    return f"{left} ÷ {right}{window}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,42 +85,69 @@ class Rate:
     unresolved: int
     #: calls that are not over: in no base
     open: int
+    #: calls that two people left out (tests, the carrier's, pranks)
+    excluded: int = 0
+    #: in Chinese
+    title: str = ""
+    #: False: the stored histogram cannot answer this, the calls themselves were counted
+    from_cells: bool = True
 
     @property
     def percent(self) -> Decimal | None:
         """Two decimals, half up, from the unrounded quotient; None for 0 ÷ 0."""
-        known = self.base - self.unknown
-        if known == 0:
-            return None
-        quotient = Decimal(100 * self.reached) / Decimal(known)
-        return quotient.quantize(Decimal("0.01"), ROUND_HALF_UP)
+        return percent_of(self.reached, self.base - self.unknown)
 
     @property
     def percent_text(self) -> str:
         """``96.43 %``, or a dash for 0 ÷ 0."""
         return DASH if self.percent is None else f"{self.percent} %"
 
+    def plus(self, other: Rate) -> Rate:
+        """Both periods together."""
+        added = ("base", "reached", "misses", "unknown", "unresolved", "open", "excluded")
+        return replace(
+            other,
+            **{name: getattr(self, name) + getattr(other, name) for name in added},
+            from_cells=self.from_cells and other.from_cells,
+        )
 
-def measure(definition: Definition, calls: Iterable[Call]) -> Rate:
+
+def percent_of(part: int, whole: int) -> Decimal | None:
+    """Two decimals, half up; None for 0 ÷ 0.
+
+    >>> percent_of(1, 800), percent_of(0, 0)
+    (Decimal('0.13'), None)
+    """
+    if whole == 0:
+        return None
+    return (Decimal(100 * part) / Decimal(whole)).quantize(Decimal("0.01"), ROUND_HALF_UP)
+
+
+def measure(definition: RateDefinition, calls: Iterable[Call | RateFact]) -> Rate:
     """The rate of these calls by one definition."""
-    base = reached = unknown = unresolved = still_open = 0
+    base = done = unknown = unresolved = still_open = excluded = 0
     for call in calls:
-        if call.outcome is None:
+        fact = fact_of(call) if isinstance(call, Call) else call
+        if fact is None:
             still_open += 1
-        elif call.outcome is Outcome.UNRESOLVED:
+        elif fact.excluded:
+            excluded += 1
+        elif fact.outcome is Outcome.UNRESOLVED:
             unresolved += 1
-        elif definition.counts(call):
+        elif counts(definition, fact):
             base += 1
-            verdict = definition.reached(call)
-            reached += verdict is True
+            verdict = reached(definition, fact)
+            done += verdict is True
             unknown += verdict is None
     return Rate(
         definition=definition.name,
-        formula=definition.formula,
+        formula=formula_of(definition),
         base=base,
-        reached=reached,
-        misses=base - reached - unknown,
+        reached=done,
+        misses=base - done - unknown,
         unknown=unknown,
         unresolved=unresolved,
         open=still_open,
+        excluded=excluded,
+        title=definition.title,
     )

@@ -1,75 +1,60 @@
-"""Rates of a stretch of time, from the ledger."""
+"""Rates of a stretch of time, from the cells; what they cannot answer from the calls, saying so."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
-from typing import Any
-from zoneinfo import ZoneInfo
+import time as clocks
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
 
+from config.rates import RateDefinition, Rates
 from facts.call import Outcome
-from facts.errors import HotlineError
-from ticketing_bridge.rate.definitions import DEFINITIONS, Definition, Rate, measure
+from ticketing_bridge.rate.book import LOCAL, DefinitionBook, DefinitionUnknown, Stretch, definition_book
+from ticketing_bridge.rate.definitions import Rate, formula_of
+from ticketing_bridge.rate.plans import Plan, plan_of, wanted
+from ticketing_bridge.rate.report import CallerRate, Group, RateReport
+from ticketing_bridge.rate.rolling import Window, least_window
+from ticketing_bridge.rate.waits import COLUMNS, Waits, highest_edge_ms, waits_of
 from ticketing_bridge.store.database import UnitOfWork
+from ticketing_bridge.store.rate_facts import ABANDONED
+from ticketing_bridge.store.rate_repository import Sums
 
-#: the day of a city's hotline
-LOCAL = ZoneInfo("Asia/Shanghai")
+__all__ = [
+    "LOCAL",
+    "DefinitionUnknown",
+    "RateQuery",
+    "RateReport",
+    "day_of",
+    "rate_between",
+    "rate_report",
+    "today",
+]
 
-
-class DefinitionUnknown(HotlineError):
-    """There is no rate of this name."""
-
-    error_id = "rate-definition-unknown"
+#: callers are told apart over so long unless asked for: it reads every call
+CALLERS_DAYS = 40
+_MOMENT = timedelta(microseconds=1)
+#: beside every rate, in the same columns
+_BESIDE: Mapping[str, tuple[str, ...]] = {"unresolved": ("n_unresolved",), "excluded": ("excluded",)}
+_OUTCOMES: Mapping[str, tuple[str, ...]] = {f"n_{it}": (f"n_{it}",) for it in Outcome}
 
 
 @dataclass(frozen=True, slots=True)
-class RateReport:
-    """Rates of calls that arrived in ``[begin, end)``, with how fresh they are. Times in UTC."""
+class RateQuery:
+    """Calls that arrived in ``[begin, end)``, to the minute; ``names`` empty: all definitions.
+
+    ``by``: hour, day, month, line, queue or agent.
+    """
 
     begin: datetime
     end: datetime
-    line: str | None
-    rates: tuple[Rate, ...]
-    #: calls by outcome, those that are on under ``open``
-    outcomes: Mapping[str, int]
-    #: when the ledger was last written; None: never
-    as_of: datetime | None
-
-    def rate(self, name: str) -> Rate:
-        """One of the rates asked for.
-
-        Raises:
-            DefinitionUnknown: it was not.
-        """
-        found = next((rate for rate in self.rates if rate.definition == name), None)
-        if found is None:
-            raise _unknown(name)
-        return found
-
-    def to_json(self) -> dict[str, Any]:
-        """As ``hotline rate --json`` prints it."""
-        return {
-            "from": self.begin.isoformat(),
-            "to": self.end.isoformat(),
-            "line": self.line,
-            "as_of": self.as_of.isoformat() if self.as_of else None,
-            "outcomes": dict(self.outcomes),
-            "rates": [
-                {
-                    "definition": rate.definition,
-                    "formula": rate.formula,
-                    "percent": None if rate.percent is None else str(rate.percent),
-                    "n": rate.base,
-                    "reached": rate.reached,
-                    "misses": rate.misses,
-                    "unknown": rate.unknown,
-                    "unresolved": rate.unresolved,
-                    "open": rate.open,
-                }
-                for rate in self.rates
-            ],
-        }
+    names: tuple[str, ...] = ()
+    line: str | None = None
+    queue: str | None = None
+    by: str | None = None
+    #: tell callers apart although the period is long
+    callers: bool = False
+    #: waits, callers, exclusions, the carrier's counts
+    beside: bool = True
 
 
 def day_of(now: datetime) -> tuple[datetime, datetime]:
@@ -78,40 +63,224 @@ def day_of(now: datetime) -> tuple[datetime, datetime]:
     return begin.astimezone(UTC), (begin + timedelta(days=1)).astimezone(UTC)
 
 
-async def today(uow: UnitOfWork, now: datetime, *names: str, line: str | None = None) -> RateReport:
+async def today(
+    uow: UnitOfWork, now: datetime, *names: str, line: str | None = None, rates: Rates | None = None
+) -> RateReport:
     """Rates of the local day that holds ``now``; without names ``person`` alone."""
     begin, end = day_of(now)
-    return await rate_between(uow, begin, end, *(names or ("person",)), line=line)
+    return await rate_between(uow, begin, end, *(names or ("person",)), line=line, rates=rates)
 
 
 async def rate_between(
-    uow: UnitOfWork, begin: datetime, end: datetime, *names: str, line: str | None = None
+    uow: UnitOfWork,
+    begin: datetime,
+    end: datetime,
+    *names: str,
+    line: str | None = None,
+    rates: Rates | None = None,
 ) -> RateReport:
     """Rates of the calls that arrived in ``[begin, end)``; without names all definitions.
 
     Raises:
         DefinitionUnknown: naming those that there are.
     """
-    definitions = [_definition(name) for name in names] or [*DEFINITIONS.values()]
-    calls = await uow.calls.list(from_=begin, to=end, line=line)
-    outcomes = {outcome.value: sum(call.outcome is outcome for call in calls) for outcome in Outcome}
-    outcomes["open"] = sum(call.outcome is None for call in calls)
-    return RateReport(
-        begin=begin,
-        end=end,
-        line=line,
-        rates=tuple(measure(definition, calls) for definition in definitions),
-        outcomes={name: count for name, count in outcomes.items() if count},
+    return await rate_report(uow, RateQuery(begin, end, names, line), rates=rates)
+
+
+async def rate_report(
+    uow: UnitOfWork, query: RateQuery, *, rates: Rates | None = None, now: datetime | None = None
+) -> RateReport:
+    """The whole answer.
+
+    Raises:
+        DefinitionUnknown: naming those that there are.
+    """
+    began = clocks.perf_counter()
+    book = await definition_book(uow, rates)
+    names = query.names or book.names
+    stretches = book.stretches(names, query.begin, query.end)
+    plain = [replace(it, definitions=tuple(d for d in it.definitions if not d.window_h)) for it in stretches]
+    opened = await uow.rate_rows.open_calls(query.begin, query.end, query.line)
+    totals, figures, sums = await _totals(uow, query, plain, opened)
+    report = RateReport(
+        begin=query.begin,
+        end=query.end,
+        line=query.line,
+        queue=query.queue,
+        by=query.by,
+        rates=tuple(figures[name] for name in names if name in figures),
+        outcomes=_outcomes(totals, opened),
         as_of=await uow.calls.changed_at(),
+        windows=await _windows(uow, query, stretches, now or datetime.now(UTC)),
+        groups=await _groups(uow, query, plain),
+        agents=tuple(await uow.rate_rows.agents(query.begin, query.end)) if query.by == "agent" else (),
+        changes=_changes(book, names, query),
+    )
+    if query.beside:
+        report = await _with_books(uow, query, report, plain, sums)
+    return replace(report, took_ms=1000 * (clocks.perf_counter() - began))
+
+
+async def _totals(
+    uow: UnitOfWork, query: RateQuery, stretches: Sequence[Stretch], opened: int
+) -> tuple[dict[str, int], dict[str, Rate], dict[str, int]]:
+    """Outcomes, rates and waits' columns of the whole period."""
+    sums: dict[str, int] = {}
+    figures: dict[str, Rate] = {}
+    beside = COLUMNS if query.beside else {}
+    for stretch in stretches:
+        plans = _plans(stretch.definitions)
+        columns = {**_OUTCOMES, **_BESIDE, **beside, **wanted(plans.items())}
+        (row,) = await uow.rates.sums(stretch.begin, stretch.end, columns, line=query.line, queue=query.queue)
+        for name, value in row.values.items():
+            sums[name] = sums.get(name, 0) + value
+        for definition in stretch.definitions:
+            rate = _rate(definition, row.values, definition.name in plans)
+            if definition.name not in plans:
+                rate = _counted(rate, (await _exact(uow, query, stretch, definition, None))[0].values)
+            before = figures.get(definition.name)
+            figures[definition.name] = before.plus(rate) if before else rate
+    return sums, {name: replace(it, open=opened) for name, it in figures.items()}, sums
+
+
+def _plans(definitions: Sequence[RateDefinition]) -> dict[str, Plan]:
+    found = {it.name: plan_of(it) for it in definitions}
+    return {name: plan for name, plan in found.items() if plan is not None}
+
+
+async def _exact(
+    uow: UnitOfWork, query: RateQuery, stretch: Stretch, definition: RateDefinition, by: str | None
+) -> list[Sums]:
+    return await uow.rate_rows.exact(
+        definition, stretch.begin, stretch.end, line=query.line, queue=query.queue, by=by
     )
 
 
-def _definition(name: str) -> Definition:
-    try:
-        return DEFINITIONS[name]
-    except KeyError:
-        raise _unknown(name) from None
+def _rate(definition: RateDefinition, row: Mapping[str, int], from_cells: bool) -> Rate:
+    """One figure from the sums; 0 ÷ 0 where the cells cannot answer it."""
+    name = definition.name
+    base, reached, unknown = (row.get(f"{it}_{name}", 0) for it in "bru")
+    return Rate(
+        definition=name,
+        formula=formula_of(definition),
+        base=base,
+        reached=reached,
+        misses=base - reached - unknown,
+        unknown=unknown,
+        unresolved=row["unresolved"],
+        open=0,
+        excluded=row["excluded"],
+        title=definition.title,
+        from_cells=from_cells,
+    )
 
 
-def _unknown(name: str) -> DefinitionUnknown:
-    return DefinitionUnknown(f"no rate is named {name!r}", fix=f"take one of {', '.join(DEFINITIONS)}")
+def _counted(rate: Rate, row: Mapping[str, int]) -> Rate:
+    """The same from the calls."""
+    base, reached, unknown = (row[it] for it in "bru")
+    return replace(rate, base=base, reached=reached, unknown=unknown, misses=base - reached - unknown)
+
+
+def _outcomes(sums: Mapping[str, int], opened: int) -> dict[str, int]:
+    counts = {it.value: sums.get(f"n_{it}", 0) for it in Outcome} | {"open": opened}
+    return {name: count for name, count in counts.items() if count}
+
+
+async def _windows(
+    uow: UnitOfWork, query: RateQuery, stretches: Sequence[Stretch], now: datetime
+) -> dict[str, Window | None]:
+    found: dict[str, Window | None] = {}
+    # a window is judged by the definition at the period's end
+    for definition in stretches[-1].definitions if stretches else ():
+        if definition.window_h:
+            found[definition.name] = await least_window(
+                uow, definition, query.begin, query.end, now, line=query.line, queue=query.queue
+            )
+    return found
+
+
+async def _groups(uow: UnitOfWork, query: RateQuery, stretches: Sequence[Stretch]) -> tuple[Group, ...]:
+    if query.by in (None, "agent"):
+        return ()
+    found: dict[str | datetime, dict[str, Rate]] = {}
+
+    def add(key: object, rate: Rate) -> None:
+        assert isinstance(key, str | datetime)
+        rates = found.setdefault(key, {})
+        before = rates.get(rate.definition)
+        rates[rate.definition] = before.plus(rate) if before else rate
+
+    for stretch in stretches:
+        plans = _plans(stretch.definitions)
+        columns = {**_BESIDE, **wanted(plans.items())}
+        rows = await uow.rates.sums(
+            stretch.begin, stretch.end, columns, line=query.line, queue=query.queue, by=query.by
+        )
+        for definition in stretch.definitions:
+            cells = definition.name in plans
+            exact = (
+                {}
+                if cells
+                else {it.key: it.values for it in await _exact(uow, query, stretch, definition, query.by)}
+            )
+            for row in rows:
+                rate = _rate(definition, row.values, cells)
+                add(row.key, rate if cells else _counted(rate, exact.get(row.key, {"b": 0, "r": 0, "u": 0})))
+    ordered = sorted(found.items(), key=lambda it: str(it[0]))
+    return tuple(Group(key, tuple(rates.values())) for key, rates in ordered)
+
+
+async def _with_books(
+    uow: UnitOfWork,
+    query: RateQuery,
+    report: RateReport,
+    stretches: Sequence[Stretch],
+    sums: Mapping[str, int],
+) -> RateReport:
+    """Waits, callers, exclusions and the carrier's counts beside the rates."""
+    first = next((it for stretch in stretches for it in stretch.definitions), None)
+    short = query.end - query.begin <= timedelta(days=CALLERS_DAYS)
+    callers = None
+    if first is not None and (query.callers or short):
+        callers = CallerRate(
+            first.name, await uow.rate_rows.callers(first, query.begin, query.end, query.line)
+        )
+    first_day, last_day = (it.astimezone(LOCAL).date() for it in (query.begin, query.end - _MOMENT))
+    # the carrier counts numbers, not lines or queues
+    whole = query.line is None and query.queue is None
+    return replace(
+        report,
+        waits=await _waits(uow, query, sums),
+        callers=callers,
+        excluded_kinds=(
+            await uow.rate_books.excluded_kinds(query.begin, query.end, query.line)
+            if sums.get("excluded")
+            else {}
+        ),
+        carrier=await uow.rate_books.carrier(first_day, last_day) if whole else None,
+    )
+
+
+async def _waits(uow: UnitOfWork, query: RateQuery, sums: Mapping[str, int]) -> Waits | None:
+    if not sums:
+        return None
+    longest = []
+    for name, outcomes in (("wait", [Outcome.ANSWERED]), ("lost", [*ABANDONED])):
+        least = highest_edge_ms(sums, name)
+        longest.append(
+            None
+            if least is None
+            else await uow.rate_rows.longest_ms(
+                outcomes, query.begin, query.end, at_least_ms=least, line=query.line
+            )
+        )
+    return waits_of(sums, longest_answered_ms=longest[0], longest_abandoned_ms=longest[1])
+
+
+def _changes(book: DefinitionBook, names: Sequence[str], query: RateQuery) -> dict[str, list[date]]:
+    first, last = query.begin.astimezone(LOCAL).date(), query.end.astimezone(LOCAL).date()
+    found = {
+        name: [it.effective_from for it in book.versions(name) if first < it.effective_from <= last]
+        for name in names
+    }
+    return {name: days for name, days in found.items() if days}

@@ -1,12 +1,14 @@
-"""The worker role: drafts and transcripts of calls that have ended, and of messages."""
+"""The worker role: drafts and transcripts of calls that have ended, and of messages; the rate's cells."""
 
 from __future__ import annotations
 
 import asyncio
 
 from config.catalogue import load_catalogue
+from facts.tasks import end_task
 from ticketing_bridge.house import House
 from ticketing_bridge.jobs import run_worker
+from ticketing_bridge.rate.counting import keep_folding
 from ticketing_bridge.store.database import Database
 from ticketing_bridge.words import CallWords
 
@@ -16,9 +18,13 @@ async def run_worker_role(house: House) -> None:
     async with Database(house.database_url, connections=6) as database:
         words = CallWords(house.settings, house.hotline, load_catalogue(), database)
         await asyncio.to_thread(words.warm)
-        await run_worker(
-            database,
-            draft_call=words.draft,
-            transcribe_call=words.transcribe,
-            transcribe_voicemail=words.voicemail,
-        )
+        folding = asyncio.create_task(keep_folding(database), name="rate-folding")
+        try:
+            await run_worker(
+                database,
+                draft_call=words.draft,
+                transcribe_call=words.transcribe,
+                transcribe_voicemail=words.voicemail,
+            )
+        finally:
+            await end_task(folding)

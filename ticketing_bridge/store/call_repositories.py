@@ -15,6 +15,8 @@ from facts.call import Call, CallState, Outcome
 from facts.identity import CallKey
 from ticketing_bridge.store import tables
 from ticketing_bridge.store.mapping import call_from_row, call_to_row
+from ticketing_bridge.store.rate_facts import RateFact, fact_of
+from ticketing_bridge.store.rate_repository import RateRepository
 from ticketing_bridge.store.records import EventRecord
 
 _ADD_EVENTS = text("""
@@ -114,6 +116,13 @@ class CallRepository:
             index_elements=["key"], set_={**changed, "updated_at": func.now()}
         )
         await self._connection.execute(statement, [call_to_row(call, fold_version) for call in calls])
+        await self._count({str(call.key): fact_of(call) for call in calls})
+
+    async def _count(self, facts: Mapping[str, RateFact | None]) -> None:
+        """What the calls count for goes with their rows, in the same transaction."""
+        known = [fact for fact in facts.values() if fact is not None]
+        on = [key for key, fact in facts.items() if fact is None]
+        await RateRepository(self._connection).count(known, on)
 
     async def get(self, key: CallKey) -> Call | None:
         """One call, None when the ledger does not know it."""
@@ -146,6 +155,17 @@ class CallRepository:
         query = query.where(*(column[name] == value for name, value in equal.items() if value is not None))
         rows = (await self._connection.execute(query.limit(limit))).mappings()
         return [call_from_row(row) for row in rows]
+
+    async def keys_after(self, key: str, limit: int) -> Sequence[str]:
+        """Keys in their order, from the one after ``key`` on."""
+        column = tables.call.c.key
+        query = select(column).where(column > key).order_by(column).limit(limit)
+        return [*(await self._connection.execute(query)).scalars()]
+
+    async def not_in_change(self, keys: Sequence[str]) -> Calls:
+        """These calls, locked, without those that somebody changes now."""
+        query = select(tables.call).where(tables.call.c.key.in_(keys)).with_for_update(skip_locked=True)
+        return [call_from_row(row) for row in (await self._connection.execute(query)).mappings()]
 
     async def open_calls(self, pbx_id: str | None = None) -> Calls:
         """Calls that are not over, oldest first."""

@@ -21,6 +21,7 @@ from ticketing_bridge.store.journey_records import (
     NewCallback,
 )
 from ticketing_bridge.store.journey_tables import callback, callback_attempt
+from ticketing_bridge.store.rate_repository import RateRepository
 
 _NEW = [field.name for field in fields(NewCallback)]
 _CHANGES = ("state", "due_at", "attempts", "reason", "channel", "done_by", "priority")
@@ -137,6 +138,11 @@ class CallbackRepository:
                 index_elements=["callback", "attempt"], set_=values or {"attempt": attempt}
             )
         )
+        owed = await self.get(callback_id) if values.get("reached_at") else None
+        if owed is not None:
+            await RateRepository(self._connection).recount_caller(
+                owed.number, owed.call, values["reached_at"]
+            )
 
     async def attempts(self, callback_ids: Sequence[int]) -> list[CallbackAttempt]:
         """The tries of these, oldest first."""

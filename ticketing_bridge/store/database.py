@@ -31,6 +31,9 @@ from ticketing_bridge.store.notifications import Notifications
 from ticketing_bridge.store.outbox_repository import OutboxRepository
 from ticketing_bridge.store.people_repositories import AccountRepository, AuditRepository
 from ticketing_bridge.store.phone_repository import PhoneRepository
+from ticketing_bridge.store.rate_books import RateBooks
+from ticketing_bridge.store.rate_repository import RateRepository
+from ticketing_bridge.store.rate_row_repository import RateRows
 from ticketing_bridge.store.search_repository import SearchRepository
 from ticketing_bridge.store.ticket_repository import TicketRepository
 from ticketing_bridge.store.word_repositories import (
@@ -67,6 +70,9 @@ class UnitOfWork:
         self.callbacks = CallbackRepository(connection)
         self.follow_ups = FollowUpRepository(connection)
         self.journeys = JourneyRepository(connection)
+        self.rates = RateRepository(connection)
+        self.rate_rows = RateRows(connection)
+        self.rate_books = RateBooks(connection)
         self.outbox = OutboxRepository(connection)
         self.deliveries = DeliveryRepository(connection)
         self.knowledge = KnowledgeRepository(connection)

@@ -130,6 +130,7 @@ callback = Table(
     ),
     Index("callback_state", "state", "due_at"),
     Index("callback_call", "call"),
+    Index("callback_number", "number"),
 )
 
 callback_attempt = Table(
