@@ -15,9 +15,19 @@ from config.opening import OpeningHours, SpecialDays, is_open, overlaps
 from config.outbound import Callback, Emergency, FollowUp, Trunk
 from config.settings import PBX_ID, Port, checked_networks
 from config.strict_yaml import load_strict
+from config.work import BEST_SKILL, Agent, Leader, Person, Work
 from facts.errors import HotlineError
 
-__all__ = ["Fact", "Hotline", "HotlineConfigInvalid", "Identifier", "Number", "is_open", "load_hotline"]
+__all__ = [
+    "Agent",
+    "Fact",
+    "Hotline",
+    "HotlineConfigInvalid",
+    "Identifier",
+    "Number",
+    "is_open",
+    "load_hotline",
+]
 
 DEFAULTS = Path(__file__).parent / "defaults"
 
@@ -61,11 +71,13 @@ class Queue(Fact):
     )
     ring_s: int = Field(12, ge=3, le=60)
     retry_s: int = Field(1, ge=1, le=60)
-    wrap_up_s: int = Field(0, ge=0, le=600)
+    wrap_up_s: int = Field(0, ge=0, le=600, description="not rung so long after a talk, unless ready sooner")
     max_callers: int = Field(0, ge=0, description="0: no limit")
     max_wait_s: int = Field(0, ge=0)
     join_empty: bool = Field(True, description="a caller may join when nobody is logged in")
     leave_empty: bool = Field(False, description="waiting callers leave when nobody is logged in any more")
+    #: agents need all of these; who is better at them is rung first
+    skills: tuple[Identifier, ...] = ()
     weight: int = Field(0, ge=0, description="an agent of several queues is given to the heavier one first")
     keys: Mapping[Key, KeyChoice] = Field(
         default_factory=dict, description="while waiting; no other key does anything"
@@ -91,16 +103,6 @@ class Line(Fact):
     #: name of the dedicated line as tickets carry it (营商环境 …); None for lines of all matters
     dedicated: str | None = None
     priority: Priority = Priority.NORMAL
-
-
-class Agent(Fact):
-    """One agent: SIP endpoint, queue member, person of the desk."""
-
-    id: Identifier
-    extension: Number
-    name: str
-    queues: tuple[Identifier, ...] = Field(min_length=1)
-    penalty: int = Field(0, ge=0, le=100)
 
 
 class Guarantee(Fact):
@@ -157,6 +159,8 @@ class Hotline(Fact):
     queues: tuple[Queue, ...] = Field(min_length=1)
     lines: tuple[Line, ...] = Field(min_length=1)
     agents: tuple[Agent, ...] = ()
+    leaders: tuple[Leader, ...] = Field((), description="telephones of shift leaders")
+    work: Work = Work()
     emergency: tuple[Emergency, ...] = ()
     survey: Identifier | None = Field(None, description="flow after every answered call")
     hours: Mapping[Identifier, tuple[OpeningHours, ...]] = Field(default_factory=dict)
@@ -175,8 +179,9 @@ class Hotline(Fact):
             ("queue", [queue.id for queue in self.queues]),
             ("line", [line.id for line in self.lines]),
             ("number", [number for line in self.lines for number in line.numbers]),
-            ("agent", [agent.id for agent in self.agents]),
-            ("extension", [agent.extension for agent in self.agents]),
+            ("agent", [it.id for it in self.people]),
+            ("extension", [it.extension for it in self.people]),
+            ("account", [it.login for it in self.people]),
             ("emergency", [service.id for service in self.emergency]),
             ("pbx", [pbx.id for pbx in self.pbxs]),
             ("agi_port", [str(pbx.agi_port) for pbx in self.pbxs]),
@@ -194,6 +199,14 @@ class Hotline(Fact):
         ]
         problems += [f"calendar: {twice}" for twice in overlaps(self.calendar)]
         problems += self._queue_problems(queues)
+        problems += [
+            f"agent {it.id}: queue {queue.id} needs the skill {skill}"
+            for it in self.agents
+            for queue in self.queues
+            if queue.id in it.queues
+            for skill in queue.skills
+            if skill not in it.skills
+        ]
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -222,6 +235,19 @@ class Hotline(Fact):
         """The queue with this id."""
         return next((queue for queue in self.queues if queue.id == queue_id), None)
 
+    def penalty(self, agent: Agent, queue: Queue) -> int:
+        """When this agent is rung: those with less come first, of equal ones the queue's strategy decides."""
+        return agent.penalty + sum(BEST_SKILL - agent.skills[skill] for skill in queue.skills)
+
+    @property
+    def people(self) -> tuple[Person, ...]:
+        """Everybody who has a telephone of the hotline's."""
+        return (*self.agents, *self.leaders)
+
+    def agent(self, agent_id: str) -> Agent | None:
+        """The agent with this id."""
+        return next((agent for agent in self.agents if agent.id == agent_id), None)
+
     def waiting_texts(self, queue: Queue) -> tuple[str, ...]:
         """What is said in turn to those who wait in this queue."""
         return queue.waiting or (self.waiting,)
@@ -240,6 +266,7 @@ class Hotline(Fact):
             self.callback.greeting,
             self.callback.unreached,
             self.follow_up.notice,
+            *self.work.spoken(),
         )
         return tuple(dict.fromkeys(text for text in texts if text))
 

@@ -92,8 +92,15 @@ class SipPhone:
         self._request("INVITE", target, call_id, tag, f"<{target}>", 1, self._sdp())
         first, headers, body = self._final(call_id, "INVITE", timeout_s)
         status = int(first.split()[1])
+        if status == 401 and self.password:
+            self._request("ACK", target, call_id, tag, headers["to"], 1)
+            self._replies.clear()
+            digest = self._digest(headers["www-authenticate"], target, "INVITE")
+            self._request("INVITE", target, call_id, tag, f"<{target}>", 2, self._sdp(), digest)
+            first, headers, body = self._final(call_id, "INVITE", timeout_s)
+            status = int(first.split()[1])
         self._dialog = {"id": call_id, "tag": tag, "to": headers["to"], "target": target}
-        self._request("ACK", target, call_id, tag, headers["to"], 1)
+        self._request("ACK", target, call_id, tag, headers["to"], int(headers["cseq"].split()[0]))
         if status == 200:
             self._start(self._hum, body)
         else:
@@ -141,7 +148,7 @@ class SipPhone:
         """End the call."""
         it, self._dialog = self._dialog, {}
         if it and not self.gone.is_set():
-            self._request("BYE", it["target"], it["id"], it["tag"], it["to"], 2)
+            self._request("BYE", it["target"], it["id"], it["tag"], it["to"], 3)
             self._final(it["id"], "BYE", 5.0)
         self.gone.set()
 
@@ -163,10 +170,10 @@ class SipPhone:
         self._registered = status == 200 and expires_s > 0
         return status
 
-    def _digest(self, challenge: str, uri: str) -> str:
+    def _digest(self, challenge: str, uri: str, method: str = "REGISTER") -> str:
         parts = dict(re.findall(r'(\w+)="?([^",]+)"?', challenge))
         md5 = lambda text: hashlib.md5(text.encode()).hexdigest()  # noqa: E731
-        secret, ask = md5(f"{self.user}:{parts['realm']}:{self.password}"), md5(f"REGISTER:{uri}")
+        secret, ask = md5(f"{self.user}:{parts['realm']}:{self.password}"), md5(f"{method}:{uri}")
         answer = md5(f"{secret}:{parts['nonce']}:00000001:abc:auth:{ask}")
         return (
             f'Authorization: Digest username="{self.user}",realm="{parts["realm"]}",nonce="{parts["nonce"]}",'

@@ -199,6 +199,31 @@ class MemberStatus(EventBase):
     paused: bool
     in_call: bool
     calls_taken: int
+    #: why paused
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberAdded(EventBase):
+    """Somebody joined a queue as its member."""
+
+    queue: str
+    interface: str
+    member: str
+    status: int
+    paused: bool
+    in_call: bool
+    calls_taken: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberRemoved(EventBase):
+    """Somebody left a queue as its member."""
+
+    queue: str
+    interface: str
+    member: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,6 +320,33 @@ class FollowUpStage(EventBase):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeskMove(EventBase):
+    """What the desk has done with a call that is on; ``uniqueid`` is the channel that says so.
+
+    ``move``: hold, talk (the agent is with the caller again), consult, join, blind, close.
+    ``status``: dialing, connected, no_answer, busy, failed, done (with a target: it was there and is gone).
+    """
+
+    #: Uniqueid of the caller's channel
+    call: str
+    move: str
+    status: str
+    kind: str | None = None
+    #: id of agent, queue or service; of a unit the id of the wish
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentKeyed(EventBase):
+    """An agent's wish by the telephone's feature codes; the dialplan does it by itself."""
+
+    agent: str
+    #: sign_in, sign_out, ready, pause, keep_wrap_up
+    do: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LinkUp(EventBase):
     """We hear this PBX again; what happened before is only known from the snapshot that follows."""
 
@@ -355,6 +407,9 @@ class SnapshotQueueMember(EventBase):
     paused: bool
     in_call: bool
     calls_taken: int
+    reason: str = ""
+    #: since when paused; None: not, or the PBX does not say
+    paused_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -384,9 +439,13 @@ PbxEvent = (
     | AgentDump
     | MemberStatus
     | MemberPause
+    | MemberAdded
+    | MemberRemoved
     | Stage
     | CallbackStage
     | FollowUpStage
+    | DeskMove
+    | AgentKeyed
     | LinkUp
     | LinkLost
     | SnapshotBegin

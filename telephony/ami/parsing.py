@@ -16,6 +16,7 @@ from telephony.ami.event_types import (
     AgentCompleted,
     AgentConnected,
     AgentDump,
+    AgentKeyed,
     AgentRingNoAnswer,
     BridgeEntered,
     BridgeLeft,
@@ -24,11 +25,14 @@ from telephony.ami.event_types import (
     ChannelNew,
     ChannelRenamed,
     ChannelUp,
+    DeskMove,
     FollowUpStage,
     HangupRequested,
     LinkLost,
     LinkUp,
+    MemberAdded,
     MemberPause,
+    MemberRemoved,
     MemberStatus,
     PbxEvent,
     QueueAbandoned,
@@ -214,11 +218,19 @@ def _member(headers: Headers, base: dict[str, Any]) -> dict[str, Any]:
         "paused": headers.get("Paused", "0") == "1",
         "in_call": headers.get("InCall", "0") == "1",
         "calls_taken": int(headers.get("CallsTaken", "0")),
+        "reason": headers.get("PausedReason", ""),
     }
 
 
-def _member_pause(headers: Headers, base: dict[str, Any]) -> PbxEvent:
-    return MemberPause(**_member(headers, base), reason=headers.get("PausedReason", ""))
+def _member_removed(headers: Headers, base: dict[str, Any]) -> PbxEvent:
+    known = _member(headers, base)
+    return MemberRemoved(**base, queue=known["queue"], interface=known["interface"], member=known["member"])
+
+
+def _member_there(headers: Headers, base: dict[str, Any]) -> PbxEvent:
+    known = _member(headers, base)
+    paused = _maybe_int(headers.get("LastPause")) if known["paused"] else None
+    return SnapshotQueueMember(**known, paused_at=datetime.fromtimestamp(paused, UTC) if paused else None)
 
 
 _STAGES = frozenset(StageName)
@@ -288,6 +300,21 @@ def _follow_up(headers: Headers, base: dict[str, Any]) -> PbxEvent:
     )
 
 
+def _desk_move(headers: Headers, base: dict[str, Any]) -> PbxEvent:
+    return DeskMove(
+        **base,
+        call=headers["Call"],
+        move=headers["Move"],
+        status=headers["Status"],
+        kind=headers.get("Kind") or None,
+        target=headers.get("Target") or None,
+    )
+
+
+def _agent_keyed(headers: Headers, base: dict[str, Any]) -> PbxEvent:
+    return AgentKeyed(**base, agent=headers["Agent"], do=headers["Do"], reason=headers.get("Reason", ""))
+
+
 def _clock_s(text: str) -> int:
     hours, minutes, seconds = text.split(":")
     return int(hours) * 3600 + int(minutes) * 60 + int(seconds)
@@ -329,8 +356,13 @@ def _snapshot_end(headers: Headers, base: dict[str, Any]) -> PbxEvent:
 
 _Builder: TypeAlias = Callable[[Headers, dict[str, Any]], "PbxEvent | None"]
 
-#: user events of calls that the hotline makes
-_ERRANDS: dict[str, _Builder] = {"HotlineCallback": _callback, "HotlineFollowUp": _follow_up}
+#: user events that are no stage of a citizen's journey: calls that the hotline makes, wishes of agents
+_ERRANDS: dict[str, _Builder] = {
+    "HotlineCallback": _callback,
+    "HotlineFollowUp": _follow_up,
+    "HotlineMove": _desk_move,
+    "HotlineAgent": _agent_keyed,
+}
 
 #: AMI event name → its builder; the last four are written by ``AmiLink`` itself
 _BUILDERS: dict[str, _Builder] = {
@@ -353,11 +385,13 @@ _BUILDERS: dict[str, _Builder] = {
     ),
     "AgentDump": lambda h, base: AgentDump(**_with_agent(h, base)),
     "QueueMemberStatus": lambda h, base: MemberStatus(**_member(h, base)),
-    "QueueMemberPause": _member_pause,
+    "QueueMemberPause": lambda h, base: MemberPause(**_member(h, base)),
+    "QueueMemberAdded": lambda h, base: MemberAdded(**_member(h, base)),
+    "QueueMemberRemoved": _member_removed,
     "UserEvent": _stage,
     "CoreShowChannel": _snapshot_channel,
     "QueueEntry": _snapshot_entry,
-    "QueueMember": lambda h, base: SnapshotQueueMember(**_member(h, base)),
+    "QueueMember": _member_there,
     "HotlineSnapshotBegin": lambda h, base: SnapshotBegin(**base, number=int(h["Number"])),
     "HotlineSnapshotEnd": _snapshot_end,
     "HotlineLinkUp": lambda h, base: LinkUp(**base, asterisk=h.get("Asterisk", "")),

@@ -15,6 +15,9 @@ CITIZEN_CONTEXTS = frozenset(
         "hotline-place",
         "hotline-rescue",
         "hotline-emergency",
+        "hotline-room",
+        "hotline-blind",
+        "hotline-close",
         "hotline-ended",
     }
 )

@@ -15,9 +15,12 @@ from telephony.ami.events import (
     BridgeLeft,
     ChannelHangup,
     ChannelNew,
+    DeskMove,
     LinkLost,
     LinkUp,
+    MemberAdded,
     MemberPause,
+    MemberRemoved,
     MemberStatus,
     PbxEvent,
     SnapshotBegin,
@@ -76,7 +79,7 @@ class CallTracker:
         """Give an event to its call; returns the call, None when it belongs to none (yet)."""
         self._forget_old(event.at)
         match event:
-            case MemberStatus() | MemberPause() | SnapshotQueueMember():
+            case MemberStatus() | MemberPause() | SnapshotQueueMember() | MemberAdded() | MemberRemoved():
                 return None
             case LinkUp() | LinkLost():
                 for call in self.open_keys():
@@ -119,7 +122,7 @@ class CallTracker:
     # -- to whom an event belongs
 
     def _give_channel_event(self, event: PbxEvent) -> CallKey | None:
-        owner = self._owner(event)
+        owner = self._owners.get(event.call) if isinstance(event, DeskMove) else self._owner(event)
         match event:
             case BridgeEntered():
                 owner = self._enter(event, owner)

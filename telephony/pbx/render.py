@@ -43,6 +43,7 @@ _PLAIN = {
     (
         "acl.conf",
         "ccss.conf",
+        "confbridge.conf",
         "cli_aliases.conf",
         "cli_permissions.conf",
         "dnsmgr.conf",

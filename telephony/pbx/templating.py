@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from config.hotline import Hotline
 from config.secrets import Secrets
 from config.settings import Settings
+from config.work import OFF, PAUSE, READY, SIGN_IN, SIGN_OUT, WRAP_UP, WRAPPING_UP
 from facts.prompts import prompt_name
 from telephony.pbx.paths import CDR_FIELDS, CEL_FIELDS, PbxPaths
 from telephony.pbx.values import PbxConfigInvalid, safe, trunk_host
@@ -63,11 +64,14 @@ REQUIRED_MODULES = (
     "app_userevent",
     "app_celgenuserevent",
     "app_chanspy",
+    "app_confbridge",
+    "app_channelredirect",
     "chan_audiosocket",
     "res_audiosocket",
     "func_callerid",
     "func_channel",
     "func_logic",
+    "func_groupcount",
     "func_strings",
     "func_cdr",
     "func_env",
@@ -194,7 +198,7 @@ def environment() -> Environment:
 
 
 def _check_names(hotline: Hotline) -> None:
-    problems = [f"agent {it.id}" for it in hotline.agents if it.id in RESERVED_AGENTS]
+    problems = [f"agent {it.id}" for it in hotline.people if it.id in RESERVED_AGENTS]
     problems += [f"queue {it.id}" for it in hotline.queues if it.id in RESERVED_QUEUES]
     if problems:
         raise PbxConfigInvalid(
@@ -251,6 +255,34 @@ def _journey_values(settings: Settings, hotline: Hotline) -> dict[str, object]:
     }
 
 
+def _work_values(hotline: Hotline) -> dict[str, object]:
+    """What the dialplan and the queues know of agents at work."""
+    work = hotline.work
+    sounds = {name: prompt_name(text) if text else "" for name, text in work.spoken_back}
+    return {
+        "feature_codes": {
+            _Ours(SIGN_IN): "sign-in",
+            _Ours(SIGN_OUT): "sign-out",
+            _Ours(READY): "ready",
+            _Ours(WRAP_UP): "wrap-up",
+        },
+        "pause_code": _Ours(PAUSE),
+        "pauses": work.pauses,
+        "reason_off": OFF,
+        "reason_wrap_up": WRAPPING_UP,
+        "spoken_back": sounds,
+        "warnings": {kind: prompt_name(text) if text else "" for kind, text in work.warnings},
+        "third_ring_s": work.ring_s,
+        "members_by_telephone": work.sign_in == "phone",
+        "penalties": {
+            (agent.id, queue.id): hotline.penalty(agent, queue)
+            for agent in hotline.agents
+            for queue in hotline.queues
+            if queue.id in agent.queues
+        },
+    }
+
+
 def template_values(
     settings: Settings, hotline: Hotline, secrets: Secrets, sounds: PbxSounds | None, modules: Path | None
 ) -> dict[str, object]:
@@ -262,38 +294,43 @@ def template_values(
     _check_names(hotline)
     loopback = settings.bind_host in ("127.0.0.1", "localhost")
     anywhere = settings.bind_host in ("0.0.0.0", "::")
-    return {
-        "paths": PbxPaths.of(settings),
-        "modules": modules,
-        "pbx_id": settings.pbx_id,
-        "bind_host": settings.bind_host,
-        "sip_port": settings.sip_port,
-        "rtp_first": settings.rtp_first,
-        "rtp_last": settings.rtp_last,
-        "ami_port": settings.ami_port,
-        "hotline_host": settings.own_host,
-        "manager_peer": "127.0.0.1",
-        "agi_port": settings.agi_port,
-        "media_address": "127.0.0.1" if loopback else "" if anywhere else settings.bind_host,
-        "transport": "hotline-udp",
-        "trunk_hosts": tuple(trunk_host(host) for host in hotline.trunk_hosts),
-        "lines": hotline.lines,
-        "queues": hotline.queues,
-        "agents": hotline.agents,
-        "doors": {queue.id: f"q{number}" for number, queue in enumerate(hotline.queues, 1)},
-        "passwords": {agent.id: secrets.sip_password(agent.id) for agent in hotline.agents},
-        "secrets": secrets,
-        "sounds": sounds or PbxSounds.of(hotline),
-        "hold_music": PbxPaths.of(settings).hold_music,
-        "required": REQUIRED_MODULES,
-        "useful": USEFUL_MODULES,
-        "noise": NOISE,
-        "cdr_file": PbxPaths.of(settings).cdr.name,
-        "cel_file": PbxPaths.of(settings).cel.name,
-        "cdr_fields": _Ours(",".join(CDR_FIELDS)),
-        "cel_fields": _Ours(",".join(CEL_FIELDS)),
-        "cdr_mapping": _Ours(_mapping(_CDR, CDR_FIELDS, "CDR({name})")),
-        "cel_mapping": _Ours(_mapping(_CEL, CEL_FIELDS, "{name}")),
-        "internal_ring_s": 20,
-        "shortest_notice_ms": 500,
-    } | _journey_values(settings, hotline)
+    return (
+        {
+            "paths": PbxPaths.of(settings),
+            "modules": modules,
+            "pbx_id": settings.pbx_id,
+            "bind_host": settings.bind_host,
+            "sip_port": settings.sip_port,
+            "rtp_first": settings.rtp_first,
+            "rtp_last": settings.rtp_last,
+            "ami_port": settings.ami_port,
+            "hotline_host": settings.own_host,
+            "manager_peer": "127.0.0.1",
+            "agi_port": settings.agi_port,
+            "media_address": "127.0.0.1" if loopback else "" if anywhere else settings.bind_host,
+            "transport": "hotline-udp",
+            "trunk_hosts": tuple(trunk_host(host) for host in hotline.trunk_hosts),
+            "lines": hotline.lines,
+            "queues": hotline.queues,
+            "agents": hotline.agents,
+            "doors": {queue.id: f"q{number}" for number, queue in enumerate(hotline.queues, 1)},
+            "people": hotline.people,
+            "passwords": {it.id: secrets.sip_password(it.id) for it in hotline.people},
+            "secrets": secrets,
+            "sounds": sounds or PbxSounds.of(hotline),
+            "hold_music": PbxPaths.of(settings).hold_music,
+            "required": REQUIRED_MODULES,
+            "useful": USEFUL_MODULES,
+            "noise": NOISE,
+            "cdr_file": PbxPaths.of(settings).cdr.name,
+            "cel_file": PbxPaths.of(settings).cel.name,
+            "cdr_fields": _Ours(",".join(CDR_FIELDS)),
+            "cel_fields": _Ours(",".join(CEL_FIELDS)),
+            "cdr_mapping": _Ours(_mapping(_CDR, CDR_FIELDS, "CDR({name})")),
+            "cel_mapping": _Ours(_mapping(_CEL, CEL_FIELDS, "{name}")),
+            "internal_ring_s": 20,
+            "shortest_notice_ms": 500,
+        }
+        | _journey_values(settings, hotline)
+        | _work_values(hotline)
+    )

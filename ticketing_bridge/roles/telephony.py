@@ -18,6 +18,8 @@ from telephony.ami.link import AmiLink, LinkState
 from telephony.call_fold import CallTracker, FoldRules
 from telephony.live_audio.tap_control import TapControl
 from telephony.live_audio.taps import ChanSpyTap
+from ticketing_bridge.agents.keeper import AgentKeeper
+from ticketing_bridge.agents.roster import roster_of
 from ticketing_bridge.call_ledger.service import LedgerWriter
 from ticketing_bridge.call_ledger.spool import EventSpool
 from ticketing_bridge.desk.health import keep_beating
@@ -127,9 +129,20 @@ async def run_telephony(house: House, pbx_id: str | None = None) -> None:
                 leads=lambda: leadership.held,
             )
         )
+        agents = await stack.enter_async_context(
+            AgentKeeper(
+                database,
+                roster_of(house.hotline, site.id),
+                originator,
+                site.id,
+                lambda: reader.clock.pbx_datetime(time.time()),
+            )
+        )
         await stack.enter_async_context(reader)
         log.info("telephony serves", pbx=site.id)
-        follow = asyncio.create_task(_follow(reader, writer, (queues.take, dispatcher.take)), name="follow")
+        follow = asyncio.create_task(
+            _follow(reader, writer, (queues.take, dispatcher.take, agents.take)), name="follow"
+        )
         lost = asyncio.create_task(leadership.lost(), name="leadership")
         shown = asyncio.create_task(
             keep_beating(database, site.id, lambda: reader.status.state is LinkState.UP),

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
+from ticketing_bridge.store.agent_repository import AgentRepository, MoveRepository, WishRepository
 from ticketing_bridge.store.call_repositories import CallRepository, EventRepository
 from ticketing_bridge.store.callback_repository import CallbackRepository
 from ticketing_bridge.store.delivery_repository import DeliveryRepository
@@ -73,6 +74,9 @@ class UnitOfWork:
         self.rates = RateRepository(connection)
         self.rate_rows = RateRows(connection)
         self.rate_books = RateBooks(connection)
+        self.agents = AgentRepository(connection)
+        self.wishes = WishRepository(connection)
+        self.moves = MoveRepository(connection)
         self.outbox = OutboxRepository(connection)
         self.deliveries = DeliveryRepository(connection)
         self.knowledge = KnowledgeRepository(connection)

@@ -147,7 +147,7 @@ def test_reader_may_not_act_and_originator_may_not_read(endings_pbx: RunningPbx,
     with endings_pbx.originator() as originator:
         assert originator.action(**dial | {"Async": "true", "Application": "NoOp"})["Response"] == "Success"
         call = ami.wait_event("HotlineArrived", 5)["Uniqueid"]
-        for action in ({"Action": "CoreShowChannels"}, {"Action": "QueuePause"}, {"Action": "Command"}):
+        for action in ({"Action": "CoreShowChannels"}, {"Action": "GetConfig"}, {"Action": "Command"}):
             assert originator.action(**action)["Message"] == "Permission denied"
         ami.wait_event("HotlineEnded", 15, Uniqueid=call)
         originator.read(0.5)

@@ -102,11 +102,16 @@ def test_every_number_is_written_out_and_the_trunk_dials_nothing(hotline: Hotlin
     assert dialling == {
         "hotline-emergency": [f"PJSIP/{it.number}@hotline-trunk" for it in hotline.emergency],
         "hotline-out": ["PJSIP/${to}@hotline-trunk"],
-        "hotline-from-agents": [f"PJSIP/{agent.id}" for agent in hotline.agents],
+        "hotline-reach": [
+            *(f"PJSIP/{agent.id}" for agent in hotline.agents),
+            *(f"Local/{queue.id}@hotline-reach-queue/n" for queue in hotline.queues),
+            *(f"PJSIP/{it.number}@hotline-trunk" for it in hotline.emergency),
+        ],
+        "hotline-from-agents": [f"PJSIP/{person.id}" for person in hotline.people],
     }
     assert "Set(LOCAL(to)=${FILTER(0-9,${HOTLINE_NUMBER})})" in contexts["hotline-out"]
     ways_out = [name for name, text in contexts.items() if "Gosub(hotline-out," in text]
-    assert ways_out == ["hotline-callback-citizen", "hotline-follow-up-out"]
+    assert ways_out == ["hotline-callback-citizen", "hotline-follow-up-out", "hotline-reach"]
     assert not re.search(r"\b(Originate|Transfer|System|SHELL|EVAL)\(", dialplan)
 
 
@@ -155,7 +160,7 @@ def test_names_that_mean_something_to_asterisk_are_refused() -> None:
 
 def test_manager_users_have_the_least_rights() -> None:
     manager = render()["manager.conf"]
-    assert re.findall(r"^write = (.*)$", manager, re.MULTILINE) == ["reporting", "originate,call"]
+    assert re.findall(r"^write = (.*)$", manager, re.MULTILINE) == ["reporting", "originate,call,agent"]
     assert re.findall(r"^bindaddr = (.*)$", manager, re.MULTILINE) == ["127.0.0.1"]
     assert not re.search(r"\b(all|command|config)\b", manager)
 
