@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
+from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, Select, and_, func, or_, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
@@ -209,26 +210,26 @@ class ApprovalRepository:
         return [Approval(**{**row, "units": tuple(row["units"])}) for row in rows]
 
 
+_C = ticket.c
+#: what each part of a filter asks
+_ASKS: Mapping[str, Callable[[Any], ColumnElement[bool]]] = {
+    "states": _C.state.in_,
+    "purpose": lambda purpose: _C.purpose == purpose,
+    "channel": lambda channel: _C.channel == channel,
+    "number": lambda number: _C.number == number,
+    "call": lambda call: _C.call == call,
+    "unit": lambda unit: _C.units.contains([unit]),
+    "visible_to": lambda unit: and_(_C.units.contains([unit]), ~_C.barred.contains([unit])),
+    "from_": lambda moment: _C.received_at >= moment,
+    "to": lambda moment: _C.received_at < moment,
+    "closed_from": lambda moment: _C.closed_at >= moment,
+    "due_before": lambda moment: _C.due_at < moment,
+    "after": lambda place: tuple_(_C.received_at, _C.number) < tuple_(*place),
+}
+
+
 def _conditions(wanted: TicketFilter) -> list[ColumnElement[bool]]:
-    column = ticket.c
-    unit = wanted.visible_to
-    made: dict[str, ColumnElement[bool]] = {
-        "states": column.state.in_(wanted.states),
-        "purpose": column.purpose == wanted.purpose,
-        "channel": column.channel == wanted.channel,
-        "number": column.number == wanted.number,
-        "call": column.call == wanted.call,
-        "unit": column.units.contains([wanted.unit]),
-        "visible_to": and_(column.units.contains([unit]), ~column.barred.contains([unit])),
-        "from_": column.received_at >= wanted.from_,
-        "to": column.received_at < wanted.to,
-        "closed_from": column.closed_at >= wanted.closed_from,
-        "due_before": column.due_at < wanted.due_before,
-    }
-    chosen = [condition for name, condition in made.items() if getattr(wanted, name)]
-    if wanted.after is not None:
-        chosen.append(tuple_(column.received_at, column.number) < tuple_(*wanted.after))
-    return chosen
+    return [ask(value) for name, ask in _ASKS.items() if (value := getattr(wanted, name))]
 
 
 def _values(row: TicketRow) -> dict[str, object]:

@@ -299,7 +299,8 @@ def _track_news(name: str) -> Effect:
 
 def _hidden(ticket: Ticket, entry: Entry) -> Ticket:
     barred = tuple(entry.data.get("barred", ticket.barred))
-    return replace(ticket, confidential=True, barred=barred, texts=_with_texts(ticket, entry))
+    texts = replace(ticket.texts, unit_title=None, unit_content=None)  # made while it was open
+    return replace(ticket, confidential=True, barred=barred, texts=texts)
 
 
 EFFECTS: Final[Mapping[Act, Effect]] = {

@@ -27,7 +27,8 @@ from ticketing_bridge.tickets.numbering import ticket_number
 from ticketing_bridge.tickets.office import TicketOffice
 from ticketing_bridge.tickets.preparing import prepare
 from ticketing_bridge.tickets.sealed import Sealer
-from ticketing_bridge.tickets.states import Act, State
+from ticketing_bridge.tickets.states import Act, State, follows
+from ticketing_bridge.tickets.views import preview
 from ticketing_bridge.tickets.why import TicketChanged, TicketRefused, Why
 
 #: acts of which the outside is told: who handles it, or how it ended
@@ -174,15 +175,51 @@ class TicketService:
         prepared = prepare(self.office.city_rules, ticket, act, given, at)
         data = {**prepared.data, **(extra or {}), **self._derived(ticket, act, prepared.texts)}
         refuse(check(ticket, act, person, data), ticket, act)
+        if act in _SENDS and ticket.hides_person and "unit_content" in prepared.texts:
+            self._looked_through(ticket, await sealer.caller(row), prepared.texts, given)
         entry = _entry(number, version + 1, act, person, at, data, prepared.texts)
-        changed = follow(ticket, entry)
+        return await self._keep(uow, sealer, row, follow(ticket, entry), entry)
+
+    def _looked_through(
+        self, ticket: Ticket, caller: Caller | None, texts: Mapping[str, Any], given: Mapping[str, Any]
+    ) -> None:
+        """What a unit will read of a secret must have nothing marked, unless the sender says that it may."""
+        seen = preview(ticket, caller, texts.get("unit_title"), texts["unit_content"])
+        if not seen.clean and given.get("kept") not in (True, "yes"):
+            raise TicketRefused(Why.GIVE_AWAY, "phrases that could give the caller away are left")
+
+    async def decided(
+        self,
+        uow: UnitOfWork,
+        ticket: Ticket,
+        act: Act,
+        person: Person,
+        at: datetime,
+        data: Mapping[str, Any],
+    ) -> Ticket:
+        """What follows from a decision that was made elsewhere; in the same transaction.
+
+        Raises:
+            TicketRefused: it cannot follow any more.
+            TicketChanged: somebody else was first.
+        """
+        row, now, sealer = await self._opened(uow, ticket.number, person)
+        if follows(now.state, act) is None:
+            refuse(Why.STATE, now, act)
+        entry = _entry(now.number, now.version + 1, act, person, at, data, {})
+        return await self._keep(uow, sealer, row, follow(now, entry), entry)
+
+    async def _keep(
+        self, uow: UnitOfWork, sealer: Sealer, row: TicketRow, changed: Ticket, entry: Entry
+    ) -> Ticket:
         kept = await uow.desk_tickets.save(
             await sealer.row(changed, row, None), await sealer.history_row(entry)
         )
         if not kept:
-            raise TicketChanged(number)
-        await uow.audit.add(person.name, f"ticket-{act}", subject=number, fields=sorted(data))
-        await _tell(uow, changed, act)
+            raise TicketChanged(changed.number)
+        fields = sorted(entry.data)
+        await uow.audit.add(entry.by, f"ticket-{entry.act}", subject=changed.number, fields=fields)
+        await _tell(uow, changed, entry.act)
         return changed
 
     def _derived(self, ticket: Ticket, act: Act, texts: Mapping[str, Any]) -> dict[str, Any]:
@@ -242,6 +279,8 @@ class TicketService:
         return row, await sealer.ticket(row), sealer
 
 
+#: acts after which other units read it
+_SENDS = frozenset({Act.DISPATCH, Act.REDISPATCH, Act.UPHOLD, Act.VERDICT})
 _BY_SERVICE = frozenset({Act.CREATE, Act.TAKE_IN, Act.UNHIDE, Act.ADMIT})
 
 

@@ -1,0 +1,98 @@
+"""Tickets read: each view as this person may have it, and a line in the audit log for each.
+
+The desk, the API and the command line read tickets here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ticketing_bridge.access import AccessRefused, Permission, Person
+from ticketing_bridge.store.database import UnitOfWork
+from ticketing_bridge.store.desk_ticket_records import TicketFilter
+from ticketing_bridge.tickets.model import Caller
+from ticketing_bridge.tickets.office import TicketOffice
+from ticketing_bridge.tickets.sealed import Sealer
+from ticketing_bridge.tickets.service import TicketUnknown, visible
+from ticketing_bridge.tickets.views import TicketView, may_reveal, view_for
+
+#: letters of a reason
+REASON = range(2, 201)
+
+
+class ReasonMissing(AccessRefused):
+    """Why somebody's number or name is looked at must be written down."""
+
+    error_id = "reason-missing"
+    exit_code = 2
+
+
+class TicketReader:
+    """What people see of tickets."""
+
+    def __init__(self, office: TicketOffice) -> None:
+        self.office = office
+
+    async def read(self, uow: UnitOfWork, number: str, person: Person) -> TicketView:
+        """One ticket with its history, as this person sees it; on record.
+
+        Raises:
+            TicketUnknown: there is none, or it is not theirs to see: both sound alike.
+        """
+        row = await uow.desk_tickets.get(number)
+        if row is None or not visible(row, person):
+            raise TicketUnknown(f"there is no ticket {number!r}", fix="check its number")
+        sealer = Sealer(uow, self.office.vault)
+        rows = await uow.desk_tickets.history(number)
+        await sealer.fetch_keys([row.texts, row.person, *(it.texts for it in rows)])
+        ticket, caller = await sealer.ticket(row), await sealer.caller(row)
+        view = view_for(ticket, caller, person, [await sealer.entry(it) for it in rows])
+        action = "confidential-viewed" if ticket.hides_person else "ticket-viewed"
+        seen = ["texts" if view.original else "redacted", *(["caller-masked"] if view.caller else [])]
+        await uow.audit.add(person.name, action, subject=number, fields=seen)
+        return view
+
+    async def find(
+        self, uow: UnitOfWork, person: Person, wanted: TicketFilter, limit: int = 100
+    ) -> list[TicketView]:
+        """Tickets of this person, newest first, without their history; the look is on record."""
+        rows = await uow.desk_tickets.find(self.theirs(person, wanted), limit)
+        sealer = Sealer(uow, self.office.vault)
+        await sealer.fetch_keys([blob for row in rows for blob in (row.texts, row.person)])
+        views = [view_for(await sealer.ticket(row), await sealer.caller(row), person) for row in rows]
+        await uow.audit.add(person.name, "tickets-listed", fields=[row.number for row in rows])
+        return views
+
+    def theirs(self, person: Person, wanted: TicketFilter) -> TicketFilter:
+        """The filter narrowed to what this person may see.
+
+        Raises:
+            AccessRefused: they may see none.
+        """
+        if person.may(Permission.TICKETS_SEE):
+            return wanted
+        if person.may(Permission.TICKETS_OWN_UNIT) and person.unit is not None:
+            return replace(wanted, visible_to=person.unit)
+        raise AccessRefused(f"{person.role} sees no tickets", fix="ask somebody whose role may")
+
+    async def reveal(self, uow: UnitOfWork, number: str, person: Person, reason: str) -> Caller | None:
+        """Who called, in clear; None: erased, or never known. On record before it is given.
+
+        Raises:
+            TicketUnknown: see ``read``.
+            ReasonMissing: no reason was given.
+            AccessRefused: it is not this person's to know.
+        """
+        row = await uow.desk_tickets.get(number)
+        if row is None or not visible(row, person):
+            raise TicketUnknown(f"there is no ticket {number!r}", fix="check its number")
+        sealer = Sealer(uow, self.office.vault)
+        ticket = await sealer.ticket(row)
+        if not may_reveal(ticket, person):
+            await uow.audit.add(person.name, "caller-refused", subject=number)
+            raise AccessRefused("who called is not shown", fix="a person with confidential.see may look")
+        words = " ".join(reason.split())
+        if len(words) not in REASON:
+            raise ReasonMissing(fix="write it in 2 to 200 letters")
+        await uow.audit.add(person.name, "caller-shown", subject=number, fields=ticket.known, reason=words)
+        return await sealer.caller(row)
