@@ -105,6 +105,10 @@ class Settings(BaseSettings):
     flows: Path | None = Field(None, description="folder with flow files; default: built in")
     flows_processes: int = Field(2, ge=1, le=64, description="processes that lead callers through flows")
 
+    audit_heads: Path | None = Field(
+        None, description="folder on another machine that gets the audit log's head each day"
+    )
+
     t_short_s: float = Field(5.0, ge=0, description="abandoned sooner than this is flagged short")
     target_percent: float = Field(98.0, gt=0, le=100)
 

@@ -27,6 +27,7 @@ MODULES = {
     "drafting": ("draft", "drafting"),
     "delivery": ("delivery",),
     "upkeep": ("doctor", "users", "db"),
+    "auditing": ("audit",),
     "bench": ("bench",),
 }
 

@@ -13,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from ticketing_bridge.store.agent_repository import AgentRepository, MoveRepository, WishRepository
+from ticketing_bridge.store.audit_chain import AuditChainRepository
 from ticketing_bridge.store.call_repositories import CallRepository, EventRepository
 from ticketing_bridge.store.callback_repository import CallbackRepository
 from ticketing_bridge.store.delivery_repository import DeliveryRepository
@@ -25,6 +26,11 @@ from ticketing_bridge.store.errors import DatabaseAway, libpq_url, sqlalchemy_ur
 from ticketing_bridge.store.follow_up_repository import FollowUpRepository
 from ticketing_bridge.store.job_repository import JobRepository
 from ticketing_bridge.store.journey_repository import JourneyRepository
+from ticketing_bridge.store.keeping_repository import (
+    KeepingRepository,
+    UndertakingRepository,
+    WarningRepository,
+)
 from ticketing_bridge.store.knowledge_repository import KnowledgeRepository
 from ticketing_bridge.store.leadership import Leadership
 from ticketing_bridge.store.notice_repository import NoticeRepository, QueueStateRepository
@@ -60,12 +66,16 @@ class UnitOfWork:
         self.drafts = DraftRepository(connection)
         self.users = AccountRepository(connection)
         self.audit = AuditRepository(connection)
+        self.audit_chain = AuditChainRepository(connection)
         self.search = SearchRepository(connection)
         self.jobs = JobRepository(connection)
         self.tickets = TicketRepository(connection)
         self.desk_tickets = DeskTicketRepository(connection)
         self.approvals = ApprovalRepository(connection)
         self.keys = DataKeyRepository(connection)
+        self.keeping = KeepingRepository(connection)
+        self.undertakings = UndertakingRepository(connection)
+        self.warnings = WarningRepository(connection)
         self.notices = NoticeRepository(connection)
         self.queues = QueueStateRepository(connection)
         self.callbacks = CallbackRepository(connection)

@@ -151,6 +151,14 @@ class DeskTicketRepository:
         query = select(ticket).where(*_conditions(wanted), ticket.c.due_at.is_not(None))
         return await self._rows(query.order_by(ticket.c.due_at, ticket.c.number).limit(limit))
 
+    async def watched(self, states: Sequence[str], limit: int) -> list[TicketRow]:
+        """Tickets that are open, or were closed within the last thirty days, in these states."""
+        lately = or_(
+            ticket.c.closed_at.is_(None), ticket.c.closed_at > func.now() - text("interval '30 days'")
+        )
+        query = select(ticket).where(ticket.c.state.in_(states), lately).limit(limit)
+        return await self._rows(query)
+
     async def count(self, wanted: TicketFilter = EVERY) -> dict[str, int]:
         """How many there are of each state."""
         query = select(ticket.c.state, func.count()).where(*_conditions(wanted)).group_by(ticket.c.state)

@@ -1,0 +1,319 @@
+"""Queries about how long things are kept, what is proposed and undertaken, and what was warned of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import RowMapping, delete, exists, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ticketing_bridge.store import tables
+from ticketing_bridge.store.desk_ticket_tables import data_key, ticket, ticket_warning
+from ticketing_bridge.store.keeping_tables import dispatch_rule, legal_hold, purge_run, special_action
+from ticketing_bridge.store.records import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """That something must not be purged or erased while it lasts."""
+
+    id: int
+    subject: str
+    reason: str
+    by: str
+    at: datetime
+    released_at: datetime | None
+    released_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeRun:
+    """What was purged: ``held`` were old enough, and are kept by a hold."""
+
+    at: datetime
+    by: str
+    data_class: str
+    before: datetime
+    purged: int
+    held: int
+
+
+def _held(subject: Any) -> Any:
+    return exists().where(legal_hold.c.subject == subject, legal_hold.c.released_at.is_(None))
+
+
+class KeepingRepository:
+    """Holds, purges, and what there is to purge."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def hold(self, subject: str, reason: str, by: str) -> int:
+        """Keep a subject from being purged or erased."""
+        made = legal_hold.insert().values(subject=subject, reason=reason, by=by).returning(legal_hold.c.id)
+        return int((await self._connection.execute(made)).scalar_one())
+
+    async def release(self, hold: int, by: str) -> bool:
+        """End a hold; False when there is none that lasts."""
+        statement = (
+            legal_hold.update()
+            .where(legal_hold.c.id == hold, legal_hold.c.released_at.is_(None))
+            .values(released_at=func.now(), released_by=by)
+            .returning(legal_hold.c.id)
+        )
+        return (await self._connection.execute(statement)).scalar() is not None
+
+    async def is_held(self, *subjects: str) -> bool:
+        """Whether one of these is held."""
+        query = select(func.count()).where(
+            legal_hold.c.subject.in_(subjects), legal_hold.c.released_at.is_(None)
+        )
+        return bool((await self._connection.execute(query)).scalar())
+
+    async def holds(self) -> list[Hold]:
+        """Those that last, oldest first."""
+        query = select(legal_hold).where(legal_hold.c.released_at.is_(None)).order_by(legal_hold.c.id)
+        return [Hold(**row) for row in (await self._connection.execute(query)).mappings()]
+
+    async def recordings_before(self, before: datetime, limit: int) -> list[tuple[str, str, bool]]:
+        """Recordings of calls that ended before: (call, base name, held)."""
+        column = tables.call.c
+        query = (
+            select(column.key, column.recording, _held(column.key))
+            .where(column.ended_at < before, column.recording.is_not(None))
+            .order_by(column.ended_at)
+            .limit(limit)
+        )
+        return [(row[0], row[1], row[2]) for row in await self._connection.execute(query)]
+
+    async def purge_words(self, before: datetime) -> tuple[int, int]:
+        """Delete words and drafts of calls that ended before; (calls purged, calls held)."""
+        column = tables.call.c
+        old = select(column.key).where(column.ended_at < before)
+        with_words = old.where(
+            exists().where(tables.transcript.c.call == column.key)
+            | exists().where(tables.draft.c.call == column.key)
+            | exists().where(tables.live_segment.c.call == column.key)
+        )
+        found = [
+            (row[0], row[1])
+            for row in await self._connection.execute(with_words.add_columns(_held(column.key)))
+        ]
+        keys = [key for key, held in found if not held]
+        for table in (tables.transcript, tables.transcript_words, tables.live_segment, tables.draft):
+            await self._connection.execute(delete(table).where(table.c.call.in_(keys)))
+        return len(keys), len(found) - len(keys)
+
+    async def purge_numbers(self, before: datetime) -> tuple[int, int]:
+        """Forget the numbers of calls that ended before; (calls purged, calls held)."""
+        column = tables.call.c
+        old = (column.ended_at < before, column.caller_number.is_not(None))
+        held = (
+            await self._connection.execute(select(func.count()).where(*old, _held(column.key)))
+        ).scalar_one()
+        statement = update(tables.call).where(*old, ~_held(column.key)).values(caller_number=None)
+        done = await self._connection.execute(statement.returning(column.key))
+        return len(done.all()), int(held)
+
+    async def persons_before(self, before: datetime) -> list[tuple[str, bool]]:
+        """Keys of persons all of whose tickets were closed before: (subject, held)."""
+        column = ticket.c
+        subject = text("'person:' || ticket.person_lookup")
+        query = (
+            select(subject, func.bool_or(_held(column.number) | _held(subject)))
+            .select_from(ticket)
+            .where(column.person_lookup.is_not(None))
+            .group_by(column.person_lookup)
+            .having(func.bool_and(func.coalesce(column.closed_at < before, False)))
+        )
+        alive = exists().where(
+            data_key.c.subject == text("'person:' || ticket.person_lookup"), data_key.c.wrapped.is_not(None)
+        )
+        return [(row[0], row[1]) for row in await self._connection.execute(query.where(alive))]
+
+    async def add_run(self, by: str, data_class: str, before: datetime, purged: int, held: int) -> None:
+        """Put a purge on record."""
+        values = {"by": by, "data_class": data_class, "before": before, "purged": purged, "held": held}
+        await self._connection.execute(purge_run.insert().values(values))
+
+    async def runs(self, limit: int = 50) -> list[PurgeRun]:
+        """The newest first."""
+        columns = [purge_run.c[name] for name in PurgeRun.__dataclass_fields__]
+        query = select(*columns).order_by(purge_run.c.id.desc()).limit(limit)
+        return [PurgeRun(**row) for row in (await self._connection.execute(query)).mappings()]
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchRule:
+    """With these words it belongs to ``to_unit``. ``state``: proposed, adopted, rejected."""
+
+    id: int
+    words: tuple[str, ...]
+    appeal: str
+    from_unit: str
+    to_unit: str
+    ticket: str
+    origin: str
+    proposed_at: datetime
+    state: str
+    decided_by: str | None
+    decided_at: datetime | None
+    replay: Json | None
+
+
+@dataclass(frozen=True, slots=True)
+class SpecialAction:
+    """专项行动 as it is kept; ``measures`` are JSON of ``tickets.undertakings.Measure``."""
+
+    id: int
+    version: int
+    title: str
+    aim: str
+    responsible: str
+    begins_on: date
+    ends_on: date
+    measures: tuple[Json, ...]
+    tickets: tuple[str, ...]
+    result: str | None
+    made_by: str
+    made_at: datetime
+    ended_at: datetime | None
+
+
+class UndertakingRepository:
+    """Dispatch rules that verdicts propose, and special actions."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def propose(
+        self, words: Sequence[str], appeal: str, from_unit: str, to_unit: str, number: str, origin: str
+    ) -> int:
+        """Keep a proposal."""
+        values = {
+            "words": [*words],
+            "appeal": appeal,
+            "from_unit": from_unit,
+            "to_unit": to_unit,
+            "ticket": number,
+            "origin": origin,
+            "state": "proposed",
+        }
+        made = dispatch_rule.insert().values(values).returning(dispatch_rule.c.id)
+        return int((await self._connection.execute(made)).scalar_one())
+
+    async def rules(self, *states: str) -> list[DispatchRule]:
+        """Rules in these states, newest first; all when none is named."""
+        query = select(dispatch_rule).order_by(dispatch_rule.c.id.desc())
+        if states:
+            query = query.where(dispatch_rule.c.state.in_(states))
+        return [_rule(row) for row in (await self._connection.execute(query)).mappings()]
+
+    async def decide_rule(self, rule: int, state: str, by: str, replay: Json) -> bool:
+        """Adopt or reject a proposal; False when it is decided already."""
+        statement = (
+            dispatch_rule.update()
+            .where(dispatch_rule.c.id == rule, dispatch_rule.c.state == "proposed")
+            .values(state=state, decided_by=by, decided_at=func.now(), replay=dict(replay))
+            .returning(dispatch_rule.c.id)
+        )
+        return (await self._connection.execute(statement)).scalar() is not None
+
+    async def add_action(self, values: Json) -> int:
+        """Keep a new special action."""
+        made = special_action.insert().values(version=1, **values).returning(special_action.c.id)
+        return int((await self._connection.execute(made)).scalar_one())
+
+    async def save_action(self, action: SpecialAction) -> bool:
+        """The action's next version; False when it is not the next one any more."""
+        values = {
+            **asdict(action),
+            "measures": [*action.measures],
+            "tickets": [*action.tickets],
+        }
+        for name in ("id", "made_at", "made_by"):
+            values.pop(name)
+        statement = (
+            special_action.update()
+            .where(special_action.c.id == action.id, special_action.c.version == action.version - 1)
+            .values(values)
+            .returning(special_action.c.id)
+        )
+        return (await self._connection.execute(statement)).scalar() is not None
+
+    async def action(self, action: int) -> SpecialAction | None:
+        """One of them."""
+        query = select(special_action).where(special_action.c.id == action)
+        row = (await self._connection.execute(query)).mappings().first()
+        return _action(row) if row else None
+
+    async def actions(self) -> list[SpecialAction]:
+        """All, those that go on first, then by their end."""
+        query = select(special_action).order_by(
+            special_action.c.ended_at.is_not(None), special_action.c.ends_on, special_action.c.id
+        )
+        return [_action(row) for row in (await self._connection.execute(query)).mappings()]
+
+
+def _rule(row: RowMapping) -> DispatchRule:
+    return DispatchRule(**{**row, "words": tuple(row["words"])})
+
+
+def _action(row: RowMapping) -> SpecialAction:
+    return SpecialAction(**{**row, "measures": tuple(row["measures"]), "tickets": tuple(row["tickets"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """A warning that was given."""
+
+    id: int
+    ticket: str
+    kind: str
+    stage: str
+    unit: str | None
+    at: datetime
+    seen_at: datetime | None
+    seen_by: str | None
+
+
+class WarningRepository:
+    """Warnings, each given once."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(self, number: str, kind: str, stage: str, unit: str | None) -> bool:
+        """Give a warning; False when it was given before."""
+        statement = (
+            insert(ticket_warning)
+            .values(ticket=number, kind=kind, stage=stage, unit=unit)
+            .on_conflict_do_nothing()
+            .returning(ticket_warning.c.id)
+        )
+        return (await self._connection.execute(statement)).scalar() is not None
+
+    async def newest(
+        self, *, unit: str | None = None, unseen: bool = False, limit: int = 200
+    ) -> list[Warned]:
+        """Newest first; of one unit's, or of all."""
+        query = select(ticket_warning).order_by(ticket_warning.c.id.desc()).limit(limit)
+        if unit is not None:
+            query = query.where(ticket_warning.c.unit == unit)
+        if unseen:
+            query = query.where(ticket_warning.c.seen_at.is_(None))
+        return [Warned(**row) for row in (await self._connection.execute(query)).mappings()]
+
+    async def seen(self, warning: int, by: str) -> bool:
+        """Somebody has seen to it."""
+        statement = (
+            ticket_warning.update()
+            .where(ticket_warning.c.id == warning, ticket_warning.c.seen_at.is_(None))
+            .values(seen_at=func.now(), seen_by=by)
+            .returning(ticket_warning.c.id)
+        )
+        return (await self._connection.execute(statement)).scalar() is not None

@@ -1,0 +1,43 @@
+"""Watches the tickets that are open: gives each warning once, to those who can act."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from ticketing_bridge.store.database import UnitOfWork
+from ticketing_bridge.store.outbox_records import OutboxKind
+from ticketing_bridge.tickets.life import from_json
+from ticketing_bridge.tickets.office import TicketOffice
+from ticketing_bridge.tickets.states import State
+from ticketing_bridge.tickets.warnings import due_warnings
+
+#: tickets that can be warned of
+WATCHED = (
+    State.DISPATCHED,
+    State.HANDLING,
+    State.OBJECTED,
+    State.CONSULTING,
+    State.REVIEWING,
+    State.FOLLOW_UP,
+    State.CLOSED,
+    State.RATED,
+)
+#: told when warnings were given, so that pages look again
+WARNING_CHANNEL = "hotline_ticket_warning"
+MOST = 20_000
+
+
+async def watch(uow: UnitOfWork, office: TicketOffice, now: datetime) -> int:
+    """Give the warnings that are due; returns how many are new. No words of a ticket are opened for it."""
+    given = 0
+    for row in await uow.desk_tickets.watched([it.value for it in WATCHED], MOST):
+        for warning in due_warnings(from_json(row.body, {}), office.city_rules, now):
+            if not await uow.warnings.add(row.number, warning.kind, warning.stage, warning.unit):
+                continue
+            given += 1
+            payload = {"warning": warning.kind.value, "what": warning.what, "unit": warning.unit}
+            detail = f"{warning.kind}:{warning.stage}"
+            await uow.outbox.add(OutboxKind.WARNING, row.number, detail=detail, payload=payload)
+    if given:
+        await uow.notify(WARNING_CHANNEL, str(given))
+    return given
