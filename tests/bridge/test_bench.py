@@ -26,6 +26,7 @@ EXPECTED = {
     "search": "search_p50_ms",
     "flows": "key_to_prompt_p99_ms",
     "start": "help_ms",
+    "rate": "by_hour_p95_ms",
 }
 
 

@@ -24,6 +24,7 @@ from ticketing_bridge.rate.service import RateQuery, rate_report
 from ticketing_bridge.store import Database
 from ticketing_bridge.store.journey_records import CallbackKind, NewCallback
 from ticketing_bridge.store.rate_facts import RateFact, fact_of
+from ticketing_bridge.store.rate_pieces import Level
 
 #: midnight in Asia/Shanghai
 DAY = datetime(2026, 11, 20, 16, tzinfo=UTC)
@@ -215,8 +216,8 @@ def runner() -> Iterator[asyncio.Runner]:
 
 
 SLOW = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-CLEAR = (
-    "rate_call, rate_delta, rate_minute, rate_hour, rate_day, rate_agent_day, rate_exclusion, call, callback"
+CLEAR = "rate_call, rate_delta, rate_agent_day, rate_exclusion, call, callback, " + ", ".join(
+    it.table_of(over) for it in Level for over in (False, True)
 )
 
 

@@ -27,6 +27,7 @@ BENCHES: Mapping[str, str] = {
     "flows": "500 callers in menus at once, by FastAGI",
     "web": "pages and server-sent events of the web role",
     "start": "commands and roles from nothing",
+    "rate": "a year of ten million calls counted, every grouping asked",
     "delivery": "1,000 tickets to three systems, 30 % faults, ten kills of the worker",
 }
 #: long, and asked for by name only
@@ -36,6 +37,8 @@ STOP_GRACE_S = 20.0
 NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
 #: after this long a benchmark hangs (seconds)
 LONGEST_S = 1200.0
+#: one that fills a year first
+LONGEST_OF = {"rate": 3600.0}
 
 
 class BenchUnknown(HotlineError):
@@ -56,6 +59,7 @@ def run_benches(
     *,
     repeat: int = 1,
     size: Size = Size.FULL,
+    calls: int | None = None,
     tell: Callable[[str, int], None] = lambda name, round_: None,
 ) -> list[BenchReport]:
     """Run them ``repeat`` times in turn (so that a noisy minute does not hit one alone). Blocks.
@@ -77,12 +81,12 @@ def run_benches(
             for name, found in runs.items():
                 tell(name, round_ + 1)
                 before.setdefault(name, os.getloadavg()[0])
-                found.append(measure_apart(name, size, Path(bytecode)))
+                found.append(measure_apart(name, size, Path(bytecode), calls))
                 after[name] = os.getloadavg()[0]
     return [BenchReport(name, tuple(found), before[name], after[name]) for name, found in runs.items()]
 
 
-def measure_apart(name: str, size: Size, bytecode: Path) -> tuple[Figure, ...]:
+def measure_apart(name: str, size: Size, bytecode: Path, calls: int | None = None) -> tuple[Figure, ...]:
     """One measurement in a process of its own, far from any installation's home and settings.
 
     ``bytecode`` takes the compiled modules: figures must not depend on whether the environment
@@ -95,7 +99,14 @@ def measure_apart(name: str, size: Size, bytecode: Path) -> tuple[Figure, ...]:
             key: value for key, value in os.environ.items() if not key.startswith(("HOTLINE_", NO_BYTECODE))
         }
         process = subprocess.Popen(
-            [sys.executable, "-m", "ticketing_bridge.bench", name, size.value],
+            [
+                sys.executable,
+                "-m",
+                "ticketing_bridge.bench",
+                name,
+                size.value,
+                *([str(calls)] if calls else []),
+            ],
             env=environment | {"HOTLINE_HOME": str(home), "PYTHONPYCACHEPREFIX": str(bytecode)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -104,7 +115,7 @@ def measure_apart(name: str, size: Size, bytecode: Path) -> tuple[Figure, ...]:
             start_new_session=True,
         )
         try:
-            out, complaint = process.communicate(timeout=LONGEST_S)
+            out, complaint = process.communicate(timeout=LONGEST_OF.get(name, LONGEST_S))
         except (KeyboardInterrupt, subprocess.TimeoutExpired):
             _end(process)
             raise

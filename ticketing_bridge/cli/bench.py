@@ -38,6 +38,9 @@ def bench(
     repeat: Annotated[int, typer.Option(min=1, max=100, help="Measure so often; medians and ends.")] = 1,
     minutes: Annotated[float, typer.Option(min=0.1, help="soak: how long.")] = 60.0,
     streams: Annotated[int, typer.Option(min=1, max=1000, help="soak: how many live legs.")] = 8,
+    calls: Annotated[
+        int | None, typer.Option(min=1000, help="rate: how many calls a year; default ten million.")
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Measure the parts of the hotline on this machine, apart from any installation on it."""
@@ -59,7 +62,7 @@ def bench(
         def tell(bench_name: str, round_: int) -> None:
             progress.update(task, description=f"{bench_name} ({round_} of {repeat})")
 
-        reports = run_benches(names, repeat=repeat, tell=tell)
+        reports = run_benches(names, repeat=repeat, calls=calls if name == "rate" else None, tell=tell)
     if json_:
         print_json({"machine": facts, "benches": {report.name: report.as_json() for report in reports}})
         return

@@ -16,6 +16,13 @@ from ticketing_bridge.cli.within import From, LineId, To, day, with_database
 from ticketing_bridge.house import House
 from ticketing_bridge.rate.counting import ensure_counted, fold_all, recount_all
 from ticketing_bridge.rate.definitions import DASH, Rate, percent_of
+from ticketing_bridge.rate.miss_report import (
+    MissedList,
+    MissReport,
+    miss_json,
+    miss_report,
+    missed_list,
+)
 from ticketing_bridge.rate.report import RateReport
 from ticketing_bridge.rate.rolling import Window
 from ticketing_bridge.rate.service import LOCAL, RateQuery, day_of, rate_report
@@ -103,6 +110,70 @@ def rebuild(json_: Json = False) -> None:
     else:
         console.print(f"{changed} calls were counted wrongly before", highlight=False)
     raise typer.Exit(1 if changed else 0)
+
+
+@_rate.command()
+def misses(
+    from_: From = None,
+    to: To = None,
+    line: LineId = None,
+    limit: Annotated[int, typer.Option(min=0, help="How many single misses are printed.")] = 20,
+    json_: Json = False,
+) -> None:
+    """Why each call was missed and what would have saved it, ranked; today's unless days are given."""
+
+    async def work(house: House, database: Database) -> MissReport:
+        begin, end = period(from_, to)
+        await ensure_counted(database)
+        async with database.unit_of_work() as uow:
+            return await miss_report(uow, house.hotline, begin, end, line=line)
+
+    report = with_database(work)
+    if json_:
+        print_json(report.to_json())
+        return
+    table = Table("misses", "cause", "would have saved them", "rang in vain", header_style="bold")
+    for it in report.ranked:
+        rang = ", ".join(f"{agent} {count}×" for agent, count in it.rang[:5])
+        table.add_row(str(it.count), it.cause.value, it.remedy.value, rang)
+    console.print(table)
+    for miss in report.misses[:limit]:
+        facts = {name: value for name, value in miss_json(miss).items() if value not in (None, [], "")}
+        shown = " ".join(f"{name}={value}" for name, value in facts.items() if name in _OF_ONE)
+        at = miss.arrived_at.astimezone(LOCAL)
+        console.print(f"{at:%m-%d %H:%M:%S} {miss.cause.value}: {shown} {miss.call}", highlight=False)
+
+
+_OF_ONE = ("line", "queue", "waited_s", "lasted_s", "ahead", "busy", "rang", "place")
+
+
+@_rate.command()
+def missed(
+    from_: From = None,
+    to: To = None,
+    line: LineId = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000)] = 500,
+    json_: Json = False,
+) -> None:
+    """Callers who were missed and not reached within 24 h, numbers masked; today's unless days are given."""
+
+    async def work(_: House, database: Database) -> MissedList:
+        begin, end = period(from_, to)
+        await ensure_counted(database)
+        async with database.unit_of_work() as uow:
+            return await missed_list(uow, begin, end, line=line, limit=limit)
+
+    found, now = with_database(work), datetime.now(LOCAL)
+    facts = found.to_json(now)
+    if json_:
+        print_json(facts)
+        return
+    names = ("caller", "line", "outcome", "misses", "first_at", "can_be_reached_until", "callback", "call")
+    table = Table(*names, header_style="bold")
+    for row in facts["callers"]:
+        table.add_row(*(str(row[name] or DASH) for name in names))
+    console.print(table)
+    console.print(f"{found.withheld_misses} more misses withheld their number", highlight=False)
 
 
 def _tell(report: RateReport) -> None:

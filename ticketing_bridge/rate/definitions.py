@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -44,6 +44,7 @@ def reached(definition: RateDefinition, fact: RateFact) -> bool | None:
     return None if wait_ms is None else wait_ms <= definition.within_s * 1000
 
 
+@lru_cache(maxsize=256)
 def formula_of(definition: RateDefinition) -> str:
     """The formula in words, always that of the definition.
 

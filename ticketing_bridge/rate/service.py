@@ -226,7 +226,7 @@ async def _groups(uow: UnitOfWork, query: RateQuery, stretches: Sequence[Stretch
             for row in rows:
                 rate = _rate(definition, row.values, cells)
                 add(row.key, rate if cells else _counted(rate, exact.get(row.key, {"b": 0, "r": 0, "u": 0})))
-    ordered = sorted(found.items(), key=lambda it: str(it[0]))
+    ordered = found.items() if len(stretches) == 1 else sorted(found.items(), key=lambda it: str(it[0]))
     return tuple(Group(key, tuple(rates.values())) for key, rates in ordered)
 
 

@@ -17,9 +17,9 @@ class Level(Enum):
     HOUR = timedelta(hours=1)
     DAY = timedelta(days=1)
 
-    @property
-    def table(self) -> str:
-        return f"rate_{self.name.lower()}"
+    def table_of(self, over: bool) -> str:
+        """Its table; ``over``: the one of all lines and queues together."""
+        return f"rate_{self.name.lower()}" + ("_all" if over else "")
 
     def begin(self, column: str) -> str:
         """SQL of the beginning of the cell that holds a moment."""

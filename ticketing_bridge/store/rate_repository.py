@@ -88,15 +88,26 @@ _COUNT = text(_counting(_GIVEN, may_go=True))
 _RECOUNT = text(_counting(_AGAIN, may_go=False))
 
 
-def _cells(level: Level, source: str) -> str:
-    """Deltas into the cells of one level."""
+def cells_from(table: str, source: str, at: str, values: str, *, over: bool = False) -> str:
+    """Rows of a source added to the cells of a table. ``over``: all lines and queues together."""
     columns = ", ".join(COLUMNS)
     adds = ", ".join(f"{it} = cell.{it} + excluded.{it}" for it in COLUMNS)
+    where = "'', ''" if over else "line, queue"
     return f"""
-INSERT INTO {level.table} AS cell (at, line, queue, {columns})
-SELECT {level.begin("arrived_at")}, line, queue, {", ".join(counted(it) for it in COLUMNS)}
-FROM {source} GROUP BY 1, 2, 3
+INSERT INTO {table} AS cell (at, line, queue, {columns})
+SELECT {at}, {where}, {values} FROM {source} GROUP BY 1, 2, 3
 ON CONFLICT (at, line, queue) DO UPDATE SET {adds}"""
+
+
+def _levels(source: str) -> str:
+    """Deltas into all cells, as parts of one statement."""
+    values = ", ".join(counted(it) for it in COLUMNS)
+    return ",\n".join(
+        f"to_{level.table_of(over)} AS ("
+        f"{cells_from(level.table_of(over), source, level.begin('arrived_at'), values, over=over)})"
+        for level in Level
+        for over in (False, True)
+    )
 
 
 def _agent_cells(source: str) -> str:
@@ -115,9 +126,7 @@ _FOLD = text(f"""
 WITH gone AS (
   DELETE FROM rate_delta WHERE id IN (SELECT id FROM rate_delta ORDER BY id LIMIT :most) RETURNING *
 ),
-minutes AS ({_cells(Level.MINUTE, "gone")}),
-hours AS ({_cells(Level.HOUR, "gone")}),
-days AS ({_cells(Level.DAY, "gone")}),
+{_levels("gone")},
 agents AS ({_agent_cells("gone")})
 SELECT count(*) FROM gone
 """)
@@ -209,11 +218,10 @@ class RateRepository:
             by: hour, day, month (beginnings in Asia/Shanghai), line or queue.
         """
         query, values = _sums_query(pieces(begin, end, hours=by == "hour"), wanted, line, queue, by)
-        rows = (await self._connection.execute(text(query), values)).mappings()
+        rows = (await self._connection.execute(text(query), values)).all()
+        names = tuple(wanted)
         return [
-            Sums(row["key"], {name: int(row[name] or 0) for name in wanted})
-            for row in rows
-            if by is None or any(row[name] for name in wanted)
+            Sums(row[0], dict(zip(names, row[1:], strict=True))) for row in rows if by is None or any(row[1:])
         ]
 
 
@@ -269,22 +277,32 @@ def _sums_query(
     by: str | None,
 ) -> tuple[str, dict[str, Any]]:
     narrow, values = narrowed(line, queue)
+    over = not values and by not in ("line", "queue")
     cells = ", ".join(f"{signed(columns)} AS {name}" for name, columns in wanted.items())
     deltas = ", ".join(f"{signed(columns, of_delta=True)} AS {name}" for name, columns in wanted.items())
     parts = []
     for at, piece in enumerate(found):
         values |= {f"b{at}": piece.begin, f"e{at}": piece.end}
         parts.append(
-            f"SELECT at, line, queue, {cells} FROM {piece.level.table} "
+            f"SELECT {_key(by, piece.level)} AS key, {cells} FROM {piece.level.table_of(over)} "
             f"WHERE at >= :b{at} AND at < :e{at}{narrow}"
         )
     begin, end = (found[0].begin, found[-1].end) if found else (datetime.max, datetime.max)
     values |= {"begin": begin, "end": end}
     parts.append(
-        f"SELECT arrived_at AS at, line, queue, {deltas} FROM rate_delta "
+        f"SELECT {_key(by, None)} AS key, {deltas} FROM rate_delta "
         f"WHERE arrived_at >= :begin AND arrived_at < :end{narrow}"
     )
-    key = KEYS[by] if by else "NULL"
-    totals = ", ".join(f"sum({name}) AS {name}" for name in wanted)
+    totals = ", ".join(f"coalesce(sum({name}), 0)::bigint AS {name}" for name in wanted)
     group = " GROUP BY 1 ORDER BY 1" if by else ""
-    return f"SELECT {key} AS key, {totals} FROM ({' UNION ALL '.join(parts)}) AS cell{group}", values
+    key = "key" if by else "NULL"
+    return f"SELECT {key}, {totals} FROM ({' UNION ALL '.join(parts)}) AS cell{group}", values
+
+
+def _key(by: str | None, level: Level | None) -> str:
+    """SQL of what is grouped by, from cells of a level or from deltas; such cells need no rounding."""
+    if by is None:
+        return "NULL"
+    if level is None:
+        return KEYS[by].replace("at,", "arrived_at,")
+    return "at" if by == level.name.lower() else KEYS[by]

@@ -11,7 +11,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.rates import Clock, RateDefinition
-from facts.call import Outcome
+from facts.call import Call, Outcome
+from ticketing_bridge.store.mapping import call_from_row
 from ticketing_bridge.store.rate_facts import MISSED, REACHED
 from ticketing_bridge.store.rate_pieces import Level
 from ticketing_bridge.store.rate_repository import KEYS, Sums, narrowed, quoted, signed
@@ -30,6 +31,10 @@ _LOST: Final = f"""
       WHERE later.caller = miss.caller AND later.outcome IN ({_REACHED})
         AND later.arrived_at > miss.arrived_at AND later.arrived_at <= miss.arrived_at + {_WITHIN})
 """
+
+
+#: who or where, from, to
+Stay = tuple[str, datetime, datetime | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +145,8 @@ class RateRows:
         parts = [f"sign * (part.value ->> {at})::bigint" for at in range(4)]
         query = f"""
             SELECT agent, sum(rings), sum(answered), sum(ring_ms), sum(talk_ms) FROM (
-              SELECT agent, rings::bigint, answered::bigint, ring_ms, talk_ms FROM rate_agent_day
-              WHERE at >= :begin AND at < :end
+              SELECT agent, sum(rings), sum(answered), sum(ring_ms), sum(talk_ms) FROM rate_agent_day
+              WHERE at >= :begin AND at < :end GROUP BY agent
               UNION ALL SELECT part.key, {", ".join(parts)} {one}
                 AND arrived_at >= :begin AND arrived_at < :end
             ) AS it (agent, rings, answered, ring_ms, talk_ms)
@@ -214,6 +219,34 @@ class RateRows:
         rows = (await self._connection.execute(query, values)).mappings()
         return [MissedRow(**{**row, "outcome": Outcome(row["outcome"])}) for row in rows]
 
+    async def missed_calls(
+        self, begin: datetime, end: datetime, line: str | None = None, limit: int = 20_000
+    ) -> list[Call]:
+        """The missed calls themselves, newest first, without excluded ones."""
+        query = text(f"""
+            SELECT call.* FROM rate_call it JOIN call ON call.key = it.call
+            WHERE it.arrived_at >= :begin AND it.arrived_at < :end AND it.outcome IN ({_MISSED})
+              AND NOT it.excluded AND (CAST(:line AS text) IS NULL OR it.line = :line)
+            ORDER BY it.arrived_at DESC, it.call LIMIT :limit""")
+        values = {"begin": begin, "end": end, "line": line, "limit": limit}
+        return [call_from_row(row) for row in (await self._connection.execute(query, values)).mappings()]
+
+    async def around(self, begin: datetime, end: datetime) -> tuple[list[Stay], list[Stay]]:
+        """Talks by agent, and stays by queue, of all calls that arrived in this time; ``None``: goes on."""
+        found = []
+        for column, who, first, last in (
+            ("agent_legs", "agent", "bridged_at", "left_at"),
+            ("queue_legs", "queue", "joined_at", "left_at"),
+        ):
+            query = text(f"""
+                SELECT leg ->> '{who}', (leg ->> '{first}')::timestamptz,
+                       coalesce((leg ->> '{last}')::timestamptz, call.ended_at)
+                FROM call, jsonb_array_elements(call.{column}) AS leg
+                WHERE arrived_at >= :begin AND arrived_at < :end""")
+            rows = await self._connection.execute(query, {"begin": begin, "end": end})
+            found.append([(str(row[0]), row[1], row[2]) for row in rows])
+        return found[0], found[1]
+
     async def minutes(
         self,
         hours: Sequence[datetime],
@@ -231,9 +264,10 @@ class RateRows:
         deltas = ", ".join(f"{signed(columns, of_delta=True)} AS {name}" for name, columns in wanted.items())
         sums = ", ".join(f"sum({name}) AS {name}" for name in wanted)
         where = narrow.replace(" AND", "WHERE", 1)
+        table = Level.MINUTE.table_of(not values)
         query = f"""
             SELECT at, {sums} FROM (
-              SELECT at, {cells} FROM rate_minute {of_hours.format(at="at")} {where}
+              SELECT at, {cells} FROM {table} {of_hours.format(at="at")} {where}
               UNION ALL
               SELECT {Level.MINUTE.begin("arrived_at")}, {deltas} FROM rate_delta
               {of_hours.format(at="arrived_at")} {where}

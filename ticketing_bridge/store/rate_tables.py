@@ -82,6 +82,10 @@ def _cells(name: str) -> Table:
 rate_minute = _cells("rate_minute")
 rate_hour = _cells("rate_hour")
 rate_day = _cells("rate_day")
+#: the same over all lines and queues (both empty here): a year by the hour is 8,760 rows
+rate_minute_all = _cells("rate_minute_all")
+rate_hour_all = _cells("rate_hour_all")
+rate_day_all = _cells("rate_day_all")
 
 rate_agent_day = Table(
     "rate_agent_day",
