@@ -57,6 +57,8 @@ class CallFlag(StrEnum):
     NOT_RECORDED = "not_recorded"
     #: the event stream broke during the call; what it shows is from a snapshot
     GAP = "gap"
+    #: what was missed is known from the PBX's own records, taken in afterwards
+    BACKFILLED = "backfilled"
     #: self-service: holds unless the same number rings again within half an hour
     PROVISIONAL = "provisional"
 

@@ -152,6 +152,19 @@ class SipPhone:
             self._final(it["id"], "BYE", 5.0)
         self.gone.set()
 
+    def refer(self, number: str, other: SipPhone | None = None) -> int:
+        """Transfer the call to a number, or (attended) to the other side of another call of ours."""
+        target = f"sip:{number}@127.0.0.1:{self.server_port}"
+        if other is not None:
+            there = other._dialog
+            tags = f"{there['id']}%3Bto-tag%3D{_tag(there['to'])}%3Bfrom-tag%3D{there['tag']}"
+            target = f"{target}?Replaces={tags}"
+        it = self._dialog
+        self._request(
+            "REFER", it["target"], it["id"], it["tag"], it["to"], 7, extra=f"Refer-To: <{target}>\r\n"
+        )
+        return int(self._final(it["id"], "REFER", 5.0)[0].split()[1])
+
     def register(self, timeout_s: float = 5.0, expires_s: int = 120) -> int:
         """Log in with the password (0 seconds: log off, as the end does); returns the final status."""
         self._replies.clear()
@@ -254,7 +267,7 @@ class SipPhone:
                 self._dialog["from"] = ours
                 self._start(self._hum, message[2])
                 self.answered.set()
-        elif method in ("BYE", "OPTIONS", "CANCEL"):
+        elif method in ("BYE", "OPTIONS", "CANCEL", "NOTIFY"):
             self._reply(headers, "200 OK")
             if method == "BYE":
                 self.gone.set()
@@ -270,6 +283,10 @@ class SipPhone:
             f"Call-ID: {headers['call-id']}\r\nCSeq: {headers['cseq']}\r\n"
             f"Contact: <sip:{self.user}@127.0.0.1:{self.port}>\r\n{_content(body)}"
         )
+
+
+def _tag(header: str) -> str:
+    return header.rpartition(";tag=")[2]
 
 
 def _content(body: str) -> str:

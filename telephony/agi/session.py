@@ -185,7 +185,10 @@ class AgiSession:
         await self.command("SET VARIABLE", NODE_VARIABLE, place)
 
     async def mark(self, step: str, details: Mapping[str, str]) -> None:
-        await self.command("EXEC", "UserEvent", user_event("HotlineStep", {"Node": step, **details}))
+        """Told twice, as the dialplan tells everything: for now, and for those who did not listen."""
+        told = user_event("HotlineStep", {"Node": step, **details})
+        await self.command("EXEC", "UserEvent", told)
+        await self.command("EXEC", "CELGenUserEvent", told)
 
     async def listen(
         self, prompts: Sequence[str], *, phrases: Sequence[str], first_timeout_ms: int, most_ms: int

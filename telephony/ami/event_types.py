@@ -36,6 +36,8 @@ class EventBase:
     uniqueid: str = ""
     linkedid: str = ""
     channel: str = ""
+    #: not heard, but taken from the PBX's own records afterwards, for the gap that ended then
+    gap_end: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,6 +282,8 @@ class Stage(EventBase):
     #: QUEUESTATUS as Asterisk says it, ``""`` when Queue() did not end by itself
     queue_status: str | None = None
     abandoned: bool | None = None
+    #: an agent had the caller at some time; None: this dialplan does not say
+    answered: bool | None = None
     #: Q.850
     cause: int | None = None
     #: played or failed, ``""`` when it did not come to it
@@ -358,6 +362,13 @@ class LinkLost(EventBase):
     """From here on events are missing. ``at`` is the last moment at which the PBX was heard."""
 
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GapFilled(EventBase):
+    """What was not heard from ``begin`` to ``at`` (a ``LinkUp``'s) is known from the PBX's own records."""
+
+    begin: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -448,6 +459,7 @@ PbxEvent = (
     | AgentKeyed
     | LinkUp
     | LinkLost
+    | GapFilled
     | SnapshotBegin
     | SnapshotChannel
     | SnapshotQueueEntry

@@ -30,6 +30,7 @@ from telephony.ami.event_types import (
     DeskMove,
     EventBase,
     FollowUpStage,
+    GapFilled,
     HangupRequested,
     LinkLost,
     LinkUp,
@@ -68,6 +69,7 @@ __all__ = [
     "DeskMove",
     "EventBase",
     "FollowUpStage",
+    "GapFilled",
     "HangupRequested",
     "LinkLost",
     "LinkUp",
@@ -127,7 +129,8 @@ def event_from_json(stored: Mapping[str, Any]) -> PbxEvent:
     known = {field.name for field in fields(kind)}
     values = {name: value for name, value in stored.items() if name in known}
     try:
-        values["at"] = datetime.fromisoformat(values["at"])
+        for name in values.keys() & _TIMES:
+            values[name] = datetime.fromisoformat(values[name])
         if kind is Stage:
             values["name"] = StageName(values["name"])
         event: PbxEvent = kind(**dict.fromkeys(_TEXTS[kind], "") | values)  # type: ignore[assignment]
@@ -136,6 +139,7 @@ def event_from_json(stored: Mapping[str, Any]) -> PbxEvent:
     return event
 
 
+_TIMES = frozenset({"at", "gap_end", "begin"})
 #: fields that must be given and may be empty texts, so that leaving them out is lossless
 _TEXTS: dict[type[EventBase], tuple[str, ...]] = {
     kind: tuple(field.name for field in fields(kind) if field.type == "str" and field.name != "pbx_id")

@@ -242,7 +242,7 @@ def _stage(headers: Headers, base: dict[str, Any]) -> PbxEvent | None:
         return _ERRANDS[name](headers, base)
     if name not in _STAGES:
         return None
-    abandoned = headers.get("Abandoned")
+    abandoned, answered = headers.get("Abandoned"), headers.get("Answered")
     return Stage(
         **_on_channel(headers, base),
         name=StageName(name),
@@ -268,6 +268,7 @@ def _stage(headers: Headers, base: dict[str, Any]) -> PbxEvent | None:
         stage=headers.get("Stage"),
         queue_status=headers.get("QueueStatus"),
         abandoned=None if abandoned is None else abandoned.upper() == "TRUE",
+        answered=None if answered is None else answered == "yes",
         cause=_maybe_int(headers.get("Cause")),
         notice=headers.get("Notice"),
         member=headers.get("Member"),

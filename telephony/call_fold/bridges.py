@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from facts.call import AgentLeg
+
+#: a channel takes another's place in a bridge within this time
+_AT_ONCE = timedelta(milliseconds=100)
 
 
 @dataclass(slots=True)
@@ -91,14 +94,31 @@ class Bridges:
         """Seconds of all talks together, None when there was none or a time is not known."""
         if not self._talks or not all(talk.certain for talk in self._talks):
             return None
-        spans = [talk.left_at - talk.bridged_at for talk in self._talks if talk.left_at]
+        spans = [leg.left_at - leg.bridged_at for leg in self.legs() if leg.left_at]
         return sum(span.total_seconds() for span in spans)
 
     def legs(self) -> tuple[AgentLeg, ...]:
-        return tuple(
-            AgentLeg(it.who.agent, it.who.channel, it.who.uniqueid, it.bridged_at, it.left_at)
-            for it in self._talks
-        )
+        """The talks; one agent who goes on with another channel (a Local member's telephone) is one talk."""
+        legs: list[AgentLeg] = []
+        for it in self._talks:
+            leg = AgentLeg(it.who.agent, it.who.channel, it.who.uniqueid, it.bridged_at, it.left_at)
+            place = next((i for i, before in enumerate(legs) if _goes_on(before, leg)), None)
+            if place is None:
+                legs.append(leg)
+            else:
+                left_at = max((t for t in (legs[place].left_at, leg.left_at) if t), default=None)
+                over = legs[place].left_at and leg.left_at
+                legs[place] = replace(
+                    leg, bridged_at=legs[place].bridged_at, left_at=left_at if over else None
+                )
+        return tuple(legs)
+
+
+def _goes_on(before: AgentLeg, leg: AgentLeg) -> bool:
+    """Whether the same agent is there again in the moment in which the one channel left."""
+    if before.agent != leg.agent:
+        return False
+    return before.left_at is None or leg.bridged_at - before.left_at <= _AT_ONCE
 
 
 def _end(talk: _Talk, at: datetime | None) -> None:

@@ -19,6 +19,7 @@ from telephony.ami.events import (
     ChannelHangup,
     ChannelNew,
     ChannelRenamed,
+    GapFilled,
     HangupRequested,
     LinkLost,
     LinkUp,
@@ -32,6 +33,7 @@ from telephony.ami.events import (
     StageName,
 )
 from telephony.call_fold.bridges import Bridges
+from telephony.call_fold.gaps import Gaps
 from telephony.call_fold.journey import Journey
 from telephony.call_fold.order import in_order
 from telephony.call_fold.outcomes import Evidence, ended_by, outcome_of
@@ -41,8 +43,10 @@ from telephony.call_fold.rules import FoldRules
 from telephony.call_fold.states import TRANSITIONS, Signal
 
 #: raised whenever the same events may give another call
-FOLD_VERSION = 2
+FOLD_VERSION = 3
 
+#: what may still be told of a call whose channel is gone
+_AFTER_THE_END = (Stage, ChannelHangup, AgentCompleted, BridgeLeft, GapFilled)
 _SHORT_OUTCOMES = (Outcome.ABANDONED_IVR, Outcome.ABANDONED_QUEUE)
 
 
@@ -79,13 +83,19 @@ class _Fold:
     hung_up_at: datetime | None = None
     reported_at: datetime | None = None
     arrival_seen: bool = False
-    swept: bool = False
+    gaps: Gaps = field(default_factory=Gaps)
+    #: when something was last said of this call itself
+    last_at: datetime | None = None
     flags: set[CallFlag] = field(default_factory=set)
 
     def take(self, event: PbxEvent) -> None:
         """Read one event; after the end nothing but its own report counts."""
-        if self.hung_up_at and not isinstance(event, Stage | ChannelHangup | AgentCompleted | BridgeLeft):
+        if self.hung_up_at and not isinstance(event, _AFTER_THE_END):
             return
+        if event.uniqueid:
+            self.last_at = event.at
+        if event.gap_end is not None:
+            self.flags.add(CallFlag.BACKFILLED)
         handler = _HANDLERS.get(type(event))
         if handler:
             handler(self, event)
@@ -187,6 +197,7 @@ class _Fold:
             stage=event.stage or "",
             queue_status=(event.queue_status or "").upper(),
             abandoned=bool(event.abandoned),
+            told_answered=bool(event.answered),
             cause=event.cause if self.seen.cause is None else self.seen.cause,
         )
 
@@ -250,23 +261,31 @@ class _Fold:
     # -- gaps
 
     def _gap(self, event: LinkLost | LinkUp) -> None:
-        self.flags.add(CallFlag.GAP)
+        self.gaps.mark(event)
+
+    def _filled(self, event: GapFilled) -> None:
+        self.gaps.fill(event)
 
     def _in_snapshot(self, event: SnapshotChannel) -> None:
         if self._is_caller(event):
-            self.swept = False
+            self.gaps.swept = False
             self._identity(event)
+        if self.gaps.known_at(event.at):
+            return
+        if self._is_caller(event):
             self._first("arrived_at", event.at - timedelta(seconds=event.duration_s))
             self._first("caller_number", event.caller_number)
         if event.bridge_id:
             self._in_bridge(event.bridge_id, event, certain=False)
 
     def _waits(self, event: SnapshotQueueEntry) -> None:
+        if self.gaps.known_at(event.at):
+            return
         if self.queues.taken_up(event.queue, event.at - timedelta(seconds=event.wait_s), event.position):
             self._signal(Signal.QUEUE)
 
     def _not_in_snapshot(self, event: SnapshotEnd) -> None:
-        self.swept = True
+        self.gaps.sweep(event)
 
     # -- the whole
 
@@ -274,9 +293,12 @@ class _Fold:
         """The call, or None when neither its arrival nor a snapshot shows it."""
         if "arrived_at" not in self.known:
             return None
-        over = self.hung_up_at is not None or self.swept
-        ended_at = self.hung_up_at or (self.reported_at if self.swept else None)
-        gap = CallFlag.GAP in self.flags or self.swept or not self.arrival_seen
+        swept = self.gaps.swept and self.hung_up_at is None
+        over = swept or self.hung_up_at is not None
+        stopped = swept and self.gaps.swept_filled and self.reported_at is None
+        ended_at = self.hung_up_at or (self.reported_at if swept else None)
+        ended_at = self.last_at if stopped else ended_at
+        gap = self.gaps.unfilled or (swept and not self.gaps.swept_filled) or not self.arrival_seen
         if gap:
             self._missed()
         if over:
@@ -284,7 +306,7 @@ class _Fold:
         legs = self.bridges.legs()
         answered_at = self.bridges.first_at or (None if legs else self.connected_at)
         agent = bool(legs or self.connected_at)
-        self.seen = replace(self.seen, agent=agent, gap=gap, end_seen=ended_at is not None)
+        self.seen = replace(self.seen, agent=agent, gap=gap, end_seen=ended_at is not None, stopped=stopped)
         self._journey_seen()
         found, cause = outcome_of(self.seen) if over else (None, None)
         by = ended_by(self.seen) if over else None
@@ -393,6 +415,7 @@ _HANDLERS: Mapping[type[object], Callable[[_Fold, Any], None]] = {
     BridgeLeft: _Fold._bridge_left,
     LinkLost: _Fold._gap,
     LinkUp: _Fold._gap,
+    GapFilled: _Fold._filled,
     SnapshotChannel: _Fold._in_snapshot,
     SnapshotQueueEntry: _Fold._waits,
     SnapshotEnd: _Fold._not_in_snapshot,

@@ -16,6 +16,7 @@ from telephony.ami.events import (
     ChannelNew,
     ChannelRenamed,
     ChannelUp,
+    GapFilled,
     HangupRequested,
     LinkLost,
     LinkUp,
@@ -32,7 +33,7 @@ from telephony.ami.events import (
 
 #: kinds with the same microsecond, in the order of cause and effect
 _KINDS = (
-    LinkLost, LinkUp, ChannelNew, Stage, ChannelUp, ChannelRenamed, QueueJoined, AgentCalled,
+    LinkLost, GapFilled, LinkUp, ChannelNew, Stage, ChannelUp, ChannelRenamed, QueueJoined, AgentCalled,
     AgentRingNoAnswer, QueueLeft, AgentConnected, BridgeEntered, HangupRequested, AgentCompleted, AgentDump,
     BridgeLeft, QueueAbandoned, SnapshotChannel, SnapshotQueueEntry, SnapshotEnd, ChannelHangup,
 )  # fmt: skip

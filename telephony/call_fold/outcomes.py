@@ -35,6 +35,8 @@ class Evidence:
     gap: bool = False
     #: the ending was seen: the channel's hang-up, or the dialplan's own report
     end_seen: bool = False
+    #: the PBX itself went down with the call: its own records hold no ending
+    stopped: bool = False
     #: the caller's side hung up by itself
     caller_hung_up: bool = False
     #: AgentComplete's reason of the last talk
@@ -43,6 +45,7 @@ class Evidence:
     stage: str | None = None
     queue_status: str = ""
     abandoned: bool = False
+    told_answered: bool = False
     #: Q.850
     cause: int | None = None
     #: the caller was sent to a queue at least once
@@ -59,8 +62,8 @@ class Evidence:
 
     @property
     def answered(self) -> bool:
-        """An agent had the caller; Queue() says so, too, when the talk went unheard."""
-        return self.agent or self.queue_status == "CONTINUE"
+        """An agent had the caller; the report and Queue() say so, too, when the talk went unheard."""
+        return self.agent or self.told_answered or self.queue_status == "CONTINUE"
 
 
 def outcome_of(seen: Evidence) -> tuple[Outcome, str | None]:

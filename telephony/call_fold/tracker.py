@@ -16,6 +16,7 @@ from telephony.ami.events import (
     ChannelHangup,
     ChannelNew,
     DeskMove,
+    GapFilled,
     LinkLost,
     LinkUp,
     MemberAdded,
@@ -56,10 +57,12 @@ class CallTracker:
 
     The same events in the same order give the same calls: a restart or a rebuild feeds
     stored events through ``take``. Events of different calls may come in any order.
+    ``forgets`` False keeps every call in memory: for a stretch of time that is looked at as a whole.
     """
 
-    def __init__(self, pbx_id: str, rules: FoldRules) -> None:
+    def __init__(self, pbx_id: str, rules: FoldRules, *, forgets: bool = True) -> None:
         self.pbx_id = pbx_id
+        self._forgets = forgets
         self._rules = rules
         self._calls: dict[CallKey, _Tracked] = {}
         #: uniqueid of a channel → its call
@@ -69,6 +72,7 @@ class CallTracker:
         self._changed: dict[CallKey, None] = {}
         self._snapshot: list[SnapshotChannel | SnapshotQueueEntry] = []
         self._marked: frozenset[CallKey] = frozenset()
+        self._filled: GapFilled | None = None
         self._look_at: datetime | None = None
         #: changed calls that were let go before anybody asked for them
         self._parting: list[Call] = []
@@ -81,9 +85,8 @@ class CallTracker:
         match event:
             case MemberStatus() | MemberPause() | SnapshotQueueMember() | MemberAdded() | MemberRemoved():
                 return None
-            case LinkUp() | LinkLost():
-                for call in self.open_keys():
-                    self._give(call, event)
+            case LinkUp() | LinkLost() | GapFilled():
+                self._mark(event)
                 return None
             case SnapshotBegin():
                 self._snapshot = []
@@ -110,6 +113,11 @@ class CallTracker:
         tracked = self._calls.get(key)
         return fold_call(key, tracked.events, self._rules) if tracked else None
 
+    def events(self, key: CallKey) -> list[PbxEvent]:
+        """Everything that was said about a call in memory; empty when it is not one."""
+        tracked = self._calls.get(key)
+        return [*tracked.events] if tracked else []
+
     def changed_calls(self) -> list[Call]:
         """Calls that something was said about since the last time this was asked."""
         parting, self._parting = self._parting, []
@@ -119,38 +127,73 @@ class CallTracker:
     def _folded(self, keys: Iterable[CallKey]) -> list[Call]:
         return [call for key in keys if (call := self.call(key))]
 
+    def adopt(self, key: CallKey, events: Iterable[PbxEvent]) -> bool:
+        """Give a call that is in memory what was found out about it since; False when it is not."""
+        tracked = self._calls.get(key)
+        if tracked is None:
+            return False
+        known = set(tracked.events)
+        for event in events:
+            if event not in known:
+                self._give(key, event)
+                if event.uniqueid:
+                    self._owners.setdefault(event.uniqueid, key)
+        return True
+
+    def _mark(self, event: LinkUp | LinkLost | GapFilled) -> None:
+        """To every call that is on; that a gap is filled, also to those that began in it."""
+        marks: list[PbxEvent] = [event]
+        if isinstance(event, GapFilled):
+            self._filled = event
+        elif isinstance(event, LinkUp) and self._filled and self._filled.at == event.at:
+            marks.append(self._filled)
+        for call in self.open_keys():
+            for mark in marks:
+                self._give(call, mark)
+
     # -- to whom an event belongs
 
     def _give_channel_event(self, event: PbxEvent) -> CallKey | None:
         owner = self._owners.get(event.call) if isinstance(event, DeskMove) else self._owner(event)
+        beside: set[CallKey] = set()
         match event:
             case BridgeEntered():
                 owner = self._enter(event, owner)
+                beside = self._citizens_in(event.bridge_id)
             case BridgeLeft():
+                beside = self._citizens_in(event.bridge_id)
                 self._bridges.get(event.bridge_id, {}).pop(event.uniqueid, None)
                 if not self._bridges.get(event.bridge_id, True):
                     del self._bridges[event.bridge_id]
             case AgentCalled() | AgentConnected() if owner and event.agent_uniqueid:
                 self._owners[event.agent_uniqueid] = owner
         if owner is not None:
-            self._give(owner, event)
+            for key in {owner, *beside}:
+                self._give(key, event)
         return owner
 
+    def _citizens_in(self, bridge: str) -> set[CallKey]:
+        """Calls whose caller is in a bridge: more than one when an agent joined them."""
+        owners = ((uniqueid, self._owners.get(uniqueid)) for uniqueid in self._bridges.get(bridge, {}))
+        return {key for uniqueid, key in owners if key is not None and key.uniqueid == uniqueid}
+
     def _owner(self, event: PbxEvent) -> CallKey | None:
-        if not event.uniqueid or event.channel.startswith(NEVER_CITIZENS):
-            return None
         known = self._owners.get(event.uniqueid)
         if known is not None:
-            return known
+            return known  # also a Local channel that rings an agent for a caller
+        if not event.uniqueid or event.channel.startswith(NEVER_CITIZENS):
+            return None
         if isinstance(event, Stage):
             return self._owner_of_stage(event)
-        if _is_citizen(event):
-            return self._begin(event.uniqueid)
+        return self._begin(event.uniqueid) if _is_citizen(event) else self._owner_of_linked(event)
+
+    def _owner_of_linked(self, event: PbxEvent) -> CallKey | None:
+        """What the PBX made for a caller bears the caller's Linkedid."""
         owner = self._owners.get(event.linkedid)
-        if owner is not None and owner.uniqueid == event.linkedid:
-            self._owners[event.uniqueid] = owner
-            return owner
-        return None
+        if owner is None or owner.uniqueid != event.linkedid:
+            return None
+        self._owners[event.uniqueid] = owner
+        return owner
 
     def _owner_of_stage(self, event: Stage) -> CallKey | None:
         """A stage is the caller's own word, except that an emergency service says that it is connected."""
@@ -182,8 +225,10 @@ class CallTracker:
                 self._owners[event.uniqueid] = owner
             return owner
         for uniqueid, earlier in members.items():
-            if uniqueid not in self._owners and not earlier.channel.startswith(NEVER_CITIZENS):
+            known = self._owners.get(uniqueid)
+            if known is None and not earlier.channel.startswith(NEVER_CITIZENS):
                 self._owners[uniqueid] = owner
+            if known != owner and not earlier.channel.startswith(NEVER_CITIZENS):
                 self._give(owner, earlier)
         return owner
 
@@ -217,7 +262,7 @@ class CallTracker:
 
     def _forget_old(self, now: datetime) -> None:
         """Let go of calls that have been over for ``LATE``; looked at once in ``LOOK`` of the PBX's time."""
-        if self._look_at is not None and now < self._look_at:
+        if not self._forgets or (self._look_at is not None and now < self._look_at):
             return
         self._look_at = now + LOOK
         for key, tracked in [*self._calls.items()]:

@@ -36,6 +36,7 @@ CEL_FIELDS = (
     "exten",
     "context",
     "app",
+    "appdata",
     "peer",
     "userdeftype",
     "extra",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -136,6 +137,7 @@ _CEL = {
     "exten": "CHANNEL(exten)",
     "context": "CHANNEL(context)",
     "app": "CHANNEL(appname)",
+    "appdata": "CHANNEL(appdata)",
     "peer": "BRIDGEPEER",
     "userdeftype": "userdeftype",
     "extra": "eventextra",
@@ -183,10 +185,27 @@ class _Ours(str):
     __slots__ = ()
 
 
+#: a variable or a function of one, as the dialplan reads it
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\([A-Za-z0-9_]+\))?\Z")
+
+
+def _var(name: str) -> _Ours:
+    """The dialplan's own value, expanded by Asterisk when the call comes there."""
+    if not _VARIABLE.match(name):
+        raise ValueError(f"{name!r} is no variable of the dialplan")
+    return _Ours(f"${{{name}}}")
+
+
+def _tell(event: str, **fields: object) -> _Ours:
+    """Two applications that say the same: to who listens now, and to who reads the PBX's records later."""
+    said = ",".join([event, *(f"{name}: {_finalize(value)}" for name, value in fields.items())])
+    return _Ours(f"UserEvent({said})\n same => n,CELGenUserEvent({said})")
+
+
 @cache
 def environment() -> Environment:
     """Templates in which every substituted value is checked."""
-    return Environment(
+    made = Environment(
         loader=PackageLoader("telephony.pbx"),
         undefined=StrictUndefined,
         finalize=_finalize,
@@ -195,6 +214,8 @@ def environment() -> Environment:
         keep_trailing_newline=True,
         autoescape=False,  # not HTML; values pass _finalize
     )
+    made.globals.update(tell=_tell, var=_var)
+    return made
 
 
 def _check_names(hotline: Hotline) -> None:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from facts.call import Call
 from telephony.ami.codec import AmiMessage
+from telephony.ami.events import parse_event
 from telephony.call_fold import CallTracker, FoldRules
 
 FOLDER = Path(__file__).parents[1] / "telephony" / "call_fold" / "evidence"
@@ -41,6 +43,15 @@ def empty_snapshot(after: AmiMessage) -> list[AmiMessage]:
         mark("HotlineSnapshotBegin", after, Number="1"),
         mark("HotlineSnapshotEnd", after, Number="1", Complete="yes"),
     ]
+
+
+def folded(heard: Sequence[AmiMessage]) -> list[Call]:
+    """Calls of a stream, without a database."""
+    everything = CallTracker("city", RULES, forgets=False)
+    for message in heard:
+        if event := parse_event(message.headers, "city"):
+            everything.take(event)
+    return everything.changed_calls()
 
 
 def tracker() -> CallTracker:

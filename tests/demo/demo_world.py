@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 from facts.call import AgentLeg, AgentRing, Call, CallState, EndedBy, Outcome, QueueLeg
 from facts.identity import CallKey
+from telephony.pbx_logs.queue_log import QueueLogLine
 from telephony.simulation.diary import PhoneSide
 from telephony.simulation.play import PlayedCall
 from telephony.simulation.scenario import ScenarioCall
 from telephony.simulation.scenario_file import PlannedCall
 from ticketing_bridge.demo.cdr import CdrLine
-from ticketing_bridge.demo.queue_log import QueueLogLine
 
 T0 = datetime(2026, 1, 5, 8, 0, 0, 250_000, tzinfo=UTC)
 UNIQUEID = "city-1767600000.7"

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facts.call import Call, CallFlag, EndedBy, Outcome
+from telephony.pbx_logs.queue_log import QueueLogLine, parse_queue_log
 from ticketing_bridge.demo.cdr import citizens_records, compare_cdr, parse_cdr
 from ticketing_bridge.demo.findings import Comparison, Disagreement, Witness
 from ticketing_bridge.demo.people import compare_people, match_rows
-from ticketing_bridge.demo.queue_log import QueueLogLine, by_call, compare_queue_log, parse_queue_log
+from ticketing_bridge.demo.queue_log import by_call, compare_queue_log
 
 
 def compare(world: World) -> list[Disagreement]:

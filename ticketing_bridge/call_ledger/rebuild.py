@@ -9,7 +9,8 @@ from sqlalchemy import text
 from facts.call import Call, CallState
 from facts.identity import CallKey
 from telephony.call_fold import CallTracker, FoldRules
-from ticketing_bridge.call_ledger.service import readable, write_calls
+from ticketing_bridge.call_ledger.hearing import heard, readable
+from ticketing_bridge.call_ledger.service import write_calls
 from ticketing_bridge.store.database import Database, UnitOfWork
 
 #: calls are folded after so many events
@@ -60,7 +61,7 @@ async def _fold_all(uow: UnitOfWork, rules: FoldRules) -> tuple[dict[CallKey, Ca
     count = 0
     for pbx_id in await uow.events.pbx_ids():
         tracker = CallTracker(pbx_id, rules)
-        async for record in uow.events.stream(pbx_id=pbx_id):
+        async for record in heard(uow, pbx_id):
             count += 1
             if event := readable(record):
                 tracker.take(event)

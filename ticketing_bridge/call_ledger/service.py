@@ -21,12 +21,12 @@ from telephony.ami.events import (
     MemberStatus,
     PbxEvent,
     SnapshotQueueMember,
-    event_from_json,
     event_to_json,
     read_event,
 )
 from telephony.ami.identity import EventKeys
 from telephony.call_fold import FOLD_VERSION, CallTracker
+from ticketing_bridge.call_ledger.hearing import heard, readable
 from ticketing_bridge.call_ledger.spool import EventSpool, SpoolUnwritable
 from ticketing_bridge.store.database import Database, UnitOfWork
 from ticketing_bridge.store.errors import DatabaseAway
@@ -183,6 +183,22 @@ class LedgerWriter:
         """Return when everything taken so far is in the database."""
         await self._settled.wait()
 
+    def knows(self, key: CallKey) -> bool:
+        """Whether this call is in memory, so that its row is ours to write."""
+        return bool(self.tracker.events(key))
+
+    def adopt(self, events: Mapping[CallKey, Sequence[PbxEvent]]) -> None:
+        """What a backfill found out about calls that are in memory; their rows are written as always."""
+        for key, found in events.items():
+            self.tracker.adopt(key, found)
+        calls = self.tracker.changed_calls()
+        if calls:
+            if self._on_calls:
+                self._on_calls(calls)
+            self._pieces.append(_Piece([], calls))
+            self._settled.clear()
+            self._ready.set()
+
     # -- folding: never waits for the database
 
     async def _fold_for_ever(self) -> None:
@@ -331,8 +347,8 @@ class LedgerWriter:
     async def _recover(self) -> None:
         """Open calls from their stored events, then what is on the disk, of the last process or ours."""
         known = await asyncio.to_thread(lambda: [*self.spool.waiting()])
-        for heard in await self._in_time(self._open_calls_events(), REPLAY_TIMEOUT_S):
-            self.tracker.take(heard)
+        for earlier in await self._in_time(self._open_calls_events(), REPLAY_TIMEOUT_S):
+            self.tracker.take(earlier)
         self.tracker.changed_calls()
         self._recovered = True
         spooled = self._fold([(record, event) for record in known if (event := readable(record))])
@@ -359,7 +375,7 @@ class LedgerWriter:
             if not open_calls:
                 return []
             since = min(call.arrived_at for call in open_calls) - BEFORE_ARRIVAL
-            stored = await uow.events.since(since, pbx_id=self.tracker.pbx_id)
+            stored = [record async for record in heard(uow, self.tracker.pbx_id, from_=since)]
         keys = {str(call.key) for call in open_calls}
         log.info("open_calls_taken_up", calls=len(keys))
         wanted = (record for record in stored if record.call is None or record.call in keys)
@@ -382,15 +398,6 @@ def _look_at(step: asyncio.Task[Any]) -> None:
     """The end of a step that was given up: nothing more to do with it."""
     if not step.cancelled():
         step.exception()
-
-
-def readable(record: EventRecord) -> PbxEvent | None:
-    """The stored event; None (and a line in the log) when another version wrote it."""
-    try:
-        return event_from_json(record.payload)
-    except ValueError as problem:
-        log.error("stored_event_unreadable", kind=record.kind, seq=record.seq, error=str(problem))
-        return None
 
 
 def _storable(headers: Mapping[str, str]) -> Mapping[str, str]:

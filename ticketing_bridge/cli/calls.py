@@ -17,7 +17,7 @@ from ticketing_bridge.call_ledger.listing import (
     event_json,
 )
 from ticketing_bridge.call_ledger.rebuild import rebuild as rebuild_calls
-from ticketing_bridge.cli import call_words
+from ticketing_bridge.cli import backfilling, call_words
 from ticketing_bridge.cli.call_words import words_json
 from ticketing_bridge.cli.output import Json, console, print_json
 from ticketing_bridge.cli.within import From, LineId, Reason, To, User, call_key, day, with_database
@@ -38,6 +38,7 @@ _commands = typer.Typer(no_args_is_help=True, help="The call ledger.")
 def add_to(app: typer.Typer) -> None:
     """Register this module's commands."""
     call_words.add_to(_commands)
+    backfilling.add_to(_commands)
     app.add_typer(_commands, name="calls")
 
 

@@ -9,10 +9,11 @@ from typing import Self
 
 from config.settings import Settings
 from telephony.pbx.paths import PbxPaths
+from telephony.pbx_logs.queue_log import QueueLogLine, parse_queue_log
 from ticketing_bridge.demo.cdr import CdrLine, citizens_records, parse_cdr
 from ticketing_bridge.demo.growing import GrowingFile, RecordingWatch
 from ticketing_bridge.demo.live import LiveListener
-from ticketing_bridge.demo.queue_log import QueueLogLine, by_call, parse_queue_log
+from ticketing_bridge.demo.queue_log import by_call
 
 _EVERY_S = 0.25
 

@@ -1,18 +1,13 @@
-"""The PBX's queue_log as a witness: the complete set of a call's lines, no more and no fewer.
-
-A line: epoch second | Uniqueid | queue | agent | event | up to five values. Whole seconds.
-Source: Asterisk's app_queue.c (22.x).
-"""
+"""The PBX's queue_log as a witness: the complete set of a call's lines, no more and no fewer."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from facts.call import Call, CallFlag, EndedBy, Outcome, QueueLeg
+from telephony.pbx_logs.queue_log import QueueLogLine
 from ticketing_bridge.demo.findings import Comparison, Witness
 
 #: whole seconds on the one side, microseconds on the other
@@ -24,35 +19,6 @@ _ANONYMOUS = frozenset({"", "anonymous", "unknown", "<unknown>"})
 _ERRAND = "HOTLINEERRAND"
 #: a ring that the caller's own end cut off; newer versions write it, older ones do not
 _CUT_OFF = "RINGCANCELED"
-
-
-@dataclass(frozen=True, slots=True)
-class QueueLogLine:
-    """One line."""
-
-    at: datetime
-    uniqueid: str
-    queue: str
-    agent: str
-    event: str
-    values: tuple[str, ...]
-
-    def value(self, place: int) -> str:
-        """A value by its place, empty when there is none."""
-        return self.values[place] if place < len(self.values) else ""
-
-
-def parse_queue_log(lines: Iterable[str]) -> list[QueueLogLine]:
-    """Lines of the log; a line that is none becomes one with event ``?`` so that it is noticed."""
-    parsed: list[QueueLogLine] = []
-    for line in lines:
-        parts = line.split("|")
-        if len(parts) < 5 or not parts[0].isdigit():
-            parsed.append(QueueLogLine(datetime.fromtimestamp(0, UTC), "?", "", "", "?", (line[:80],)))
-            continue
-        at = datetime.fromtimestamp(int(parts[0]), UTC)
-        parsed.append(QueueLogLine(at, parts[1], parts[2], parts[3], parts[4], tuple(parts[5:])))
-    return parsed
 
 
 def by_call(lines: Sequence[QueueLogLine]) -> dict[str, list[QueueLogLine]]:

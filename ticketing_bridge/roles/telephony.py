@@ -27,6 +27,7 @@ from ticketing_bridge.house import House
 from ticketing_bridge.journeys.dispatcher import Dispatcher, PbxChannel, RefusedForGood
 from ticketing_bridge.journeys.queue_board import QueueTeller
 from ticketing_bridge.live.taps import TapKeeper
+from ticketing_bridge.roles.backfilling import GapFiller, log_source
 from ticketing_bridge.roles.links import originator_link, reader_link
 from ticketing_bridge.store.database import Database
 from ticketing_bridge.store.journey_records import Callback, FollowUp
@@ -138,10 +139,14 @@ async def run_telephony(house: House, pbx_id: str | None = None) -> None:
                 lambda: reader.clock.pbx_datetime(time.time()),
             )
         )
+        source = log_source(house, site, database)
+        gaps = await stack.enter_async_context(
+            GapFiller(database, site.id, fold_rules(house), source, writer)
+        )
         await stack.enter_async_context(reader)
         log.info("telephony serves", pbx=site.id)
         follow = asyncio.create_task(
-            _follow(reader, writer, (queues.take, dispatcher.take, agents.take)), name="follow"
+            _follow(reader, writer, (queues.take, dispatcher.take, agents.take, gaps.take)), name="follow"
         )
         lost = asyncio.create_task(leadership.lost(), name="leadership")
         shown = asyncio.create_task(

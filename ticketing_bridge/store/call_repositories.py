@@ -56,17 +56,31 @@ class EventRepository:
         """A call's events in the order of the PBX's clock."""
         table = tables.call_event
         query = select(table).where(table.c.call == str(key)).order_by(table.c.at, table.c.seq)
-        return [_event(row) for row in (await self._connection.execute(query)).mappings()]
+        return [event_of_row(row) for row in (await self._connection.execute(query)).mappings()]
 
-    async def stream(self, *, pbx_id: str | None = None, after_seq: int = 0) -> AsyncIterator[EventRecord]:
-        """All events in the order in which they were stored, a few hundred in memory at a time."""
+    async def stream(
+        self,
+        *,
+        pbx_id: str | None = None,
+        after_seq: int = 0,
+        from_: datetime | None = None,
+        to: datetime | None = None,
+    ) -> AsyncIterator[EventRecord]:
+        """All events in the order in which they were stored, a few hundred in memory at a time.
+
+        ``from_`` and ``to`` limit them by the PBX's clock.
+        """
         table = tables.call_event
         query = select(table).where(table.c.seq > after_seq).order_by(table.c.seq)
         if pbx_id is not None:
             query = query.where(table.c.pbx_id == pbx_id)
+        if from_ is not None:
+            query = query.where(table.c.at >= from_)
+        if to is not None:
+            query = query.where(table.c.at <= to)
         async with self._connection.stream(query.execution_options(yield_per=500)) as rows:
             async for row in rows.mappings():
-                yield _event(row)
+                yield event_of_row(row)
 
     async def since(self, moment: datetime, *, pbx_id: str | None = None) -> list[EventRecord]:
         """Events from a moment of the PBX's clock on, in the order in which they were stored."""
@@ -74,7 +88,7 @@ class EventRepository:
         query = select(table).where(table.c.at >= moment).order_by(table.c.seq)
         if pbx_id is not None:
             query = query.where(table.c.pbx_id == pbx_id)
-        return [_event(row) for row in (await self._connection.execute(query)).mappings()]
+        return [event_of_row(row) for row in (await self._connection.execute(query)).mappings()]
 
     async def pbx_ids(self) -> list[str]:
         """Every PBX that said something."""
@@ -89,7 +103,8 @@ class EventRepository:
         return found
 
 
-def _event(row: Mapping[Any, Any]) -> EventRecord:
+def event_of_row(row: Mapping[Any, Any]) -> EventRecord:
+    """The record of a row of table ``call_event``."""
     return EventRecord(
         **{column.name: row[column.name] for column in tables.call_event.columns if column.name != "digest"},
         digest=bytes(row["digest"]),

@@ -24,6 +24,7 @@ from ticketing_bridge.store.desk_ticket_repository import (
 )
 from ticketing_bridge.store.errors import DatabaseAway, libpq_url, sqlalchemy_url
 from ticketing_bridge.store.follow_up_repository import FollowUpRepository
+from ticketing_bridge.store.gap_repository import GapRepository
 from ticketing_bridge.store.job_repository import JobRepository
 from ticketing_bridge.store.journey_repository import JourneyRepository
 from ticketing_bridge.store.keeping_repository import (
@@ -61,6 +62,7 @@ class UnitOfWork:
         self.connection = connection
         self.events = EventRepository(connection)
         self.calls = CallRepository(connection)
+        self.gaps = GapRepository(connection)
         self.live = LiveRepository(connection)
         self.transcripts = TranscriptRepository(connection)
         self.drafts = DraftRepository(connection)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -12,6 +14,7 @@ import psycopg
 import structlog
 
 from facts.errors import HotlineError
+from ticketing_bridge.store.errors import DatabaseAway
 
 log = structlog.get_logger(__name__)
 
@@ -66,6 +69,21 @@ class Leadership:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._drop()
+
+    @asynccontextmanager
+    async def if_free(self) -> AsyncIterator[bool]:
+        """Lead for as long as the block lasts when nobody else does; False: somebody does.
+
+        Raises:
+            DatabaseAway: nobody can say.
+        """
+        mine = await self._try()
+        try:
+            if mine is None:
+                raise DatabaseAway("the database does not answer", fix="hotline doctor shows why")
+            yield mine
+        finally:
+            await self._drop()
 
     @property
     def held(self) -> bool:

@@ -53,6 +53,18 @@ call_event = Table(
     Index("call_event_seq", "seq"),
     Index("call_event_call", "call", "seq"),
     Index("call_event_at", "pbx_id", "at"),
+    Index(
+        "call_event_marks",
+        "pbx_id",
+        "seq",
+        postgresql_where=text("kind IN ('LinkUp', 'LinkLost', 'GapFilled')"),
+    ),
+    Index(
+        "call_event_gap",
+        "pbx_id",
+        text("(payload ->> 'gap_end')"),
+        postgresql_where=text("payload ->> 'gap_end' IS NOT NULL"),
+    ),
 )
 
 #: one row a citizen call, folded from its events

@@ -135,6 +135,10 @@ async def test_a_mark_and_a_variable_cannot_break_out(run: Any) -> None:
             'EXEC "UserEvent" "HotlineStep,Node: menu\\\\, \\\\\\"1\\\\\\" \\\\(,Key: 1\\\\,2,Ms: 12"',
             "200 result=0",
         ),
+        (
+            'EXEC "CELGenUserEvent" "HotlineStep,Node: menu\\\\, \\\\\\"1\\\\\\" \\\\(,Key: 1\\\\,2,Ms: 12"',
+            "200 result=0",
+        ),
         ('SET VARIABLE "HOTLINE_QUEUE" "a \\"b\\" \\\\ c"', "200 result=1"),
         ("HANGUP", "200 result=1"),
     )

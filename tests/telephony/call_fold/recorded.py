@@ -1,18 +1,30 @@
-"""Reads recorded manager messages, and tells calls from them."""
+"""Reads recorded manager messages, CEL and queue_log, and tells calls from them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import fields, is_dataclass, replace
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from facts.call import Call
+from facts.call import Call, CallFlag
+from facts.identity import CallKey
 from telephony.ami.events import PbxEvent, parse_event
 from telephony.call_fold import CallTracker, FoldRules
+from telephony.pbx_logs.cel import parse_cel
+from telephony.pbx_logs.queue_log import parse_queue_log
+from telephony.pbx_logs.reconstruct import events_of
 
 FOLDER = Path(__file__).parent / "evidence"
 RULES = FoldRules(frozenset({"agent101", "agent102", "agent103"}))
 #: recordings of whole calls, from arrival to hang-up
 WHOLE = sorted(path.stem for path in FOLDER.glob("*.ami") if path.stem != "snapshot_of_two_calls")
+#: of these the PBX's own records are kept, too
+SHAPES = sorted(path.stem for path in FOLDER.glob("*.cel"))
+#: the same happening in two records of the PBX is so near (seconds)
+NEAR_S = 0.05
 
 
 def raw_messages(name: str) -> list[dict[str, str]]:
@@ -29,6 +41,65 @@ def raw_ami(name: str) -> list[PbxEvent]:
     return [event for event in events if event is not None]
 
 
+def raw_logs(name: str) -> list[PbxEvent]:
+    """The typed events that the PBX's own records of the same minutes give."""
+    cel = (FOLDER / f"{name}.cel").read_text(encoding="utf-8").splitlines()
+    queue_log = (FOLDER / f"{name}.queue_log").read_text(encoding="utf-8").splitlines()
+    return events_of(parse_cel(cel), parse_queue_log(queue_log), "city")
+
+
+def expected_rows(name: str) -> list[dict[str, Any]]:
+    """The call rows of a recording, as a person has checked them."""
+    rows: list[dict[str, Any]] = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    return rows
+
+
+def row_of(call: Call) -> dict[str, Any]:
+    """A call as the evidence keeps it."""
+    plain: dict[str, Any] = _plain(call)
+    return plain
+
+
+def _plain(value: object) -> Any:
+    match value:
+        case CallKey():
+            return str(value)
+        case datetime():
+            return value.isoformat()
+        case tuple():
+            return [_plain(it) for it in value]
+        case frozenset():
+            return sorted(value)
+    if is_dataclass(value):
+        shown = ((field.name, getattr(value, field.name)) for field in fields(value))
+        return {name: _plain(it) for name, it in shown if it not in (None, (), frozenset(), False)}
+    return value
+
+
+def alike(one: Call, other: Call, near_s: float = NEAR_S) -> list[str]:
+    """Fields in which two rows of one call differ; times may be ``near_s`` apart."""
+    return [
+        field.name
+        for field in fields(Call)
+        if not _alike(getattr(one, field.name), getattr(other, field.name), near_s)
+    ]
+
+
+def _alike(one: object, other: object, near_s: float) -> bool:
+    if isinstance(one, datetime) and isinstance(other, datetime):
+        return abs((one - other).total_seconds()) <= near_s
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) == len(other) and all(_alike(*pair, near_s) for pair in zip(one, other, strict=True))
+    if is_dataclass(one) and type(one) is type(other):
+        return all(_alike(getattr(one, it.name), getattr(other, it.name), near_s) for it in fields(one))
+    return one == other
+
+
+def heard_throughout(call: Call) -> Call:
+    """The same without the mark that something was taken in afterwards."""
+    return replace(call, flags=call.flags - {CallFlag.BACKFILLED})
+
+
 def calls_of(events: Iterable[PbxEvent], tracker: CallTracker | None = None) -> list[Call]:
     """What a fresh tracker makes of a stream, by arrival."""
     tracker = tracker or CallTracker("city", RULES)
@@ -41,3 +112,19 @@ def only_call(events: Iterable[PbxEvent]) -> Call:
     """The one call of a stream."""
     (call,) = calls_of(events)
     return call
+
+
+def main() -> Iterator[str]:
+    """Write the rows that the fold gives now; read the difference before you keep it."""
+    for name in WHOLE:
+        rows = [row_of(call) for call in calls_of(raw_ami(name))]
+        text = json.dumps(rows, ensure_ascii=False, indent=1) + "\n"
+        path = FOLDER / f"{name}.json"
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            yield name
+
+
+if __name__ == "__main__":
+    for changed in main():
+        print(changed)

@@ -39,7 +39,7 @@ def ended_once(pbx: RunningPbx, ami: AmiWitness, uniqueid: str) -> dict[str, str
     assert pbx.wait_line(paths.cdr, f'"{uniqueid}"')
     assert len(ami.events("HotlineEnded", Uniqueid=uniqueid)) == 1
     assert len([it for it in pbx.lines(paths.queue_log, uniqueid) if "HOTLINEENDED" in it]) == 1
-    assert len([it for it in pbx.lines(paths.cel, f'"{uniqueid}"') if it.startswith('"HOTLINE_ENDED"')]) == 1
+    assert len([it for it in pbx.lines(paths.cel, f'"{uniqueid}"') if it.startswith('"HotlineEnded"')]) == 1
     return ended
 
 

@@ -102,7 +102,7 @@ def test_a_message_that_a_key_ends_is_known_to_the_flow_and_its_facts_to_every_r
     (cel,) = [
         line
         for line in endings_pbx.wait_line(endings_pbx.pbx.paths.cel, ended["Uniqueid"])
-        if line.startswith('"HOTLINE_ENDED"')
+        if line.startswith('"HotlineEnded"')
     ]
     assert ended["Results"] in cel
 

@@ -119,7 +119,7 @@ def test_recording_is_named_by_the_pbx_and_comes_after_the_notice() -> None:
     dialplan = render()["extensions.conf"]
     recording = (
         r"Playback\((\S+),noanswer\)\n.*HOTLINE_TOOK=.*\n.*HOTLINE_NOTICE=.*\n"
-        r"(?:.*UserEvent.*\n)?.*GotoIf.*\n.*MixMonitor\((.*)\)\n"
+        r"(?:.*UserEvent.*\n){0,2}.*GotoIf.*\n.*MixMonitor\((.*)\)\n"
     )
     assert re.findall(recording, dialplan) == [
         (prompt_name(text), "${UNIQUEID}.wav,r(${UNIQUEID}-rx.wav)t(${UNIQUEID}-tx.wav)")
