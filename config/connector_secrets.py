@@ -15,12 +15,6 @@ FILE = "connector-secrets.json"
 _NAME = re.compile(r"^[a-z][a-z0-9_]{0,40}$")
 
 
-class ConnectorSecretMissing(HotlineError):
-    """A connector's secret has not been set."""
-
-    error_id = "connector-secret-missing"
-
-
 class ConnectorSecretRefused(HotlineError):
     """This cannot be a connector's secret."""
 

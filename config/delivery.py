@@ -224,6 +224,8 @@ class DeliveryConfig(Fact):
     """All connectors, and how often things are looked after."""
 
     connectors: tuple[Connector, ...] = ()
+    #: channels from which other systems and files may bring tickets; empty: any
+    inbound: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:

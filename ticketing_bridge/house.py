@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from config.delivery import load_delivery
 from config.hotline import Hotline, load_hotline
 from config.secrets import AmiSecrets, Secrets, ami_secrets, load_or_make_secrets
 from config.settings import Settings, load_settings
@@ -54,6 +55,7 @@ def open_house() -> House:
     """
     settings = load_settings()
     hotline = load_hotline(settings.hotline_config)
+    load_delivery(settings.hotline_config)
     pbx_sites(settings, hotline)
     settings.make_folders()
     return House(settings, hotline, load_or_make_secrets(settings.home))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 import pytest_asyncio
 from fastapi import FastAPI
-from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from tests.desk.people import PASSWORD, House, answered_call, signed_in, stored
+from tests.routes import every_route
 from ticketing_bridge.access import PERMISSIONS, Permission, Role
 from ticketing_bridge.desk import auth
 from ticketing_bridge.desk.visitor import Needs
@@ -21,24 +21,17 @@ OPEN = {"/login", "/healthz", "/metrics", "/", "/logout"}
 UNIT = "市住房和城乡建设局"
 
 
-def asked(route: APIRoute) -> list[frozenset[Permission]]:
-    """What a route asks of its visitor: one of each set."""
-
-    def found(dependant: Dependant) -> Iterator[frozenset[Permission]]:
-        if isinstance(dependant.call, Needs):
-            yield frozenset(dependant.call.any_of)
-        for inner in dependant.dependencies:
-            yield from found(inner)
-
-    return list(found(route.dependant))
-
-
-def routes(app: FastAPI) -> list[APIRoute]:
-    return [it for it in app.routes if isinstance(it, APIRoute) and it.path not in OPEN]
+def routes(app: FastAPI) -> list[tuple[APIRoute, list[frozenset[Permission]]]]:
+    """Routes that are not for everybody, and what each asks of its visitor: one of each set."""
+    return [
+        (route, [frozenset(it.any_of) for it in called if isinstance(it, Needs)])
+        for route, called in every_route(app)
+        if route.path not in OPEN
+    ]
 
 
 def test_every_route_asks_a_permission(house: House) -> None:
-    silent = [route.path for route in routes(house.app) if not asked(route)]
+    silent = [route.path for route, asked in routes(house.app) if not asked]
     assert not silent, f"anybody with an account may go to {silent}"
 
 
@@ -64,7 +57,7 @@ async def test_each_role_opens_what_the_table_gives_it(
     """Role × route: refused with 403 exactly where the table says so; nothing is a fault of ours."""
     call = answered_call()
     await stored(house.database, call, with_words=True)
-    for route in routes(house.app):
+    for route, asked in routes(house.app):
         if route.path.startswith("/events/"):
             continue  # a stream does not end; it asks what its page asks
         path = route.path.replace("{key}", str(call.key)).replace("{form}", "json")
@@ -73,7 +66,7 @@ async def test_each_role_opens_what_the_table_gives_it(
         method = min(route.methods - {"HEAD"})
         for role, client in everybody.items():
             answer = await client.request(method, path)
-            allowed = all(PERMISSIONS[role] & wanted for wanted in asked(route))
+            allowed = all(PERMISSIONS[role] & wanted for wanted in asked)
             assert answer.status_code < 500, (role, path)
             if method == "GET":
                 assert (answer.status_code == 403) is not allowed, (role, method, path, answer.status_code)

@@ -26,6 +26,7 @@ MODULES = {
     "transcribing": ("transcribe",),
     "drafting": ("draft", "drafting"),
     "delivery": ("delivery",),
+    "api_clients": ("api-clients",),
     "upkeep": ("doctor", "users", "db"),
     "auditing": ("audit",),
     "bench": ("bench",),

@@ -14,6 +14,7 @@ from facts.call import Call, Outcome
 from facts.identity import CallKey
 from ticketing_bridge.delivery.mapping.sms import mobile
 from ticketing_bridge.store.database import Database
+from ticketing_bridge.store.errors import DatabaseAway
 from ticketing_bridge.store.outbox_records import OutboxKind
 from ticketing_bridge.store.records import Json
 
@@ -77,8 +78,13 @@ class CallFeed:
             return
         async with self._database.listen(CALL_CHANNEL) as notifications:
             async for told in notifications:
-                if told.payload:
+                if not told.payload:
+                    continue
+                try:
                     await self.take(CallKey.parse(told.payload))
+                except DatabaseAway as away:
+                    # what a screen would have shown is of no use later
+                    log.warning("call_not_told", call=told.payload, why=str(away))
 
     async def take(self, key: CallKey, now: datetime | None = None) -> int:
         """Tell what is to be told of one call; how much of it is new."""

@@ -45,6 +45,8 @@ class OutboundTicket:
     reply: str | None = None
     #: it has ended without a result (withdrawn, void): what is outside shall end, too
     withdrawn: bool = False
+    #: whose the last change was: it is not told back to who said it
+    told_by: str | None = None
     reporter: Reporter | None = None
 
 

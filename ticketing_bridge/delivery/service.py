@@ -16,11 +16,9 @@ from typing import Final
 
 import structlog
 
-from config.connector_secrets import ConnectorSecretMissing
 from config.delivery import (
     ConnectorBase,
     DeliveryConfig,
-    Meaning,
     Open311,
     Sends,
     Sms,
@@ -28,7 +26,7 @@ from config.delivery import (
     Zammad,
     ZammadCti,
 )
-from ticketing_bridge.delivery.mapping.remote import RemoteTicket
+from ticketing_bridge.delivery.hearing import Hearing
 from ticketing_bridge.delivery.outbound import wanted
 from ticketing_bridge.delivery.policy import FINAL, after
 from ticketing_bridge.delivery.problems import DeliveryFailed, NotArrived
@@ -96,6 +94,7 @@ class DeliveryService:
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._database, self.config, self._senders, self._tickets = database, config, senders, tickets
+        self._hearing = Hearing(config, tickets)
         self._now, self._chance = now, chance
 
     def queues(self) -> Mapping[str, int]:
@@ -104,7 +103,8 @@ class DeliveryService:
 
     def asked(self) -> Mapping[str, float]:
         """Connectors whose tickets' states are asked for, and how often (seconds)."""
-        return {it.id: it.poll_s for it in self.config.connectors if it.poll_s > 0}
+        able = [it for it in self.config.connectors if it.id in self._senders]
+        return {it.id: it.poll_s for it in able if it.poll_s > 0}
 
     async def route(self, entry_id: int) -> None:
         """Give an entry to every connector that wants it; safe to do twice."""
@@ -125,6 +125,8 @@ class DeliveryService:
                 return
         if entry.kind is OutboxKind.UPDATE and ticket and ticket.confidential and connector.public:
             await self._published(uow, entry, connector)
+            return
+        if ticket and entry.kind is OutboxKind.UPDATE and ticket.told_by == f"connector:{connector.id}":
             return
         if Sends(entry.kind.value) not in sends or (ticket and not wanted(connector, ticket)):
             return
@@ -191,7 +193,10 @@ class DeliveryService:
             sender = self._senders.get(it.connector)
             entry = await uow.outbox.get(it.outbox)
             if sender is None or entry is None:
-                await uow.deliveries.decide(it, DeliveryState.DEAD, reason="no_connector")
+                known = self.config.get(it.connector) is not None
+                await uow.deliveries.decide(
+                    it, DeliveryState.DEAD, reason="no_secret" if known else "no_connector"
+                )
                 return None
             span_s = sender.setting.timeout_s * ATTEMPT_TIMEOUTS
             wait_s = _still_under_way_s(it, span_s, now)
@@ -248,30 +253,8 @@ class DeliveryService:
                 log.info("state_not_told", connector=connector_id, subject=it.subject, why=str(failed))
                 continue
             async with self._database.unit_of_work() as uow:
-                await self.hear(uow, it.id, shown)
+                await self._hearing.hear(uow, it.id, shown)
         return len(due)
-
-    async def hear(self, uow: UnitOfWork, number: int, shown: RemoteTicket) -> str:
-        """Take what another system says of a ticket; returns what it did here."""
-        it = await uow.deliveries.get(number, lock=True)
-        if it is None or it.state is not DeliveryState.DELIVERED:
-            return "unknown"
-        if shown.status is None or shown.status == it.remote_status:
-            return "nothing_new"
-        meaning = _meaning(self.config.get(it.connector), shown.status)
-        applied = "unknown_status"
-        if meaning is not None:
-            applied = await self._tickets.told(uow, it.subject, meaning, shown.note, it.connector)
-        changed = shown.id if shown.id and shown.id != it.remote_id else None
-        await uow.deliveries.heard(
-            it.id,
-            shown.status,
-            meaning.value if meaning else None,
-            shown.note,
-            applied,
-            remote_id=changed,
-        )
-        return applied
 
     async def revive(self, late_s: float = 30.0) -> int:
         """Give jobs to what has lost its own, as after many deaths of workers."""
@@ -284,11 +267,6 @@ def _still_under_way_s(it: Delivery, span_s: float, now: datetime) -> float:
     if it.state is not DeliveryState.SENDING or it.attempt_at is None:
         return 0.0
     return (it.attempt_at - now).total_seconds() + span_s + GRACE_S
-
-
-def _meaning(setting: ConnectorBase | None, status: str) -> Meaning | None:
-    states: Mapping[str, Meaning] = getattr(setting, "states", {})
-    return {name.casefold(): meaning for name, meaning in states.items()}.get(status.casefold())
 
 
 @asynccontextmanager
@@ -304,13 +282,15 @@ async def open_delivery(
 ) -> AsyncIterator[DeliveryService]:
     """The service with its connections, which are closed at the end.
 
-    Raises:
-        ConnectorSecretMissing: naming every secret that has not been set.
+    A connector whose secret is not set sends nothing: its deliveries wait for people, under ``no_secret``.
     """
-    check_secrets(config, secrets)
     async with AsyncExitStack() as stack:
         senders: dict[str, Sender] = {}
         for setting in config.connectors:
+            name = secret_name(setting)
+            if name is not None and name not in secrets:
+                log.error("connector_without_secret", connector=setting.id, secret=name)
+                continue
             wire = Wire(setting.timeout_s, connections=setting.concurrency + 2)
             stack.push_async_callback(wire.close)
             if isinstance(setting, Sms):
@@ -322,19 +302,6 @@ async def open_delivery(
                 connector = ticket_connector(setting, secrets, wire, now)
                 senders[setting.id] = TicketSender(setting, connector, tickets)
         yield DeliveryService(database, config, senders, tickets, now=now)
-
-
-def check_secrets(config: DeliveryConfig, secrets: Mapping[str, str]) -> None:
-    """Raises ``ConnectorSecretMissing`` naming every secret that has not been set."""
-    missing = [
-        f"{it.id}: {name}"
-        for it in config.connectors
-        if (name := secret_name(it)) is not None and name not in secrets
-    ]
-    if missing:
-        raise ConnectorSecretMissing(
-            "no secret is set for " + "; ".join(missing), fix="hotline delivery secret NAME"
-        )
 
 
 def secret_name(setting: Open311 | Zammad | ZammadCti | Webhook | Sms) -> str | None:

@@ -16,6 +16,8 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from config.hotline import Hotline
 from config.settings import Settings
 from ticketing_bridge.access import Permission
+from ticketing_bridge.api.app import PREFIX as API_PREFIX
+from ticketing_bridge.api.app import create_api
 from ticketing_bridge.desk import (
     callbacks_page,
     delivery_page,
@@ -72,6 +74,7 @@ def create_app(
     app.mount("/static", Assets(directory=STATIC), name="static")
     app.include_router(pages.open_router)
     app.include_router(pages.own_router)
+    app.mount(API_PREFIX, create_api(settings, database, hotline))
     for page, permission in PAGES:
         app.include_router(page.router, dependencies=[needs(permission)])
     app.add_exception_handler(SignInFirst, _to_login)

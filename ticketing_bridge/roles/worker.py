@@ -1,37 +1,57 @@
-"""The worker role: drafts and transcripts of calls that have ended; the rate's cells; tickets' upkeep."""
+"""The worker role: drafts and transcripts, the rate's cells, tickets' upkeep, what leaves the house."""
 
 from __future__ import annotations
 
 import asyncio
 
 from config.catalogue import load_catalogue
+from config.connector_secrets import load_connector_secrets
+from config.delivery import Sends, load_delivery
 from facts.tasks import end_task
+from ticketing_bridge.delivery.feed import CallFeed
+from ticketing_bridge.delivery.house_tickets import HouseTickets
+from ticketing_bridge.delivery.service import open_delivery, utc_now
 from ticketing_bridge.house import House
 from ticketing_bridge.jobs import run_worker
 from ticketing_bridge.rate.counting import keep_folding
 from ticketing_bridge.store.database import Database
-from ticketing_bridge.tickets import open_office
+from ticketing_bridge.tickets import TicketService, open_office
 from ticketing_bridge.tickets.upkeep import keep_tickets
 from ticketing_bridge.words import CallWords
 
 
 async def run_worker_role(house: House) -> None:
     """Do jobs until cancelled."""
-    async with Database(house.database_url, connections=6) as database:
-        words = CallWords(house.settings, house.hotline, load_catalogue(), database)
+    settings = house.settings
+    config = load_delivery(settings.hotline_config)
+    sends: frozenset[Sends] = frozenset(one for it in config.connectors for one in it.sends)
+    office = open_office(settings, house.hotline)
+    async with (
+        Database(house.database_url, connections=6 + 2 * len(config.connectors)) as database,
+        open_delivery(
+            database,
+            config,
+            load_connector_secrets(settings.home),
+            HouseTickets(TicketService(office), utc_now),
+            house=house.hotline.name,
+            agents={it.id: it.name for it in house.hotline.agents},
+        ) as deliveries,
+    ):
+        words = CallWords(settings, house.hotline, load_catalogue(), database)
         await asyncio.to_thread(words.warm)
-        folding = asyncio.create_task(keep_folding(database), name="rate-folding")
-        office = open_office(house.settings, house.hotline)
-        tickets = asyncio.create_task(
-            keep_tickets(database, office, house.settings.audit_heads), name="ticket-upkeep"
-        )
+        beside = [
+            asyncio.create_task(keep_folding(database), name="rate-folding"),
+            asyncio.create_task(keep_tickets(database, office, settings.audit_heads), name="ticket-upkeep"),
+            asyncio.create_task(CallFeed(database, sends).run(), name="call-feed"),
+        ]
         try:
             await run_worker(
                 database,
                 draft_call=words.draft,
                 transcribe_call=words.transcribe,
                 transcribe_voicemail=words.voicemail,
+                deliveries=deliveries,
             )
         finally:
-            await end_task(tickets)
-            await end_task(folding)
+            for task in beside:
+                await end_task(task)

@@ -158,14 +158,19 @@ class CallRepository:
         state: CallState | None = None,
         pbx_id: str | None = None,
         limit: int | None = None,
+        after: tuple[datetime, str] | None = None,
     ) -> Calls:
-        """Calls that arrived in ``[from_, to)``, newest first."""
+        """Calls that arrived in ``[from_, to)``, newest first; ``after`` this arrival and key."""
         column = tables.call.c
         query = select(tables.call).order_by(column.arrived_at.desc(), column.key)
         if from_ is not None:
             query = query.where(column.arrived_at >= from_)
         if to is not None:
             query = query.where(column.arrived_at < to)
+        if after is not None:
+            arrived, key = after
+            later = (column.arrived_at == arrived) & (column.key > key)
+            query = query.where((column.arrived_at < arrived) | later)
         equal = {"line": line, "outcome": outcome, "state": state, "pbx_id": pbx_id}
         query = query.where(*(column[name] == value for name, value in equal.items() if value is not None))
         rows = (await self._connection.execute(query.limit(limit))).mappings()

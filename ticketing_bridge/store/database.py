@@ -13,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from ticketing_bridge.store.agent_repository import AgentRepository, MoveRepository, WishRepository
+from ticketing_bridge.store.api_repository import ApiRepository
 from ticketing_bridge.store.audit_chain import AuditChainRepository
 from ticketing_bridge.store.call_repositories import CallRepository, EventRepository
 from ticketing_bridge.store.callback_repository import CallbackRepository
@@ -90,6 +91,7 @@ class UnitOfWork:
         self.wishes = WishRepository(connection)
         self.moves = MoveRepository(connection)
         self.outbox = OutboxRepository(connection)
+        self.api = ApiRepository(connection)
         self.deliveries = DeliveryRepository(connection)
         self.knowledge = KnowledgeRepository(connection)
         self.phones = PhoneRepository(connection)

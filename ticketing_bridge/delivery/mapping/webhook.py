@@ -47,7 +47,7 @@ def message(kind: str, ticket: OutboundTicket) -> dict[str, Any]:
     shown = {
         name: value.isoformat() if isinstance(value, datetime) else value
         for name, value in asdict(ticket).items()
-        if value is not None
+        if value is not None and name != "told_by"
     }
     return {"kind": kind, "ticket": shown}
 

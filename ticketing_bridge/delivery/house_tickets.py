@@ -1,0 +1,131 @@
+"""Our own tickets as deliveries see them: what may be told, whom to tell, what other systems say back.
+
+Units' words are told and nothing else: whatever a unit may not read never leaves the house either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from config.delivery import Meaning
+from ticketing_bridge.access import AccessRefused, Person, Role
+from ticketing_bridge.delivery.mapping.words import words
+from ticketing_bridge.delivery.outbound import OutboundTicket, Reporter
+from ticketing_bridge.store.database import UnitOfWork
+from ticketing_bridge.tickets import Act, State, Ticket, TicketRefused, TicketService, TicketUnknown
+from ticketing_bridge.tickets.model import Caller
+from ticketing_bridge.tickets.sealed import Sealer
+from ticketing_bridge.tickets.views import for_units
+
+#: what is ended outside, too
+_WITHDRAWN: Final = frozenset({State.WITHDRAWN, State.VOID, State.MERGED})
+#: states in which a unit's system may bring a ticket further, and by which acts
+_STEPS: Final[Mapping[Meaning, Mapping[State, tuple[Act, ...]]]] = {
+    Meaning.RECEIVED: {},
+    Meaning.SIGNED: {State.DISPATCHED: (Act.SIGN,)},
+    Meaning.WORKING: {State.DISPATCHED: (Act.SIGN,), State.HANDLING: (Act.PROGRESS,)},
+    Meaning.REPLIED: {State.DISPATCHED: (Act.SIGN, Act.REPLY), State.HANDLING: (Act.REPLY,)},
+    Meaning.RETURNED: {State.DISPATCHED: (Act.OBJECT,), State.HANDLING: (Act.OBJECT,)},
+    Meaning.ENDED: {},
+}
+#: where it already is as far as this would bring it
+_THERE: Final[Mapping[Meaning, frozenset[State]]] = {
+    Meaning.RECEIVED: frozenset(State),
+    Meaning.SIGNED: frozenset(State) - {State.RECEIVED, State.DISPATCHED},
+    Meaning.WORKING: frozenset(State) - {State.RECEIVED, State.DISPATCHED, State.HANDLING},
+    Meaning.REPLIED: frozenset({State.REPLIED, State.FOLLOW_UP, State.CLOSED, State.RATED}),
+    Meaning.RETURNED: frozenset({State.OBJECTED, State.RECEIVED}),
+    Meaning.ENDED: frozenset(),
+}
+assert set(_STEPS) == set(_THERE) == set(Meaning)
+
+
+class HouseTickets:
+    """Tickets of this installation."""
+
+    def __init__(self, service: TicketService, now: Callable[[], datetime]) -> None:
+        self._service, self._now = service, now
+
+    async def outbound(self, uow: UnitOfWork, number: str) -> OutboundTicket | None:
+        """What may be told of a ticket now: the words that units read."""
+        found = await self._opened(uow, number)
+        if found is None:
+            return None
+        ticket, caller = found
+        shown = for_units(ticket, caller)
+        history = await uow.desk_tickets.history(number)
+        known = caller if caller and not ticket.hides_person else None
+        return OutboundTicket(
+            number=ticket.number,
+            revision=ticket.version,
+            channel=ticket.channel,
+            received_at=ticket.received_at,
+            title=shown.title,
+            content=shown.content,
+            purpose=ticket.purpose,
+            appeal=ticket.appeal,
+            place="、".join(shown.places) or None,
+            state=ticket.state.value,
+            unit=ticket.main.unit if ticket.main else None,
+            confidential=ticket.confidential,
+            anonymous=ticket.anonymous,
+            demand=shown.demand or None,
+            occurred=shown.when or None,
+            line=ticket.dedicated_line,
+            urgency=ticket.level,
+            joint_units=tuple(it.unit for it in ticket.joint),
+            limit_at=ticket.limit.due_at if ticket.limit else None,
+            reply=shown.answer or None,
+            withdrawn=ticket.state in _WITHDRAWN,
+            told_by=history[-1].by if history else None,
+            reporter=Reporter(known.name, known.to_call) if known else None,
+        )
+
+    async def reporter(self, uow: UnitOfWork, number: str) -> Reporter | None:
+        """Whom to tell about it; None: nobody, or nobody knows."""
+        found = await self._opened(uow, number)
+        caller = found[1] if found else None
+        return Reporter(caller.name, caller.to_call) if caller else None
+
+    async def _opened(self, uow: UnitOfWork, number: str) -> tuple[Ticket, Caller | None] | None:
+        row = await uow.desk_tickets.get(number)
+        if row is None:
+            return None
+        sealer = Sealer(uow, self._service.office.vault)
+        return await sealer.ticket(row), await sealer.caller(row)
+
+    async def told(
+        self, uow: UnitOfWork, number: str, meaning: Meaning, note: str | None, connector: str
+    ) -> str:
+        """Bring the ticket as far as the unit's system says it is, as its main unit would."""
+        found = await self._opened(uow, number)
+        if found is None:
+            return "refused: unknown"
+        ticket = found[0]
+        if ticket.state in _THERE[meaning]:
+            return "nothing_new"
+        acts = _STEPS[meaning].get(ticket.state)
+        if not acts or ticket.main is None:
+            return f"refused: {ticket.state.value}"
+        unit = Person(by(connector), Role.UNIT, ticket.main.unit)
+        try:
+            for act in acts:
+                ticket = await self._service.do(
+                    uow, number, ticket.version, act, unit, self._now(), _given(act, note)
+                )
+        except (TicketRefused, TicketUnknown, AccessRefused) as refused:
+            return f"refused: {getattr(refused, 'why', refused.error_id)}"
+        return "applied"
+
+
+def by(connector: str) -> str:
+    """As whom a connector stands in a ticket's history."""
+    return f"connector:{connector}"
+
+
+def _given(act: Act, note: str | None) -> dict[str, Any]:
+    said = (note or "").strip() or words()["no_words"]
+    names = {Act.PROGRESS: "note", Act.REPLY: "answer", Act.OBJECT: "reason"}
+    return {names[act]: said} if act in names else {}
