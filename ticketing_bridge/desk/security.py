@@ -97,7 +97,7 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # the API has guards of its own, which answer as it does
-        api = scope["path"].startswith("/api/")
+        api = scope.get("path", "").startswith("/api/")  # the lifespan has no path
         if scope["type"] == "http" and not api and scope["method"] not in {"GET", "HEAD", "OPTIONS"}:
             length = Headers(scope=scope).get("content-length")
             if length is None or not length.isdecimal():
