@@ -44,6 +44,8 @@ class AgentRefusal(StrEnum):
     NOT_SIGNED_IN = "not_signed_in"
     NO_REASON = "no_reason"
     NOT_ALLOWED = "not_allowed"
+    #: the agent does not talk: nothing to listen to
+    NO_CALL = "no_call"
     #: nobody does it: the telephony role, the PBX or the database is away
     UNREACHABLE = "unreachable"
     PBX_REFUSED = "pbx_refused"

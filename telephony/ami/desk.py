@@ -70,7 +70,8 @@ class Wanted:
 async def add_member(link: Originator, queue: str, agent: str, penalty: int) -> bool:
     """Make an agent a member of a queue; False when it is one already."""
     member = {"Queue": queue, "Interface": f"PJSIP/{agent}", "Penalty": str(penalty), "MemberName": agent}
-    return await _done(link, Action("QueueAdd", member))
+    # panoramisk takes "Added interface to queue" for the begin of a list
+    return await _done(link, Action("QueueAdd", member, accepted_is_enough=True))
 
 
 async def remove_member(link: Originator, queue: str, agent: str) -> bool:

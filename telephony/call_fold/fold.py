@@ -19,6 +19,7 @@ from telephony.ami.events import (
     ChannelHangup,
     ChannelNew,
     ChannelRenamed,
+    DeskMove,
     GapFilled,
     HangupRequested,
     LinkLost,
@@ -239,6 +240,9 @@ class _Fold:
     def _completed(self, event: AgentCompleted) -> None:
         self.seen = replace(self.seen, talk_ended_by=event.reason)
 
+    def _moved(self, event: DeskMove) -> None:
+        self.seen = replace(self.seen, moved=True)
+
     def _bridge_entered(self, event: BridgeEntered) -> None:
         if event.technology != "holding_bridge":
             self._in_bridge(event.bridge_id, event, certain=True)
@@ -411,6 +415,7 @@ _HANDLERS: Mapping[type[object], Callable[[_Fold, Any], None]] = {
     AgentRingNoAnswer: _Fold._no_answer,
     AgentConnected: _Fold._connected,
     AgentCompleted: _Fold._completed,
+    DeskMove: _Fold._moved,
     BridgeEntered: _Fold._bridge_entered,
     BridgeLeft: _Fold._bridge_left,
     LinkLost: _Fold._gap,

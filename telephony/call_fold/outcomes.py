@@ -41,6 +41,8 @@ class Evidence:
     caller_hung_up: bool = False
     #: AgentComplete's reason of the last talk
     talk_ended_by: str = ""
+    #: the desk moved the call: an agent's part ended before the call, or after it
+    moved: bool = False
     #: fields of HotlineEnded; ``stage`` None when it was not seen
     stage: str | None = None
     queue_status: str = ""
@@ -111,11 +113,12 @@ def _no_outcome(seen: Evidence) -> tuple[Outcome, str]:
 def ended_by(seen: Evidence) -> EndedBy | None:
     """Who ended the call; None when the ending was not seen.
 
-    AgentComplete says it for a talk: both sides' hang-ups can be within a millisecond.
+    AgentComplete says it for a talk: both sides' hang-ups can be within a millisecond. Not for a
+    call that the desk moved: there it speaks of one agent's part.
     """
     if not seen.end_seen:
         return None
-    if seen.talk_ended_by in (EndedBy.AGENT, EndedBy.CALLER):
+    if seen.talk_ended_by in (EndedBy.AGENT, EndedBy.CALLER) and not seen.moved:
         return EndedBy(seen.talk_ended_by)
     if seen.caller_hung_up:
         return EndedBy.CALLER

@@ -167,6 +167,8 @@ class CallTracker:
                     del self._bridges[event.bridge_id]
             case AgentCalled() | AgentConnected() if owner and event.agent_uniqueid:
                 self._owners[event.agent_uniqueid] = owner
+            case DeskMove() if owner:
+                self._owners.setdefault(event.uniqueid, owner)
         if owner is not None:
             for key in {owner, *beside}:
                 self._give(key, event)

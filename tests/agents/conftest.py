@@ -8,14 +8,22 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 import pytest_asyncio
 
 from config.hotline import Hotline, load_hotline
 from facts.agents import AgentNow, AgentState
+from facts.call import Call
+from facts.call_control import DeskCall, Standing
+from facts.identity import CallKey
+from telephony.live_audio.server import AudioSocketServer, AudioStream
+from telephony.live_audio.tap_control import TapControlServer
 from telephony.pbx.program import AsteriskProgram
 from tests.pbx import AmiWitness, RunningPbx, free_port, pbx_up
 from tests.pbx_people import Telephones
+from tests.sip_phone import SipPhone
+from ticketing_bridge.agents.service import AgentWork
 from ticketing_bridge.house import House
 from ticketing_bridge.roles.telephony import run_telephony
 from ticketing_bridge.store import Database
@@ -60,6 +68,57 @@ class Shift:
     database: Database
     house: House
 
+    @property
+    def work(self) -> AgentWork:
+        """What pages use."""
+        return AgentWork(self.database, self.house.hotline, "city")
+
+    async def signed_in(self, *telephones: SipPhone) -> None:
+        """These agents are ready."""
+        for telephone in telephones:
+            assert await asyncio.to_thread(telephone.register) == 200
+            agent = self.house.hotline.agent(telephone.user)
+            assert agent is not None
+            await self.work.sign_in(agent.login, agent.id)
+        for telephone in telephones:
+            await self.stands(telephone.user, AgentState.READY)
+
+    async def call(self, citizen: SipPhone, agent: str, number: str = "12345") -> Call:
+        """A citizen calls and this agent takes it; the call's row, with both together."""
+        assert await asyncio.to_thread(citizen.call, number) == 200
+        key = CallKey.parse((await self.stands(agent, AgentState.TALKING)).call)
+        return await self.row(key, lambda call: bool(call.agent_legs))
+
+    async def row(self, key: CallKey, wanted: Callable[[Call], bool]) -> Call:
+        """The call's row, once it is as wanted."""
+        found: list[Call] = []
+
+        async def seen() -> bool:
+            async with self.database.unit_of_work() as uow:
+                call = await uow.calls.get(key)
+            found[:] = [call] if call else []
+            return call is not None and wanted(call)
+
+        try:
+            await until(seen)
+        except TimeoutError:
+            raise AssertionError(f"the row is {found}") from None
+        return found[0]
+
+    async def standing(self, key: CallKey, standing: Standing | None) -> DeskCall | None:
+        """The call comes to stand so."""
+        found: list[DeskCall | None] = [None]
+
+        async def seen() -> bool:
+            found[0] = await self.work.standing(key)
+            return (found[0].standing if found[0] else None) is standing
+
+        try:
+            await until(seen)
+        except TimeoutError:
+            raise AssertionError(f"the call is {found[0]}, not {standing}") from None
+        return found[0]
+
     async def agent(self, name: str) -> AgentNow:
         async with self.database.unit_of_work() as uow:
             return (await uow.agents.now(agent=name))[0]
@@ -99,3 +158,53 @@ async def at_work(shift_pbx: RunningPbx, database: Database) -> AsyncIterator[Sh
             for agent in shift_pbx.hotline.agents:
                 for queue in agent.queues:
                     hands.action(Action="QueueRemove", Queue=queue, Interface=f"PJSIP/{agent.id}")
+
+
+class Listening:
+    """Stands in for the speech role: what each leg sounds like now."""
+
+    def __init__(self) -> None:
+        self.control: TapControlServer | None = None
+        #: (leg, Uniqueid of its channel) → loudness of its frames
+        self.frames: dict[tuple[str, str], list[float]] = {}
+
+    async def __call__(self, stream: AudioStream) -> None:
+        request = self.control.take(stream.id) if self.control else None
+        assert request is not None
+        heard = self.frames.setdefault((request.leg.value, request.channel_uniqueid), [])
+        async for pcm, _ in stream:
+            heard.append(float(np.abs(np.frombuffer(pcm, "<i2").astype(np.int32)).mean()))
+
+    async def legs(self, for_s: float = 0.4) -> list[tuple[str, str]]:
+        """The legs in which there is sound now."""
+        before = {key: len(frames) for key, frames in self.frames.items()}
+        await asyncio.sleep(for_s)
+        now = {key: frames[before.get(key, 0) :] for key, frames in self.frames.items()}
+        return sorted(key for key, frames in now.items() if any(level > 100 for level in frames))
+
+    async def hears(self, *legs: tuple[str, str]) -> None:
+        """Exactly these legs come to be heard."""
+
+        async def so() -> bool:
+            return await self.legs() == sorted(legs)
+
+        try:
+            await until(so)
+        except TimeoutError:
+            raise AssertionError(f"heard {await self.legs()}, not {sorted(legs)}") from None
+
+
+@pytest_asyncio.fixture
+async def listening(shift_pbx: RunningPbx) -> AsyncIterator[Listening]:
+    """Somebody who hears every tapped leg."""
+    settings, ears = shift_pbx.settings, Listening()
+    audio = AudioSocketServer(
+        "127.0.0.1",
+        settings.audiosocket_port,
+        ears,
+        accept=lambda stream: ears.control is not None and ears.control.expects(stream),
+    )
+    async with audio:
+        ears.control = TapControlServer(settings.tap_socket, on_release=audio.close_stream)
+        async with ears.control:
+            yield ears

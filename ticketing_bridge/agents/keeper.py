@@ -74,8 +74,21 @@ class AgentKeeper:
         await self._write()
 
     def take(self, event: PbxEvent) -> None:
-        """One event of the PBX."""
-        self.roster.take(event)
+        """One event of the PBX. A bug here must not keep the ledger from its events."""
+        try:
+            self.roster.take(event)
+        except Exception:
+            log.exception("event not understood", kind=type(event).__name__)
+        self._news.set()
+
+    def signed_in(self, agent: str) -> None:
+        """Somebody has just signed this agent in."""
+        self.roster.signed_in(agent, self._pbx_now())
+        self._news.set()
+
+    def keep_wrap_up(self, agent: str) -> None:
+        """The wrap-up's time does not end it any more."""
+        self.roster.keep_wrap_up(agent, self._pbx_now())
         self._news.set()
 
     async def _restore(self) -> None:

@@ -67,6 +67,8 @@ class TapKeeper:
         self._listener = listener
         self._pbx_now = pbx_now
         self._calls: dict[CallKey, Call] = {}
+        #: calls that are not to be heard now
+        self._paused: set[CallKey] = set()
         self._streams: dict[WantedTap, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -83,15 +85,25 @@ class TapKeeper:
     def on_call(self, call: Call) -> None:
         """A call changed: start and stop what its new state wants."""
         wanted = wanted_taps(call)
+        if call.state is CallState.ENDED:
+            self._paused.discard(call.key)
         if wanted:
             self._calls[call.key] = call
         else:
             self._calls.pop(call.key, None)
+        if call.key in self._paused:
+            wanted = frozenset()
         running = {tap for tap in self._streams if tap.call == call.key}
         for tap in wanted - running:
             self._start(tap, call.arrived_at)
         for tap in running - wanted:
             self._do(self._tap.stop(self._streams.pop(tap)))
+
+    def pause(self, key: CallKey, *, paused: bool) -> None:
+        """Hear nothing of a call (numbers of papers are said), or hear it again."""
+        (self._paused.add if paused else self._paused.discard)(key)
+        if call := self._calls.get(key):
+            self.on_call(call)
 
     def listen_again(self) -> None:
         """The speech role is back: whatever it heard before is gone, so every leg is tapped anew."""

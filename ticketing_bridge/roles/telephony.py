@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from datetime import datetime
 
 import structlog
 
@@ -18,6 +19,7 @@ from telephony.ami.link import AmiLink, LinkState
 from telephony.call_fold import CallTracker, FoldRules
 from telephony.live_audio.tap_control import TapControl
 from telephony.live_audio.taps import ChanSpyTap
+from ticketing_bridge.agents.hands import DeskHands
 from ticketing_bridge.agents.keeper import AgentKeeper
 from ticketing_bridge.agents.roster import roster_of
 from ticketing_bridge.call_ledger.service import LedgerWriter
@@ -98,6 +100,9 @@ async def run_telephony(house: House, pbx_id: str | None = None) -> None:
         reader = reader_link(house, site)
         keeper: TapKeeper | None = None
 
+        def pbx_now() -> datetime:
+            return reader.clock.pbx_datetime(time.time())
+
         def on_calls(calls: Sequence[Call]) -> None:
             if keeper is not None:
                 for call in calls:
@@ -114,9 +119,7 @@ async def run_telephony(house: House, pbx_id: str | None = None) -> None:
         )
         control = TapControl(settings.tap_socket, lambda: keeper.listen_again() if keeper else None)
         tap = ChanSpyTap(originator, site.hotline_host, site.audiosocket_port, control.release)
-        keeper = await stack.enter_async_context(
-            TapKeeper(tap, control, lambda: reader.clock.pbx_datetime(time.time()))
-        )
+        keeper = await stack.enter_async_context(TapKeeper(tap, control, pbx_now))
         await stack.enter_async_context(control)
         queues = await stack.enter_async_context(
             QueueTeller(database, site.id, [queue.id for queue in house.hotline.queues])
@@ -136,18 +139,20 @@ async def run_telephony(house: House, pbx_id: str | None = None) -> None:
                 roster_of(house.hotline, site.id),
                 originator,
                 site.id,
-                lambda: reader.clock.pbx_datetime(time.time()),
+                pbx_now,
             )
         )
         source = log_source(house, site, database)
         gaps = await stack.enter_async_context(
             GapFiller(database, site.id, fold_rules(house), source, writer)
         )
+        hands = await stack.enter_async_context(
+            DeskHands(database, house.hotline, site.id, originator, agents, keeper, pbx_now)
+        )
         await stack.enter_async_context(reader)
         log.info("telephony serves", pbx=site.id)
-        follow = asyncio.create_task(
-            _follow(reader, writer, (queues.take, dispatcher.take, agents.take, gaps.take)), name="follow"
-        )
+        others = (queues.take, dispatcher.take, agents.take, gaps.take, hands.take)
+        follow = asyncio.create_task(_follow(reader, writer, others), name="follow")
         lost = asyncio.create_task(leadership.lost(), name="leadership")
         shown = asyncio.create_task(
             keep_beating(database, site.id, lambda: reader.status.state is LinkState.UP),

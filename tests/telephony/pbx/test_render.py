@@ -104,7 +104,6 @@ def test_every_number_is_written_out_and_the_trunk_dials_nothing(hotline: Hotlin
         "hotline-out": ["PJSIP/${to}@hotline-trunk"],
         "hotline-reach": [
             *(f"PJSIP/{agent.id}" for agent in hotline.agents),
-            *(f"Local/{queue.id}@hotline-reach-queue/n" for queue in hotline.queues),
             *(f"PJSIP/{it.number}@hotline-trunk" for it in hotline.emergency),
         ],
         "hotline-from-agents": [f"PJSIP/{person.id}" for person in hotline.people],
