@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field
 from ticketing_bridge.api.clients import Caller, NeedsScope, Scope
 from ticketing_bridge.api.problems import ApiProblem
 from ticketing_bridge.api.values import Cursor, Given, Limit, Moment, Page, cursor_of, read_cursor
+from ticketing_bridge.delivery.inbound import source_of
 from ticketing_bridge.store.database import Database, UnitOfWork
 from ticketing_bridge.store.desk_ticket_records import TicketFilter
 from ticketing_bridge.tickets import (
@@ -189,7 +190,7 @@ async def create_ticket(
                 demand=given.demand,
             ),
             caller=Citizen(given.citizen.name, given.citizen.phone, given.citizen.callback_phone),
-            source=f"api:{given.channel}:{given.reference}" if given.reference else None,
+            source=source_of(given.channel, given.reference) if given.reference else None,
             dedicated_line=given.dedicated_line,
             emergency=given.emergency,
             anonymous=given.anonymous,

@@ -12,11 +12,14 @@ import typer
 from rich.progress import Progress
 from rich.table import Table
 
+from config.delivery import load_delivery
 from facts.errors import HotlineError
 from facts.masking import mask_number
+from ticketing_bridge.access import Person, Role
 from ticketing_bridge.cli.operator import operator
 from ticketing_bridge.cli.output import Json, console, errors, print_json
 from ticketing_bridge.cli.within import From, To, day, with_database
+from ticketing_bridge.delivery.inbound import read_contacts, take_contacts
 from ticketing_bridge.house import House
 from ticketing_bridge.journeys.callback_rules import hindrance
 from ticketing_bridge.journeys.callbacks import standing
@@ -27,6 +30,7 @@ from ticketing_bridge.journeys.queue_board import FRESH_S
 from ticketing_bridge.journeys.tickets import import_tickets
 from ticketing_bridge.store.database import Database
 from ticketing_bridge.store.journey_records import Callback, CallbackState, FollowUp, HourNotice
+from ticketing_bridge.tickets import TicketService, open_office
 
 _import = typer.Typer(no_args_is_help=True, help="Bring in what other systems have.")
 _callbacks = typer.Typer(no_args_is_help=True, help="Call-backs that are owed, or were.")
@@ -76,6 +80,37 @@ def tickets(file: Path, json_: Json = False) -> None:
             if len(done.bad) > _SHOWN:
                 console.print(f"… and {len(done.bad) - _SHOWN} more rows left out", highlight=False)
         if done.bad:
+            raise typer.Exit(1)
+
+    with_database(work)
+
+
+@_import.command()
+def contacts(file: Path, json_: Json = False) -> None:
+    """Matters of other channels (portals, letters, grids, the counter) become tickets (CSV).
+
+    UTF-8 or GB18030; a reference that is a ticket already is left alone. Exit code 1 when rows were left out.
+    """
+
+    async def work(house: House, database: Database) -> None:
+        service = TicketService(open_office(house.settings, house.hotline))
+        channels = load_delivery(house.settings.hotline_config).inbound
+        rows = list(read_contacts(file, channels, datetime.now(LOCAL)))
+        with Progress(console=errors, transient=True) as shown:
+            task = shown.add_task(file.name, total=len(rows))
+            person = Person(operator(), Role.ADMIN)
+            done = await take_contacts(
+                database, service, person, rows, lambda count, _: shown.update(task, completed=count)
+            )
+        if json_:
+            print_json(asdict(done))
+        else:
+            console.print(f"{len(done.taken)} tickets taken, {done.known} were here before", highlight=False)
+            for bad in done.left_out[:_SHOWN]:
+                console.print(f"line {bad.line}: {bad.problem}", highlight=False, markup=False)
+            if len(done.left_out) > _SHOWN:
+                console.print(f"… and {len(done.left_out) - _SHOWN} more rows left out", highlight=False)
+        if done.left_out:
             raise typer.Exit(1)
 
     with_database(work)

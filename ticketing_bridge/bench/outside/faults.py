@@ -119,9 +119,8 @@ async def _garbage(answer: _Answer, send: Send) -> None:
 
 async def _twice(answer: _Answer, send: Send) -> None:
     content = _content(answer)
-    doubled = content * 2 if isinstance(content, list) else [content, content]
-    if isinstance(content, list) and content:
-        doubled = [content[0], {**content[0], **_other(content[0])}]
+    rows = content if isinstance(content, list) else [content]
+    doubled = [*rows, *({**row, **_other(row)} for row in rows)]
     await _Answer(answer.status, json.dumps(doubled).encode(), answer.kind).sent(send)
 
 
