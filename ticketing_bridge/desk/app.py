@@ -27,6 +27,7 @@ from ticketing_bridge.desk import (
     follow_up_page,
     notice_page,
     pages,
+    register_page,
     search_page,
 )
 from ticketing_bridge.desk.board import Board
@@ -54,6 +55,7 @@ PAGES = (
     (phone_page, Permission.KNOWLEDGE_SEE),
     (ledger_page, Permission.DRAFTS_EDIT),
     (delivery_page, Permission.DELIVERY_SEE),
+    (register_page, Permission.TICKETS_WORK),
 )
 
 
@@ -74,7 +76,8 @@ def create_app(
     app.mount("/static", Assets(directory=STATIC), name="static")
     app.include_router(pages.open_router)
     app.include_router(pages.own_router)
-    app.mount(API_PREFIX, create_api(settings, database, hotline))
+    app.state.api = create_api(settings, database, hotline)
+    app.mount(API_PREFIX, app.state.api)
     for page, permission in PAGES:
         app.include_router(page.router, dependencies=[needs(permission)])
     app.add_exception_handler(SignInFirst, _to_login)

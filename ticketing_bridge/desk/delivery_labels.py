@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,6 +25,8 @@ class DeliveryLabels:
     results: Mapping[AttemptResult, str]
     meanings: Mapping[str, str]
     applied: Mapping[str, str]
+    purposes: Sequence[str]
+    register: Mapping[str, str]
 
 
 @cache
@@ -38,4 +40,6 @@ def delivery_labels() -> DeliveryLabels:
         {result: raw["results"][result.value] for result in AttemptResult},
         raw["meanings"],
         raw["applied"],
+        raw["purposes"],
+        raw["register"],
     )
