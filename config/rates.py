@@ -7,12 +7,10 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Self
 
-import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
+from config.city_file import load_fact
 from config.facts import Fact
-from config.hotline import DEFAULTS, HotlineConfigInvalid
-from config.strict_yaml import load_strict
 from facts.call import Outcome
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,40}$")]
@@ -91,15 +89,7 @@ def load_rates(folder: Path | None = None) -> Rates:
     Raises:
         HotlineConfigInvalid: naming the file and every wrong place in it.
     """
-    own = folder / "rates.yaml" if folder else None
-    path = own if own is not None and own.exists() else DEFAULTS / "rates.yaml"
-    try:
-        return Rates.model_validate(load_strict(path.read_text(encoding="utf-8")))
-    except yaml.YAMLError as problem:
-        raise HotlineConfigInvalid(f"{path} is not YAML: {' '.join(str(problem).split())}") from None
-    except ValidationError as problems:
-        lines = [f"{'.'.join(map(str, it['loc'])) or 'file'}: {it['msg']}" for it in problems.errors()]
-        raise HotlineConfigInvalid(f"{path}: " + "; ".join(lines)) from None
+    return load_fact(Rates, "rates.yaml", folder)
 
 
 @cache

@@ -40,6 +40,9 @@ class Secrets:
     #: wraps the keys of persons and tickets; without it what they sealed cannot be read any more
     vault: str = field(default_factory=_token, repr=False)
 
+    #: signs alerts that are told by webhook; its receiver must know it
+    alerts: str = field(default_factory=_token, repr=False)
+
     def sip_password(self, agent: str) -> str:
         """Password of an agent's SIP endpoint."""
 

@@ -28,6 +28,7 @@ from ticketing_bridge.journeys.follow_ups import HUMAN, ROBOT, figures, make_tas
 from ticketing_bridge.journeys.hour_notice import check_notice, switch_off, switch_on
 from ticketing_bridge.journeys.queue_board import FRESH_S
 from ticketing_bridge.journeys.tickets import import_tickets
+from ticketing_bridge.rate.carrier import import_carrier
 from ticketing_bridge.store.database import Database
 from ticketing_bridge.store.journey_records import Callback, CallbackState, FollowUp, HourNotice
 from ticketing_bridge.tickets import TicketService, open_office
@@ -111,6 +112,27 @@ def contacts(file: Path, json_: Json = False) -> None:
             if len(done.left_out) > _SHOWN:
                 console.print(f"… and {len(done.left_out) - _SHOWN} more rows left out", highlight=False)
         if done.left_out:
+            raise typer.Exit(1)
+
+    with_database(work)
+
+
+@_import.command()
+def carrier(file: Path, json_: Json = False) -> None:
+    """What the carrier counted, calls that it refused before the PBX among it (日期, 号码, 呼入量, 拒绝量).
+
+    Exit code 1 when a row is wrong: nothing is written then.
+    """
+
+    async def work(_: House, database: Database) -> None:
+        done = await import_carrier(database, file, operator())
+        if json_:
+            print_json(asdict(done))
+        else:
+            console.print(f"{0 if done.bad else done.rows} rows written", highlight=False)
+            for line, problem in done.bad[:_SHOWN]:
+                console.print(f"line {line}: {problem}", highlight=False, markup=False)
+        if done.bad:
             raise typer.Exit(1)
 
     with_database(work)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import asdict
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
@@ -14,8 +15,9 @@ from config.rates import load_rates
 from ticketing_bridge.cli.output import Json, console, errors, print_json
 from ticketing_bridge.cli.within import From, LineId, To, day, with_database
 from ticketing_bridge.house import House
+from ticketing_bridge.rate.book import DefinitionBook, definition_book
 from ticketing_bridge.rate.counting import ensure_counted, fold_all, recount_all
-from ticketing_bridge.rate.definitions import DASH, Rate, percent_of
+from ticketing_bridge.rate.definitions import DASH, Rate, formula_of, percent_of
 from ticketing_bridge.rate.miss_report import (
     MissedList,
     MissReport,
@@ -27,6 +29,7 @@ from ticketing_bridge.rate.report import RateReport
 from ticketing_bridge.rate.rolling import Window
 from ticketing_bridge.rate.service import LOCAL, RateQuery, day_of, rate_report
 from ticketing_bridge.store.database import Database
+from ticketing_bridge.store.rate_records import AlertRow, Exclusion
 
 #: beside every rate
 NUMBERS = ("n", "reached", "misses", "unknown", "unresolved", "excluded")
@@ -142,6 +145,87 @@ def misses(
         shown = " ".join(f"{name}={value}" for name, value in facts.items() if name in _OF_ONE)
         at = miss.arrived_at.astimezone(LOCAL)
         console.print(f"{at:%m-%d %H:%M:%S} {miss.cause.value}: {shown} {miss.call}", highlight=False)
+
+
+@_rate.command()
+def alerts(
+    secret: Annotated[
+        bool, typer.Option("--secret", help="Print what signs alerts told by webhook, for the receiver.")
+    ] = False,
+    json_: Json = False,
+) -> None:
+    """What stands, and what was raised in the last week. Exit code 1 when something stands."""
+
+    async def work(house: House, database: Database) -> list[AlertRow]:
+        if secret:
+            console.print(house.secrets.alerts, highlight=False, markup=False)
+            raise typer.Exit(0)
+        async with database.unit_of_work() as uow:
+            return await uow.rate_books.recent_alerts(datetime.now(LOCAL) - timedelta(days=7))
+
+    found = with_database(work)
+    if json_:
+        print_json([asdict(it) for it in found])
+    else:
+        table = Table("raised", "cleared", "alert", "figures", "webhook", header_style="bold")
+        for it in found:
+            cleared = f"{it.cleared_at.astimezone(LOCAL):%m-%d %H:%M:%S}" if it.cleared_at else "stands"
+            figures = " ".join(f"{name}={value}" for name, value in it.facts.items())
+            raised = f"{it.raised_at.astimezone(LOCAL):%m-%d %H:%M:%S}"
+            table.add_row(raised, cleared, it.kind, figures, it.told or DASH)
+        console.print(table)
+    raise typer.Exit(1 if any(it.cleared_at is None for it in found) else 0)
+
+
+@_rate.command()
+def exclusions(json_: Json = False) -> None:
+    """Calls that were taken out of every base, by whom and why, and those that wait for a second person."""
+
+    async def work(_: House, database: Database) -> list[Exclusion]:
+        async with database.unit_of_work() as uow:
+            return await uow.rate_books.exclusions()
+
+    found = with_database(work)
+    if json_:
+        print_json([asdict(it) for it in found])
+        return
+    table = Table("id", "call", "kind", "reason", "asked by", "confirmed by", "ended by", header_style="bold")
+    for it in found:
+        by = (it.asked_by, it.confirmed_by or "waits", it.ended_by or "")
+        table.add_row(str(it.id), it.call, it.kind, it.reason, *by)
+    console.print(table)
+
+
+@_rate.command()
+def definitions(json_: Json = False) -> None:
+    """All definitions with their versions, each from its day on."""
+
+    async def work(house: House, database: Database) -> DefinitionBook:
+        async with database.unit_of_work() as uow:
+            return await definition_book(uow, load_rates(house.settings.hotline_config))
+
+    book = with_database(work)
+    versions = [it for name in book.names for it in book.versions(name)]
+    if json_:
+        print_json(
+            [
+                {
+                    **it.definition.model_dump(mode="json"),
+                    "formula": formula_of(it.definition),
+                    "effective_from": None if it.made_at is None else it.effective_from.isoformat(),
+                    "made_by": it.made_by or None,
+                    "reason": it.reason or None,
+                }
+                for it in versions
+            ]
+        )
+        return
+    table = Table("definition", "from", "formula", "title", "made by", "reason", header_style="bold")
+    for it in versions:
+        from_ = "shipped" if it.made_at is None else str(it.effective_from)
+        one = it.definition
+        table.add_row(one.name, from_, formula_of(one), one.title, it.made_by, it.reason)
+    console.print(table)
 
 
 _OF_ONE = ("line", "queue", "waited_s", "lasted_s", "ahead", "busy", "rang", "place")

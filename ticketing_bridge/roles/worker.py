@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
+from config.alerts import load_alerts
 from config.catalogue import load_catalogue
 from config.connector_secrets import load_connector_secrets
 from config.delivery import Sends, load_delivery
+from config.rates import load_rates
 from facts.tasks import end_task
 from ticketing_bridge.delivery.feed import CallFeed
 from ticketing_bridge.delivery.house_tickets import HouseTickets
+from ticketing_bridge.delivery.rate_alerts import keep_watch
 from ticketing_bridge.delivery.service import open_delivery, utc_now
 from ticketing_bridge.house import House
 from ticketing_bridge.jobs import run_worker
@@ -43,6 +46,7 @@ async def run_worker_role(house: House) -> None:
             asyncio.create_task(keep_folding(database), name="rate-folding"),
             asyncio.create_task(keep_tickets(database, office, settings.audit_heads), name="ticket-upkeep"),
             asyncio.create_task(CallFeed(database, sends).run(), name="call-feed"),
+            asyncio.create_task(_watch(house, database), name="rate-alerts"),
         ]
         try:
             await run_worker(
@@ -55,3 +59,10 @@ async def run_worker_role(house: House) -> None:
         finally:
             for task in beside:
                 await end_task(task)
+
+
+async def _watch(house: House, database: Database) -> None:
+    """Alerts about the rate."""
+    settings = house.settings
+    rules, rates = load_alerts(settings.hotline_config), load_rates(settings.hotline_config)
+    await keep_watch(database, rules, house.secrets.alerts, settings.target_percent, rates)

@@ -91,3 +91,21 @@ class QueueStateRepository:
         if row is None:
             return None
         return QueueState(**{name: value for name, value in row.items() if name != "pbx_id"})
+
+    async def fresh(self, not_older_s: float) -> list[QueueState]:
+        """How all queues stand of which somebody has said so lately; of several PBXs added up."""
+        age = func.extract("epoch", func.now() - queue_state.c.at)
+        query = (
+            select(
+                queue_state.c.queue,
+                func.sum(queue_state.c.waiting).label("waiting"),
+                func.sum(queue_state.c.free_agents).label("free_agents"),
+                func.sum(queue_state.c.agents).label("agents"),
+                func.max(queue_state.c.place_s).label("place_s"),
+                func.min(queue_state.c.at).label("at"),
+            )
+            .where(age <= not_older_s)
+            .group_by(queue_state.c.queue)
+            .order_by(queue_state.c.queue)
+        )
+        return [QueueState(**row) for row in (await self._connection.execute(query)).mappings()]
