@@ -43,6 +43,8 @@ class Permission(StrEnum):
     RATE_SEE = "rate.see"
     #: take calls out of the rate's base, or agree to it
     RATE_EXCLUDE = "rate.exclude"
+    #: say from which day on a rate is defined how
+    RATE_DEFINE = "rate.define"
     FLOWS_SEE = "flows.see"
     CALLBACKS_WORK = "callbacks.work"
     FOLLOW_UPS_WORK = "follow_ups.work"
@@ -128,6 +130,7 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
             _P.CALLS_SEE,
             _P.RATE_SEE,
             _P.RATE_EXCLUDE,
+            _P.RATE_DEFINE,
             _P.FLOWS_SEE,
             _P.CALLBACKS_WORK,
             _P.NOTICE_SEE,

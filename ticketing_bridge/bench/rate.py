@@ -76,12 +76,12 @@ FROM (
          (3000 + 9000 * -ln(1 - random()))::int AS until_ms
   FROM (
     SELECT n, (CAST(:lines AS text[]))[1 + (n * 37) % 100] AS line,
-           CAST(:first AS timestamptz) + floor(random() * :days) * interval '1 day'
+           CAST(:first AS timestamptz) + floor(:day + random() * :days) * interval '1 day'
            + (CAST(:hours AS int[]))[1 + floor(random() * 100)::int] * interval '1 hour'
            + random() * interval '1 hour' AS at
     FROM generate_series(CAST(:from AS bigint), CAST(:to AS bigint)) AS n
   ) AS arrivals
-) AS calls
+) AS calls ORDER BY at
 """)
 _INDEXES = (
     "CREATE INDEX rate_call_arrived ON rate_call (arrived_at)",
@@ -134,7 +134,9 @@ async def fill(database: Database, count: int) -> None:
             await uow.connection.execute(text(drop))
     for step in range(STEPS):
         first, last = 1 + count * step // STEPS, count * (step + 1) // STEPS
-        values = {"from": first, "to": last, "first": FIRST, "days": DAYS}
+        # in the order of their coming, as calls are written
+        days = DAYS / STEPS
+        values = {"from": first, "to": last, "first": FIRST, "day": days * step, "days": days}
         async with database.unit_of_work() as uow:
             await uow.connection.execute(
                 _CALLS, {**values, "hours": _HOURS, "lines": _LINES, "misses": _MISSES}

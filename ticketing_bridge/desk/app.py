@@ -34,6 +34,8 @@ from ticketing_bridge.desk.board import Board
 from ticketing_bridge.desk.desk import Desk
 from ticketing_bridge.desk.feed import LiveFeed
 from ticketing_bridge.desk.lookup import knowledge_page, ledger_page, phone_page
+from ticketing_bridge.desk.rates import books_page
+from ticketing_bridge.desk.rates import pages as rate_pages
 from ticketing_bridge.desk.rendering import STATIC, Assets
 from ticketing_bridge.desk.security import BodyLimit, KnownHost, SecurityHeaders
 from ticketing_bridge.desk.visitor import NotAllowed, SignInFirst, needs
@@ -56,6 +58,8 @@ PAGES = (
     (ledger_page, Permission.DRAFTS_EDIT),
     (delivery_page, Permission.DELIVERY_SEE),
     (register_page, Permission.TICKETS_WORK),
+    (rate_pages, Permission.RATE_SEE),
+    (books_page, Permission.RATE_SEE),
 )
 
 

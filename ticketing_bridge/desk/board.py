@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import structlog
 
+from config.rates import load_rates
 from facts.call import Call, CallState
 from facts.tasks import end_task
 from ticketing_bridge.desk.desk import BOARD, CALL, Desk
@@ -19,6 +20,7 @@ from ticketing_bridge.desk.draft_view import draft_title
 from ticketing_bridge.desk.feed import EVERY_CALL
 from ticketing_bridge.desk.mailbox import Mailbox
 from ticketing_bridge.desk.picture import hour_chart, rate_view
+from ticketing_bridge.desk.rates.labels import standing_view
 from ticketing_bridge.desk.today import TodayFigures, today_figures
 from ticketing_bridge.desk.views import board_view
 from ticketing_bridge.desk.words_view import newest_words
@@ -50,6 +52,7 @@ class Board:
         self._desk = desk
         self._mailbox = Mailbox()
         self._titles: OrderedDict[str, str | None] = OrderedDict()
+        self._rates = load_rates(desk.settings.hotline_config)
         self._figures: TodayFigures | None = None
         self._figures_due = 0.0
         self._task: asyncio.Task[None] | None = None
@@ -83,6 +86,7 @@ class Board:
             "ended": view.ended,
             "rate": rate_view(figures.rate, desk.settings.target_percent),
             "chart": hour_chart(figures.hours, now.astimezone(LOCAL).hour),
+            "standing": standing_view(figures.now, desk.hotline),
         }
 
     async def _day(self, uow: UnitOfWork, now: datetime, *, fresh: bool) -> TodayFigures:
@@ -90,7 +94,8 @@ class Board:
         clock = time.monotonic
         if fresh or self._figures is None or clock() >= self._figures_due:
             began = clock()
-            self._figures = await today_figures(uow, now, self._desk.settings.target_percent)
+            target = self._desk.settings.target_percent
+            self._figures = await today_figures(uow, now, target, self._rates)
             self._figures_due = clock() + max(FIGURES_PAUSE_S, 20 * (clock() - began))
         return self._figures
 

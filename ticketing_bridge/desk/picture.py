@@ -37,7 +37,7 @@ class RateView:
 
 def rate_view(rate: Rate, target: float) -> RateView:
     """Judged by the figure as it is printed, so that the page never says one thing and shows another."""
-    words = labels().definitions[rate.definition]
+    words = labels().definitions.get(rate.definition) or {"name": rate.title, "formula": rate.formula}
     percent = None if rate.percent is None else float(rate.percent)
     gap = percent - target if percent is not None else 0.0
     tone = "mute" if percent is None else "ok" if gap >= 0 else "miss"

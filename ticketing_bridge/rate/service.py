@@ -159,20 +159,10 @@ async def _exact(
 def _rate(definition: RateDefinition, row: Mapping[str, int], from_cells: bool) -> Rate:
     """One figure from the sums; 0 ÷ 0 where the cells cannot answer it."""
     name = definition.name
-    base, reached, unknown = (row.get(f"{it}_{name}", 0) for it in "bru")
-    return Rate(
-        definition=name,
-        formula=formula_of(definition),
-        base=base,
-        reached=reached,
-        misses=base - reached - unknown,
-        unknown=unknown,
-        unresolved=row["unresolved"],
-        open=0,
-        excluded=row["excluded"],
-        title=definition.title,
-        from_cells=from_cells,
-    )
+    base, reached, unknown = row.get("b_" + name, 0), row.get("r_" + name, 0), row.get("u_" + name, 0)
+    formula, misses = formula_of(definition), base - reached - unknown
+    beside = row["unresolved"], 0, row["excluded"]
+    return Rate(name, formula, base, reached, misses, unknown, *beside, definition.title, from_cells)
 
 
 def _counted(rate: Rate, row: Mapping[str, int]) -> Rate:
@@ -202,32 +192,41 @@ async def _windows(
 async def _groups(uow: UnitOfWork, query: RateQuery, stretches: Sequence[Stretch]) -> tuple[Group, ...]:
     if query.by in (None, "agent"):
         return ()
-    found: dict[str | datetime, dict[str, Rate]] = {}
-
-    def add(key: object, rate: Rate) -> None:
-        assert isinstance(key, str | datetime)
-        rates = found.setdefault(key, {})
-        before = rates.get(rate.definition)
-        rates[rate.definition] = before.plus(rate) if before else rate
-
+    found: dict[str | datetime, tuple[Rate, ...]] = {}
     for stretch in stretches:
         plans = _plans(stretch.definitions)
         columns = {**_BESIDE, **wanted(plans.items())}
         rows = await uow.rates.sums(
             stretch.begin, stretch.end, columns, line=query.line, queue=query.queue, by=query.by
         )
-        for definition in stretch.definitions:
-            cells = definition.name in plans
-            exact = (
-                {}
-                if cells
-                else {it.key: it.values for it in await _exact(uow, query, stretch, definition, query.by)}
+        exact = {
+            it.name: {row.key: row.values for row in await _exact(uow, query, stretch, it, query.by)}
+            for it in stretch.definitions
+            if it.name not in plans
+        }
+        for row in rows:
+            assert row.key is not None
+            rates = tuple(
+                _counted(_rate(it, row.values, False), exact[it.name].get(row.key, _NOTHING))
+                if it.name in exact
+                else _rate(it, row.values, True)
+                for it in stretch.definitions
             )
-            for row in rows:
-                rate = _rate(definition, row.values, cells)
-                add(row.key, rate if cells else _counted(rate, exact.get(row.key, {"b": 0, "r": 0, "u": 0})))
+            before = found.get(row.key)
+            found[row.key] = _together(before, rates) if before else rates
     ordered = found.items() if len(stretches) == 1 else sorted(found.items(), key=lambda it: str(it[0]))
-    return tuple(Group(key, tuple(rates.values())) for key, rates in ordered)
+    return tuple(Group(key, rates) for key, rates in ordered)
+
+
+_NOTHING: Mapping[str, int] = {"b": 0, "r": 0, "u": 0}
+
+
+def _together(before: Sequence[Rate], after: Sequence[Rate]) -> tuple[Rate, ...]:
+    """Rates of one group on both sides of a definition's change."""
+    rates = {it.definition: it for it in before}
+    for it in after:
+        rates[it.definition] = rates[it.definition].plus(it) if it.definition in rates else it
+    return tuple(rates.values())
 
 
 async def _with_books(

@@ -278,25 +278,32 @@ def _sums_query(
 ) -> tuple[str, dict[str, Any]]:
     narrow, values = narrowed(line, queue)
     over = not values and by not in ("line", "queue")
-    cells = ", ".join(f"{signed(columns)} AS {name}" for name, columns in wanted.items())
-    deltas = ", ".join(f"{signed(columns, of_delta=True)} AS {name}" for name, columns in wanted.items())
+    group = " GROUP BY 1" if by else ""
+    cells = ", ".join(f"({signed(columns)})::bigint AS {name}" for name, columns in wanted.items())
+    added = ", ".join(f"sum({signed(columns)})::bigint AS {name}" for name, columns in wanted.items())
+    deltas = ", ".join(
+        f"sum({signed(columns, of_delta=True)})::bigint AS {name}" for name, columns in wanted.items()
+    )
     parts = []
     for at, piece in enumerate(found):
         values |= {f"b{at}": piece.begin, f"e{at}": piece.end}
-        parts.append(
-            f"SELECT {_key(by, piece.level)} AS key, {cells} FROM {piece.level.table_of(over)} "
-            f"WHERE at >= :b{at} AND at < :e{at}{narrow}"
-        )
+        table, key = piece.level.table_of(over), _key(by, piece.level)
+        where = f"FROM {table} WHERE at >= :b{at} AND at < :e{at}{narrow}"
+        # a cell of the group's own level is a group: only the others are added up
+        single = over and key == "at"
+        parts.append(f"SELECT {key} AS key, {cells if single else added} {where}{'' if single else group}")
     begin, end = (found[0].begin, found[-1].end) if found else (datetime.max, datetime.max)
     values |= {"begin": begin, "end": end}
     parts.append(
         f"SELECT {_key(by, None)} AS key, {deltas} FROM rate_delta "
-        f"WHERE arrived_at >= :begin AND arrived_at < :end{narrow}"
+        f"WHERE arrived_at >= :begin AND arrived_at < :end{narrow}{group}"
     )
     totals = ", ".join(f"coalesce(sum({name}), 0)::bigint AS {name}" for name in wanted)
-    group = " GROUP BY 1 ORDER BY 1" if by else ""
-    key = "key" if by else "NULL"
-    return f"SELECT {key}, {totals} FROM ({' UNION ALL '.join(parts)}) AS cell{group}", values
+    order = " GROUP BY 1 ORDER BY 1" if by else ""
+    return (
+        f"SELECT {'key' if by else 'NULL'}, {totals} FROM ({' UNION ALL '.join(parts)}) AS cell{order}",
+        values,
+    )
 
 
 def _key(by: str | None, level: Level | None) -> str:

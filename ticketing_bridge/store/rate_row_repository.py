@@ -20,10 +20,14 @@ from ticketing_bridge.store.rate_repository import KEYS, Sums, narrowed, quoted,
 #: after this time a missed caller who was not reached stays one
 _WITHIN: Final = "interval '24 hours'"
 _MISSED, _REACHED = quoted(MISSED), quoted(REACHED)
+#: the same as "outcome IN missed", in the words of the index of missed calls
+_NOT_MISSED: Final = "'answered', 'transferred_emergency', 'self_service', 'unresolved'"
+if {*_NOT_MISSED.replace("'", "").split(", ")} != {*Outcome} - MISSED:
+    raise AssertionError("the index of missed calls speaks of others")
 #: a miss after which the caller was not reached within a day, by a call or a call-back; rates.md says why
 _LOST: Final = f"""
   FROM rate_call miss
-  WHERE miss.arrived_at >= :begin AND miss.arrived_at < :end AND miss.outcome IN ({_MISSED})
+  WHERE miss.arrived_at >= :begin AND miss.arrived_at < :end AND miss.outcome NOT IN ({_NOT_MISSED})
     AND NOT miss.excluded AND miss.recovered_ms IS NULL AND miss.caller IS NOT NULL
     AND (CAST(:line AS text) IS NULL OR miss.line = :line)
     AND NOT EXISTS (
@@ -190,7 +194,7 @@ class RateRows:
         """Misses of callers whose number is withheld: nobody can be called back."""
         query = text(f"""
             SELECT count(*) FROM rate_call WHERE arrived_at >= :begin AND arrived_at < :end AND caller IS NULL
-              AND outcome IN ({_MISSED}) AND NOT excluded
+              AND outcome NOT IN ({_NOT_MISSED}) AND NOT excluded
               AND (CAST(:line AS text) IS NULL OR line = :line)""")
         found = await self._connection.execute(query, {"begin": begin, "end": end, "line": line})
         return int(found.scalar_one())
@@ -225,7 +229,7 @@ class RateRows:
         """The missed calls themselves, newest first, without excluded ones."""
         query = text(f"""
             SELECT call.* FROM rate_call it JOIN call ON call.key = it.call
-            WHERE it.arrived_at >= :begin AND it.arrived_at < :end AND it.outcome IN ({_MISSED})
+            WHERE it.arrived_at >= :begin AND it.arrived_at < :end AND it.outcome NOT IN ({_NOT_MISSED})
               AND NOT it.excluded AND (CAST(:line AS text) IS NULL OR it.line = :line)
             ORDER BY it.arrived_at DESC, it.call LIMIT :limit""")
         values = {"begin": begin, "end": end, "line": line, "limit": limit}

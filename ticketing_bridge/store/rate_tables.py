@@ -51,6 +51,13 @@ rate_call = Table(
     Index("rate_call_arrived", "arrived_at"),
     Index("rate_call_caller", "caller", "arrived_at", postgresql_where=text("caller IS NOT NULL")),
     Index("rate_call_until", "until_ms"),
+    Index(
+        "rate_call_missed",
+        "arrived_at",
+        postgresql_where=text(
+            "outcome NOT IN ('answered', 'transferred_emergency', 'self_service', 'unresolved')"
+        ),
+    ),
 )
 
 #: changes that the cells do not have yet; appended in the call's transaction, so that no row is hot
