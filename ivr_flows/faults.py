@@ -98,6 +98,12 @@ class Faults:
         for text in _offers(node):
             for key in sorted(announced_keys(text) - there if there else ()):
                 self.add(name, f"says key {key}, which is not there", f"add key {key} or change {text!r}")
+        said = set[str]().union(*map(announced_keys, _offers(node)))
+        if said and isinstance(node, Menu | CallbackOffer | Survey):
+            for key in sorted(there - said):
+                self.add(
+                    name, f"key {key} is said by no text", f"offer key {key} in the question or remove it"
+                )
         target = self.flow.nodes.get(getattr(node, "otherwise", None) or "")
         if isinstance(node, Transfer) and target is not None and not isinstance(target, Queue):
             self.add(name, "otherwise: is no queue", "name a queue node: the dialplan goes on there")
@@ -114,6 +120,8 @@ class Faults:
             for variable in (node.number_variable, node.digits_variable):
                 if variable and f"collected.{variable}" not in own:
                     self.add(name, f"nothing collects {variable}", "name the variable of a collect node")
+        if isinstance(node, Ask) and node.confirm and not any("heard" in names_in(it) for it in node.confirm):
+            self.add(name, "confirm: does not say what was understood", "write {heard} into it")
         if isinstance(node, Say) and node.empty and not any(names_in(text) for text in node.say):
             self.add(name, "empty: the text always has something to say", "remove empty or name hour.notice")
 
@@ -135,6 +143,13 @@ class Faults:
         for edge in edges_of(node):
             if edge.flow and self.around.flows is not None:
                 self._reference(name, "flow", edge.flow, {*self.around.flows, self.flow.flow})
+                self._meant_for(name, self.around.flows.get(edge.flow))
+
+    def _meant_for(self, name: str, other: Flow | None) -> None:
+        """Who has not talked yet is not asked how it was, nor told that we phoned."""
+        if other is not None and other.purpose in _MAY_END and other.purpose is not self.flow.purpose:
+            what = f"goes on in flow {other.flow}, which is for callers of purpose {other.purpose}"
+            self.add(name, what, f"name a flow that is for {self.flow.purpose}, or a node")
 
     def _reference(self, node: str, kind: str, name: str, known: Collection[str] | None) -> None:
         if known is not None and name not in known:
@@ -167,6 +182,7 @@ class Faults:
             if purpose is Purpose.NO_AGENT:
                 self._back_to_nobody(whole, start)
         self._promises(whole)
+        self._unasked(whole)
         if self.flow.purpose is Purpose.OUTBOUND and not any(
             isinstance(whole.nodes[name], Queue | Transfer) for name in seen
         ):
@@ -195,6 +211,19 @@ class Faults:
             place = name if graph.own(name) else start
             what = f"dead end: {target} hangs up on a caller who got neither a person nor an answer"
             self.add(place, what, "lead it to a queue, a record node or a callback_offer")
+
+    def _unasked(self, graph: Graph) -> None:
+        """What a caller gave is spoken of only where the caller gave it on every way."""
+        for name, node in self.flow.nodes.items():
+            for value in sorted(_values_of(node) & collected_names(self.flow)):
+                variable = value.removeprefix("collected.")
+
+                def gives(place: str, variable: str = variable) -> bool:
+                    return getattr(graph.nodes[place], "variable", None) == variable
+
+                if name in graph.reach(starts_of(self.flow).values(), any_way, gives) and not gives(name):
+                    what = f"there is a way here on which nobody was asked for {variable}"
+                    self.add(name, what, "lead every way through the node that collects it")
 
     def _promises(self, graph: Graph) -> None:
         """Who is phoned back does not wait as well."""
@@ -256,6 +285,14 @@ def _serves(node: Part, edge: Edge) -> bool:
     """Whether a caller who goes this way has got what can be got here."""
     found = isinstance(node, Lookup) and edge.how == "found"
     return found or (isinstance(node, Say) and node.report == "self_service")
+
+
+def _values_of(node: Part) -> set[str]:
+    """Names of what callers gave that a node cannot do without."""
+    needed = {name for text in _templates(node) for name in names_in(text)}
+    if isinstance(node, Lookup):
+        needed |= {f"collected.{it}" for it in (node.number_variable, node.digits_variable) if it}
+    return needed
 
 
 def _keys_of(node: Part) -> set[str]:

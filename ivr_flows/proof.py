@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -69,10 +70,14 @@ def prove(
     return reports
 
 
+#: longer than what is spelt on purpose (APP, ETC, app)
+_FOREIGN_WORD = re.compile(r"[a-z]{4,}|[A-Za-z]{6,}")
+
+
 @cache
 def can_be_said(text: str) -> bool:
-    """Whether the prompt voice has a syllable for it."""
-    return bool(tokens(text))
+    """Whether the prompt voice has a syllable for it; a Latin word would be spelt, letter by letter."""
+    return bool(tokens(text)) and not _FOREIGN_WORD.search(text)
 
 
 def measured_in(sounds: Path) -> Callable[[str], int]:

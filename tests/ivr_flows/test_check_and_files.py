@@ -14,7 +14,9 @@ from ivr_flows import FlowInvalid, FlowStore, check_flow, flow_json_schema, line
 from ivr_flows.draw import draw_mermaid, draw_text
 from ivr_flows.loader import parse_flow
 from ivr_flows.problems import FlowMissing
+from ivr_flows.proof import prove
 from ivr_flows.schema import Flow
+from tests.ivr_flows.house import FOLDER
 
 
 def problems(text: str) -> list[str]:
@@ -169,3 +171,14 @@ def test_schema_and_drawings(rich: Flow) -> None:
     assert "Menu" in flow_json_schema()["$defs"]
     assert 'choose -- "1" --> environment' in draw_mermaid(rich)
     assert "▶ notice" in draw_text(rich)
+
+
+def test_the_example_with_desks_of_departments_and_languages_keeps_the_guarantee() -> None:
+    city = load_hotline(DEFAULTS.parent / "examples" / "desks")
+    desks = {queue.id: (queue.overflow, queue.join_empty) for queue in city.queues if queue.overflow}
+    assert desks == {"social": ("main", False), "dialect": ("main", False)}
+    reports = prove(city, FOLDER)
+    assert [str(problem) for it in reports for problem in it.report.problems] == []
+    proven = {line.line: line.silent_ms for it in reports for line in it.report.lines}
+    assert proven["social"] <= 8000
+    assert proven["dialect"] <= 8000

@@ -84,7 +84,7 @@ def test_a_flow_that_goes_on_in_itself_runs_in_a_circle() -> None:
 
 
 def test_a_dead_end_in_another_flow_is_named_here() -> None:
-    bye = flow_of("bye", "{a: {say: 没人, next: b}, b: {hang_up: 再见}}", purpose="after")
+    bye = flow_of("bye", "{a: {say: 没人, next: b}, b: {hang_up: 再见}}", purpose="no_agent")
     found = said(flow_of("f", "{a: {goto: {flow: bye}}}"), bye)
     assert "f.yaml:a: dead end: bye/b hangs up" in found
     assert "a silent caller is hung up on" in found or "dead end" in found

@@ -44,6 +44,42 @@ def test_every_fault_is_found_and_named(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "node", "old", "new", "said"),
+    [
+        ("main", "greet", '"{line.greeting}"', "please hold the line", "no voice can say"),
+        ("progress", "choose", "，用来电号码查询请按二", "", "key 2 is said by no text"),
+        (
+            "environment",
+            "kind",
+            "unclear:",
+            "confirm: 您说的对吗？\n    unclear:",
+            "does not say what was understood",
+        ),
+        (
+            "no_agent",
+            "message",
+            "{flow: voicemail}",
+            "{flow: survey}",
+            "which is for callers of purpose after",
+        ),
+        (
+            "no_agent",
+            "confirm",
+            "1: number, 2: message",
+            "1: confirm, 2: message",
+            "nobody was asked for number",
+        ),
+        ("progress", "look", "1: number, 2: mine", "1: look, 2: mine", "nobody was asked for ticket"),
+    ],
+)
+def test_what_only_a_stranger_would_do_is_found(name: str, node: str, old: str, new: str, said: str) -> None:
+    text = (FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
+    assert old in text
+    found = problems(name, Fault("", text.replace(old, new, 1), frozenset(), ""))
+    assert any(it.node == node and said in it.what and it.line for it in found), found
+
+
+@pytest.mark.parametrize(
     ("old", "new", "said"),
     [
         (

@@ -204,7 +204,8 @@ def test_the_wait_is_measured_a_place() -> None:
     assert place_s(calls[:4], "main") is None, "too few say nothing"
     assert place_s(calls, "business") is None
     assert outlook_of(a_queue(free=1)).estimated_wait_s == 0
-    assert outlook_of(a_queue(waiting=3, free=0)).estimated_wait_s is None
+    assert outlook_of(a_queue(waiting=3, free=0)).estimated_wait_s == 480, "four minutes a talk, two agents"
+    assert outlook_of(a_queue(waiting=3, free=0, agents=0)).estimated_wait_s is None, "nobody is there"
 
 
 async def test_the_outlook_is_of_now_or_none(database: Database, services: CityServices) -> None:

@@ -39,6 +39,9 @@ _FREE = 1
 _ABSENT = frozenset({0, 4, 5})
 #: fewer answered calls than this say nothing about the wait
 LEAST_MEASURED = 5
+#: seconds that a talk takes until measured ones say otherwise: with so many agents there, one place takes
+#: this by their number. Long rather than short: who was told five minutes and waits three is not deceived.
+ASSUMED_TALK_S = 240.0
 #: calls of this time are measured
 MEASURED_OVER = timedelta(hours=2)
 MEASURE_EVERY_S = 30.0
@@ -119,10 +122,11 @@ def outlook_of(state: QueueState) -> QueueOutlook:
     """What somebody who joins now may expect."""
     if state.free_agents > state.waiting:
         wait_s: float | None = 0.0
-    elif state.place_s is None or not state.agents:
+    elif not state.agents:
         wait_s = None
     else:
-        wait_s = state.place_s * (state.waiting + 1)
+        place_s = ASSUMED_TALK_S / state.agents if state.place_s is None else state.place_s
+        wait_s = place_s * (state.waiting + 1)
     return QueueOutlook(state.waiting, state.free_agents, state.agents, wait_s)
 
 

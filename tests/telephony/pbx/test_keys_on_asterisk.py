@@ -1,0 +1,59 @@
+"""Keys typed in one burst, without listening: none is lost between two commands."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import pytest
+
+from facts.caller_session import JourneyFact
+from telephony.agi.session import AgiSession
+from tests.pbx import AmiWitness
+from tests.pbx_people import Flows, Telephones
+from tests.sip_phone import wait_until
+
+pytestmark = pytest.mark.pbx
+KEYS = "12345678901234"
+
+
+async def one_number(session: AgiSession) -> str:
+    read = await session.collect(
+        [], max_digits=len(KEYS), terminator="#", first_timeout_ms=8000, between_timeout_ms=2000
+    )
+    return read.digits
+
+
+async def many_questions(session: AgiSession) -> str:
+    """As the interpreter goes from node to node, with all it writes on the call."""
+    pressed = ""
+    while len(pressed) < len(KEYS):
+        read = await session.collect(
+            [], max_digits=1, terminator="", first_timeout_ms=8000, between_timeout_ms=0
+        )
+        pressed += read.digits or "-"
+        await session.enter("menu", {"Flow": "main"})
+        await session.report(JourneyFact.ANSWER, {"Name": "n", "Value": read.digits})
+        await session.mark("menu", {"Key": read.digits, "Ms": "1"})
+    return pressed
+
+
+def test_a_burst_of_keys_arrives_whole(ami: AmiWitness, telephones: Telephones, flows: Flows) -> None:
+    there: list[str] = []
+    read: list[str] = []
+
+    async def lead(session: AgiSession) -> None:
+        there.append(session.channel)
+        reads = one_number if len(there) % 2 else many_questions
+        read.append(await reads(session))
+        await session.hang_up()
+
+    flows.leads["main"] = lead
+    with ExitStack() as lines:
+        callers = [lines.enter_context(telephones.citizen(f"1390000007{number}")) for number in range(4)]
+        for caller in callers:
+            assert caller.call("12345") == 200
+        assert wait_until(lambda: len(there) == len(callers), 15)
+        for caller in callers:
+            caller.burst(KEYS)
+        assert wait_until(lambda: len(read) == len(callers), 20)
+    assert read == [KEYS] * len(callers)
