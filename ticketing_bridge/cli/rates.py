@@ -12,12 +12,13 @@ from rich.progress import Progress
 from rich.table import Table
 
 from config.rates import load_rates
+from facts.percent import percent_of
 from ticketing_bridge.cli.output import Json, console, errors, print_json
 from ticketing_bridge.cli.within import From, LineId, To, day, with_database
 from ticketing_bridge.house import House
 from ticketing_bridge.rate.book import DefinitionBook, definition_book
 from ticketing_bridge.rate.counting import ensure_counted, fold_all, recount_all
-from ticketing_bridge.rate.definitions import DASH, Rate, formula_of, percent_of
+from ticketing_bridge.rate.definitions import DASH, Rate, formula_of
 from ticketing_bridge.rate.miss_report import (
     MissedList,
     MissReport,

@@ -31,6 +31,7 @@ from ticketing_bridge.desk import (
     search_page,
 )
 from ticketing_bridge.desk.board import Board
+from ticketing_bridge.desk.casework import case_page, lists_page, office_page
 from ticketing_bridge.desk.desk import Desk
 from ticketing_bridge.desk.feed import LiveFeed
 from ticketing_bridge.desk.lookup import knowledge_page, ledger_page, phone_page
@@ -60,6 +61,12 @@ PAGES = (
     (register_page, Permission.TICKETS_WORK),
     (rate_pages, Permission.RATE_SEE),
     (books_page, Permission.RATE_SEE),
+    (lists_page, Permission.TICKETS_SEE),
+)
+#: what units come to as well
+UNITS_PAGES = (
+    (lists_page.unit_router, (Permission.TICKETS_OWN_UNIT,)),
+    (case_page.router, (Permission.TICKETS_SEE, Permission.TICKETS_OWN_UNIT)),
 )
 
 
@@ -82,8 +89,11 @@ def create_app(
     app.include_router(pages.own_router)
     app.state.api = create_api(settings, database, hotline)
     app.mount(API_PREFIX, app.state.api)
+    app.include_router(office_page.router)
     for page, permission in PAGES:
         app.include_router(page.router, dependencies=[needs(permission)])
+    for router, any_of in UNITS_PAGES:
+        app.include_router(router, dependencies=[needs(*any_of)])
     app.add_exception_handler(SignInFirst, _to_login)
     app.add_exception_handler(HTTPException, _problem)
     app.add_exception_handler(RequestValidationError, _problem)

@@ -26,6 +26,7 @@ from ticketing_bridge.desk.mailbox import HEALTH, Switchboard
 from ticketing_bridge.desk.metrics import Metrics
 from ticketing_bridge.desk.rendering import Templates
 from ticketing_bridge.store import Database
+from ticketing_bridge.tickets import TicketOffice, open_office
 
 log = structlog.get_logger(__name__)
 
@@ -58,12 +59,15 @@ class Desk:
     templates: Templates = field(init=False)
     #: kept, so that a page reads only the files that changed
     flows: FlowStore = field(init=False)
+    #: rules, calendar, units and key of tickets
+    office: TicketOffice = field(init=False)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     _city: City | None = None
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     def __post_init__(self) -> None:
         self.templates = Templates(self.hotline.name)
+        self.office = open_office(self.settings, self.hotline)
         self.flows = FlowStore(self.settings.flow_folder)
         self.health = Health(site.id for site in pbx_sites(self.settings, self.hotline))
 

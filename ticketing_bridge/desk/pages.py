@@ -34,7 +34,11 @@ from ticketing_bridge.desk.visitor import NotAllowed, Visitor, needs, own_form, 
 DRAFTS_SHOWN = 100
 REASON_LENGTH = range(2, 201)
 #: where people start who do not see calls
-FIRST_PAGES: Mapping[Permission, str] = {}
+FIRST_PAGES: Mapping[Permission, str] = {
+    Permission.TICKETS_OWN_UNIT: "/unit",
+    Permission.TICKETS_SEE: "/tickets",
+    Permission.AUDIT_SEE: "/audit",
+}
 #: a call's page as long as nobody asked for the number
 NO_NUMBER: Mapping[str, Any] = {"number": None, "spoken": None, "reason": "", "number_problem": False}
 

@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from ticketing_bridge.desk.labels import labels
-from ticketing_bridge.desk.views import clock, day_clock, duration
+from ticketing_bridge.desk.views import clock, day_clock, duration, until
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -55,7 +55,12 @@ class Templates:
             # fragments of a stream leave ticking times to the page, so that they change only with the facts
             "streaming": False,
         }
-        self._environment.filters |= {"duration": duration, "clock": clock, "day_clock": day_clock}
+        self._environment.filters |= {
+            "duration": duration,
+            "clock": clock,
+            "day_clock": day_clock,
+            "until": until,
+        }
 
     def render(self, name: str, context: Mapping[str, Any]) -> str:
         """One page or fragment."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from config.hotline import Hotline
@@ -30,6 +30,19 @@ def duration(seconds: float | None) -> str:
 def clock(at: datetime) -> str:
     """The local time of day, to the second."""
     return at.astimezone(LOCAL).strftime("%H:%M:%S")
+
+
+def until(moment: datetime) -> str:
+    """An end in Asia/Shanghai, to the minute; midnight is the end of the day before.
+
+    >>> from datetime import UTC
+    >>> until(datetime(2026, 11, 30, 16, tzinfo=UTC))
+    '11-30 24:00'
+    """
+    local = moment.astimezone(LOCAL)
+    if (local.hour, local.minute) == (0, 0):
+        return f"{local - timedelta(days=1):%m-%d} 24:00"
+    return f"{local:%m-%d %H:%M}"
 
 
 def day_clock(at: datetime) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Final
 
 from config.rates import Clock, RateDefinition, built_in_rates
 from facts.call import Call, Outcome
+from facts.percent import percent_of
 from ticketing_bridge.store.rate_facts import MISSED, RateFact, fact_of
 
 DASH: Final = "—"
@@ -111,17 +112,6 @@ class Rate:
             **{name: getattr(self, name) + getattr(other, name) for name in added},
             from_cells=self.from_cells and other.from_cells,
         )
-
-
-def percent_of(part: int, whole: int) -> Decimal | None:
-    """Two decimals, half up; None for 0 ÷ 0.
-
-    >>> percent_of(1, 800), percent_of(0, 0)
-    (Decimal('0.13'), None)
-    """
-    if whole == 0:
-        return None
-    return (Decimal(100 * part) / Decimal(whole)).quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
 def measure(definition: RateDefinition, calls: Iterable[Call | RateFact]) -> Rate:

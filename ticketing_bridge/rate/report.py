@@ -8,8 +8,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from facts.percent import percent_of
 from ticketing_bridge.rate.book import DefinitionUnknown
-from ticketing_bridge.rate.definitions import Rate, percent_of
+from ticketing_bridge.rate.definitions import Rate
 from ticketing_bridge.rate.rolling import Window
 from ticketing_bridge.rate.waits import Waits
 from ticketing_bridge.store.rate_records import CarrierSum

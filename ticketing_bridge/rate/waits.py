@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from ticketing_bridge.rate.definitions import percent_of
+from facts.percent import percent_of
 from ticketing_bridge.store.rate_columns import BUCKETS, EDGES_S
 
 #: columns that waits are read from, each under its own name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, Select, and_, func, or_, select, text, tuple_
@@ -140,6 +140,13 @@ class DeskTicketRepository:
         query = select(ticket_event).where(ticket_event.c.ticket == number).order_by(ticket_event.c.version)
         return [HistoryRow(**row) for row in (await self._connection.execute(query)).mappings()]
 
+    async def first_units(self, numbers: Sequence[str]) -> dict[str, str]:
+        """To which main unit each of these tickets went first."""
+        dispatched = (ticket_event.c.act == "dispatch", ticket_event.c.ticket.in_(numbers))
+        query = select(ticket_event.c.ticket, ticket_event.c.data["main"].astext).where(*dispatched)
+        found = await self._connection.execute(query.order_by(ticket_event.c.version.desc()))
+        return {row[0]: row[1] for row in found}
+
     async def find(self, wanted: TicketFilter = EVERY, limit: int = 100) -> list[TicketRow]:
         """The newest first."""
         query = select(ticket).where(*_conditions(wanted))
@@ -158,6 +165,19 @@ class DeskTicketRepository:
         )
         query = select(ticket).where(ticket.c.state.in_(states), lately).limit(limit)
         return await self._rows(query)
+
+    async def touching(self, begin: datetime, end: datetime, limit: int) -> list[TicketRow]:
+        """Tickets that something happened to in a period, or whose limit ended in it."""
+        column = ticket.c
+        moments = (column.received_at, column.dispatched_at, column.due_at, column.closed_at)
+        within = [and_(moment >= begin, moment < end) for moment in (*moments, column.updated_at)]
+        return await self._rows(select(ticket).where(or_(*within)).limit(limit))
+
+    async def acts_by(self, who: str, act: str, since: datetime) -> int:
+        """How often somebody has done something since then."""
+        event = ticket_event.c
+        query = select(func.count()).where(event.act == act, event.at >= since, event.by == who)
+        return int((await self._connection.execute(query)).scalar_one())
 
     async def count(self, wanted: TicketFilter = EVERY) -> dict[str, int]:
         """How many there are of each state."""

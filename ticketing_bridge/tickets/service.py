@@ -28,6 +28,7 @@ from ticketing_bridge.tickets.office import TicketOffice
 from ticketing_bridge.tickets.preparing import prepare
 from ticketing_bridge.tickets.sealed import Sealer
 from ticketing_bridge.tickets.states import Act, State, follows
+from ticketing_bridge.tickets.undertakings import Undertakings
 from ticketing_bridge.tickets.views import preview
 from ticketing_bridge.tickets.why import TicketChanged, TicketRefused, Why
 
@@ -178,7 +179,10 @@ class TicketService:
         if act in _SENDS and ticket.hides_person and "unit_content" in prepared.texts:
             self._looked_through(ticket, await sealer.caller(row), prepared.texts, given)
         entry = _entry(number, version + 1, act, person, at, data, prepared.texts)
-        return await self._keep(uow, sealer, row, follow(ticket, entry), entry)
+        changed = await self._keep(uow, sealer, row, follow(ticket, entry), entry)
+        if act in (Act.UPHOLD, Act.VERDICT):
+            await Undertakings(self.office).propose(uow, ticket, changed, act)
+        return changed
 
     def _looked_through(
         self, ticket: Ticket, caller: Caller | None, texts: Mapping[str, Any], given: Mapping[str, Any]

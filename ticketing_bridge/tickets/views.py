@@ -8,7 +8,7 @@ shown to nobody at once: masked, or after a reason that goes on record.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from facts.masking import mask_number
@@ -89,6 +89,10 @@ class TicketView:
     #: this person may ask for the caller, with a reason
     may_reveal: bool
     history: tuple[EntryView, ...] = ()
+    #: what units read of a hidden matter, beside its original words
+    unit_texts: Texts | None = None
+    #: the caller's own in these words, for marking; only beside the original
+    own_names: tuple[str, ...] = field(default=(), repr=False)
 
 
 def names_of(caller: Caller | None) -> tuple[str, ...]:
@@ -150,6 +154,8 @@ def view_for(
         original=original,
         may_reveal=may_reveal(ticket, person),
         history=tuple(entry_view(it, original=original, names=names) for it in entries),
+        unit_texts=for_units(ticket, caller) if ticket.hides_person and original else None,
+        own_names=names if ticket.hides_person and original and unit is None else (),
     )
 
 

@@ -1,0 +1,1 @@
+"""Pages of tickets: lists, one ticket, a unit's own, secrets, supervision, figures, the audit log."""
