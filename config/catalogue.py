@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,6 +15,8 @@ from config.hotline import DEFAULTS, Fact
 from facts.errors import HotlineError
 
 Made = TypeVar("Made")
+#: how a unit that is no more is marked
+_CLOSED = frozenset({"是", "y", "yes", "1", "true"})
 
 
 class CatalogueInvalid(HotlineError):
@@ -31,6 +33,32 @@ class Unit:
     aliases: tuple[str, ...]
     duties: tuple[str, ...]
     keywords: tuple[str, ...]
+    #: the unit above it; "" for none
+    parent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Appeal:
+    """A class of the category tree (诉求分类). ``unit`` and ``level`` are what its matters usually have."""
+
+    code: str
+    parent: str
+    name: str
+    keywords: tuple[str, ...] = ()
+    unit: str = ""
+    level: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchItem:
+    """An item of the dispatch catalogue (派单目录); ``area``: only for matters of this township."""
+
+    code: str
+    parent: str
+    name: str
+    unit: str = ""
+    joint: tuple[str, ...] = ()
+    area: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +93,17 @@ class CityData:
     units: tuple[Unit, ...]
     places: tuple[PlaceName, ...]
     matters: tuple[Matter, ...]
+    appeals: tuple[Appeal, ...] = ()
+    dispatch: tuple[DispatchItem, ...] = ()
+    #: units that are no more, with who has taken over
+    closed: Mapping[str, str] = field(default_factory=dict, hash=False, compare=False)
+
+    def handler(self, item: str, area: str = "") -> DispatchItem | None:
+        """Who handles an item of the dispatch catalogue: in this area, else everywhere."""
+        named = [it for it in self.dispatch if it.name == item and it.unit]
+        return next((it for it in named if area and it.area == area), None) or next(
+            (it for it in named if not it.area), None
+        )
 
 
 def load_catalogue(folder: Path | None = None) -> CityData:
@@ -78,25 +117,73 @@ def load_catalogue(folder: Path | None = None) -> CityData:
     units = _table(folder / "units.csv", ("unit", "aliases", "duties", "keywords"), _unit, problems)
     places = _table(folder / "gazetteer.csv", ("name", "kind", "aliases", "parent", "sure"), _place, problems)
     matters = _matters(folder / "matters.yaml", problems)
-    known = {unit.name for unit in units}
+    known = {unit.name for unit, closed, _ in units if not closed}
     problems += [
         f"matters.yaml: {it.title}: there is no unit {it.unit} in units.csv"
         for it in matters
         if it.unit not in known
     ]
-    problems += _twice("units.csv", [it.name for it in units])
+    problems += _twice("units.csv", [it.name for it, _, _ in units])
     problems += _twice("gazetteer.csv", [it.name for it in places])
     if problems:
         raise CatalogueInvalid(f"{folder}: " + "; ".join(problems), fix="correct the named lines")
-    return CityData(tuple(units), tuple(places), tuple(matters))
+    appeals = tuple(_optional(folder / "appeals.csv", ("code", "parent", "name"), _appeal, problems))
+    dispatch = tuple(_optional(folder / "dispatch.csv", ("code", "parent", "name", "unit"), _item, problems))
+    if problems:
+        raise CatalogueInvalid(f"{folder}: " + "; ".join(problems), fix="correct the named lines")
+    return CityData(
+        tuple(unit for unit, closed, _ in units if not closed),
+        tuple(places),
+        (*matters, *_matters_of(appeals, {it.title for it in matters})),
+        appeals,
+        dispatch,
+        {unit.name: successor for unit, closed, successor in units if closed},
+    )
+
+
+def _matters_of(appeals: Sequence[Appeal], known: set[str]) -> Iterable[Matter]:
+    """Classes of the tree that say by which words they are known and whose they are."""
+    names = {it.code: it for it in appeals}
+    for appeal in appeals:
+        if appeal.keywords and appeal.unit and appeal.name not in known:
+            top = appeal
+            while top.parent in names:
+                top = names[top.parent]
+            yield Matter(title=appeal.name, words=appeal.keywords, appeal=top.name, unit=appeal.unit)
+
+
+def _appeal(row: dict[str, str]) -> Appeal:
+    return Appeal(
+        row["code"], row["parent"], row["name"], _parts(row.get("keywords", "")), row.get("unit", ""),
+        row.get("level", ""),
+    )  # fmt: skip
+
+
+def _item(row: dict[str, str]) -> DispatchItem:
+    joint = _parts(row.get("joint", ""))
+    return DispatchItem(row["code"], row["parent"], row["name"], row["unit"], joint, row.get("area", ""))
+
+
+def _optional(
+    path: Path, columns: tuple[str, ...], make: Callable[[dict[str, str]], Made], problems: list[str]
+) -> list[Made]:
+    return _table(path, columns, make, problems) if path.exists() else []
 
 
 def _parts(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(";") if part.strip())
 
 
-def _unit(row: dict[str, str]) -> Unit:
-    return Unit(row["unit"], _parts(row["aliases"]), _parts(row["duties"]), _parts(row["keywords"]))
+def _unit(row: dict[str, str]) -> tuple[Unit, bool, str]:
+    """A unit, whether it is closed, and who has taken over."""
+    unit = Unit(
+        row["unit"],
+        _parts(row["aliases"]),
+        _parts(row["duties"]),
+        _parts(row["keywords"]),
+        row.get("parent", ""),
+    )
+    return unit, row.get("closed", "").lower() in _CLOSED, row.get("successor", "")
 
 
 def _place(row: dict[str, str]) -> PlaceName:

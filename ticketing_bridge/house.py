@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cached_property
 
+from config.catalogue_store import CatalogueStore
 from config.delivery import load_delivery
 from config.hotline import Hotline, load_hotline
 from config.secrets import AmiSecrets, Secrets, ami_secrets, load_or_make_secrets
@@ -16,7 +18,7 @@ from ticketing_bridge.store.embedded import EmbeddedPostgres
 from ticketing_bridge.store.upgrade import is_current, upgrade
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class House:
     """What every role and command needs to know."""
 
@@ -32,6 +34,11 @@ class House:
     @property
     def database_url(self) -> str:
         return self.settings.database_url or EmbeddedPostgres(self.settings.home).url
+
+    @cached_property
+    def catalogue(self) -> CatalogueStore:
+        """The city's data in force here."""
+        return CatalogueStore(self.settings.home)
 
     @property
     def sites(self) -> tuple[PbxSite, ...]:

@@ -12,7 +12,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -24,6 +23,7 @@ from asr.files import transcribe_legs
 from asr.text.display import KeptNames
 from asr.transcript import merge_turns
 from config.catalogue import CityData
+from config.catalogue_store import CatalogueStore
 from config.hotline import Hotline
 from config.settings import Settings
 from config.sites import pbx_sites, site_of
@@ -69,15 +69,26 @@ class LiveHearing:
 class CallWords:
     """The two jobs of an answered call, and that of a message. All may run twice without harm."""
 
-    def __init__(self, settings: Settings, hotline: Hotline, city: CityData, database: Database) -> None:
+    def __init__(
+        self, settings: Settings, hotline: Hotline, city: CityData | CatalogueStore, database: Database
+    ) -> None:
         self._settings = settings
         self._hotline = hotline
-        self._city = city
+        self._catalogue = city.current if isinstance(city, CatalogueStore) else lambda: city
+        self._kept: tuple[CityData, KeptNames] | None = None
         self._database = database
 
-    @cached_property
+    @property
+    def _city(self) -> CityData:
+        """The city's data in force now."""
+        return self._catalogue()
+
+    @property
     def _names(self) -> KeptNames:
-        return kept_names(self._city)
+        city = self._city
+        if self._kept is None or self._kept[0] is not city:
+            self._kept = city, kept_names(city)
+        return self._kept[1]
 
     def warm(self) -> None:
         """Load word lists now, not at the first caller's draft. Blocks for a second."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
+from config.catalogue_store import CatalogueStore
 from config.delivery import load_delivery
 from config.hotline import Hotline
 from config.settings import Settings
@@ -21,7 +20,8 @@ from ticketing_bridge.api.guards import Guards
 from ticketing_bridge.delivery.hearing import Hearing
 from ticketing_bridge.delivery.house_tickets import HouseTickets
 from ticketing_bridge.store.database import Database
-from ticketing_bridge.tickets import TicketService, open_office
+from ticketing_bridge.tickets import TicketService
+from ticketing_bridge.tickets.office import TicketOffices
 
 PREFIX = "/api/v1"
 DESCRIPTION = (
@@ -53,7 +53,6 @@ def create_api(
     hotline: Hotline,
     *,
     now: Callable[[], datetime] = utc_now,
-    catalogue_folder: Callable[[], Path | None] = lambda: None,
 ) -> FastAPI:
     """The application. Rules and keys are read when the first ticket is asked for."""
     api = FastAPI(
@@ -65,22 +64,17 @@ def create_api(
         responses=problems.RESPONSES,
     )
 
-    @cache
+    offices = TicketOffices(settings, hotline)
+
     def service() -> TicketService:
-        return TicketService(open_office(settings, hotline))
-
-    class Ready:
-        """Tickets that are opened when they are first needed."""
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(HouseTickets(service(), now), name)
+        return TicketService(offices.current())
 
     api.state.settings, api.state.database, api.state.now = settings, database, now
     api.state.allowance = Allowance()
-    api.state.catalogue_folder = catalogue_folder
+    api.state.catalogue = CatalogueStore(settings.home)
     api.state.tickets = service
     api.state.delivery = load_delivery(settings.hotline_config)
-    api.state.hearing = Hearing(api.state.delivery, Ready())
+    api.state.hearing = Hearing(api.state.delivery, HouseTickets(service, now))
     problems.install(api)
     api.add_middleware(Guards)
 

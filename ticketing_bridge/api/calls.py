@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel
 
-from config.catalogue import load_catalogue
+from config.catalogue_store import CatalogueStore
 from facts.call import Outcome
 from facts.errors import HotlineError
 from facts.identity import CallKey
@@ -150,7 +150,8 @@ async def list_units(
     request: Request, q: Annotated[str | None, Query(max_length=60)] = None
 ) -> Page[UnitShown]:
     """The city's handling units; ``q``: only those whose name, aliases, duties or keywords hold it."""
-    catalogue = load_catalogue(request.app.state.catalogue_folder())
+    store: CatalogueStore = request.app.state.catalogue
+    catalogue = store.current()
     rows = [
         UnitShown(name=it.name, aliases=it.aliases, duties=it.duties, keywords=it.keywords)
         for it in catalogue.units

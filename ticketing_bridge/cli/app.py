@@ -25,6 +25,7 @@ MODULES = {
     "models": ("models",),
     "transcribing": ("transcribe",),
     "drafting": ("draft", "drafting"),
+    "catalogue": ("catalogue",),
     "delivery": ("delivery",),
     "api_clients": ("api-clients",),
     "upkeep": ("doctor", "users", "db"),

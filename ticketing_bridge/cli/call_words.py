@@ -14,7 +14,7 @@ from asr.text.differences import differences
 from asr.text.export import TranscriptFormat
 from asr.text.searching import Snippet
 from asr.text.words import masked
-from config.catalogue import load_catalogue
+from config.catalogue_store import city_in_force
 from facts.identity import CallKey
 from facts.masking import mask_number
 from facts.transcript import Leg
@@ -63,7 +63,7 @@ def search(
 
     async def work(_: House, database: Database) -> SearchAnswer:
         wanted = SearchFilter(day(from_), day(to, after=True), line, leg)
-        names = kept_names(load_catalogue())
+        names = kept_names(city_in_force())
         return await search_calls(database, text, wanted, actor=console_actor(), names=names, limit=limit)
 
     answer = with_database(work)
@@ -127,7 +127,7 @@ def transcript(
             )
 
     stored = with_database(work)
-    names = kept_names(load_catalogue())
+    names = kept_names(city_in_force())
     full = user is not None or reason is not None
     sys.stdout.write(document(stored.transcript, form, labels().legs, names, full_numbers=full))
 
@@ -144,7 +144,7 @@ def index(json_: Json = False) -> None:
     """Make calls findable that were heard before there was a search."""
 
     async def work(_: House, database: Database) -> int:
-        names = await asyncio.to_thread(lambda: kept_names(load_catalogue()))
+        names = await asyncio.to_thread(lambda: kept_names(city_in_force()))
         with errors.status("indexing …"):
             return await index_missing(database, names)
 

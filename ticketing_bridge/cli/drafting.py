@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from config.catalogue import load_catalogue
+from config.catalogue_store import city_in_force
 from ticketing_bridge.cli.output import Json, console, print_json
 from ticketing_bridge.drafting import draft_lines, evaluate, table
 
@@ -26,7 +26,7 @@ def add_to(app: typer.Typer) -> None:
 
 def draft(files: Files) -> None:
     """Draft tickets from transcripts: JSON Lines in, one draft a line out."""
-    city = load_catalogue()
+    city = city_in_force()
     for line in draft_lines(_lines(files), city):
         print(line)
 
@@ -43,7 +43,7 @@ def evaluate_(
     json_: Json = False,
 ) -> None:
     """Precision and recall of every field against labelled calls."""
-    found = evaluate(_lines([file]), load_catalogue())
+    found = evaluate(_lines([file]), city_in_force())
     if json_:
         print_json(asdict(found))
     else:

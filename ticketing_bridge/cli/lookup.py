@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from config.catalogue import load_catalogue
+from config.catalogue_store import city_in_force
 from ticketing_bridge.cli.operator import operator
 from ticketing_bridge.cli.output import Json, console, print_json
 from ticketing_bridge.cli.within import day, with_database
@@ -139,7 +139,7 @@ def import_phones(file: Path, json_: Json = False) -> None:
 @_phonebook.command("find")
 def find_phone(words: str, json_: Json = False) -> None:
     """The numbers that fit what somebody says, the best first. Exit code 1 when none does."""
-    city = load_catalogue()
+    city = city_in_force()
 
     async def work(_: House, database: Database) -> None:
         async with database.unit_of_work() as uow:

@@ -20,7 +20,7 @@ from asr.files import RecordingInvalid, Sides
 from asr.many_files import Heard, hear_all
 from asr.text.display import KeptNames
 from asr.text.export import TranscriptFormat, export, transcript_document
-from config.catalogue import load_catalogue
+from config.catalogue_store import city_in_force
 from config.settings import load_settings
 from facts.transcript import Leg, Transcript
 from ticketing_bridge.cli.output import Json, errors, print_json
@@ -186,7 +186,7 @@ class _Writer:
     ) -> None:
         self._form = form
         self._places = places
-        self._names = kept_names(load_catalogue()) if numbers else EVERYTHING_KEPT
+        self._names = kept_names(city_in_force()) if numbers else EVERYTHING_KEPT
         self._heading = heading and form is TranscriptFormat.TEXT
         self._quiet = quiet
         names = labels().legs

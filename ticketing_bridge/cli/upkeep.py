@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from config.catalogue import load_catalogue
+from config.catalogue_store import city_in_force
 from facts.errors import HotlineError
 from ticketing_bridge import access
 from ticketing_bridge.access import role_named
@@ -104,7 +104,7 @@ def _unit_of(role: str, unit: str | None) -> str | None:
         raise UserRefused("the role unit names its unit, no other role does", fix="--role unit --unit NAME")
     if unit is None:
         return None
-    for known in load_catalogue().units:
+    for known in city_in_force().units:
         if unit == known.name or unit in known.aliases:
             return known.name
     raise UserRefused(f"there is no unit {unit!r}", fix="write it as units.csv of the catalogue does")

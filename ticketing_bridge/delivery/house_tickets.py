@@ -45,7 +45,7 @@ assert set(_STEPS) == set(_THERE) == set(Meaning)
 class HouseTickets:
     """Tickets of this installation."""
 
-    def __init__(self, service: TicketService, now: Callable[[], datetime]) -> None:
+    def __init__(self, service: Callable[[], TicketService], now: Callable[[], datetime]) -> None:
         self._service, self._now = service, now
 
     async def outbound(self, uow: UnitOfWork, number: str) -> OutboundTicket | None:
@@ -93,7 +93,7 @@ class HouseTickets:
         row = await uow.desk_tickets.get(number)
         if row is None:
             return None
-        sealer = Sealer(uow, self._service.office.vault)
+        sealer = Sealer(uow, self._service().office.vault)
         return await sealer.ticket(row), await sealer.caller(row)
 
     async def told(
@@ -112,7 +112,7 @@ class HouseTickets:
         unit = Person(by(connector), Role.UNIT, ticket.main.unit)
         try:
             for act in acts:
-                ticket = await self._service.do(
+                ticket = await self._service().do(
                     uow, number, ticket.version, act, unit, self._now(), _given(act, note)
                 )
         except (TicketRefused, TicketUnknown, AccessRefused) as refused:

@@ -20,6 +20,7 @@ from ticketing_bridge.api.app import PREFIX as API_PREFIX
 from ticketing_bridge.api.app import create_api
 from ticketing_bridge.desk import (
     callbacks_page,
+    catalogue_page,
     delivery_page,
     events,
     export_page,
@@ -57,6 +58,7 @@ PAGES = (
     (knowledge_page, Permission.KNOWLEDGE_SEE),
     (phone_page, Permission.KNOWLEDGE_SEE),
     (ledger_page, Permission.DRAFTS_EDIT),
+    (catalogue_page, Permission.CATALOGUE_EDIT),
     (delivery_page, Permission.DELIVERY_SEE),
     (register_page, Permission.TICKETS_WORK),
     (rate_pages, Permission.RATE_SEE),

@@ -12,12 +12,13 @@ from typing import Self
 
 import structlog
 
-from config.catalogue import load_catalogue
+from config.catalogue_store import CatalogueStore
 from config.hotline import Hotline
 from config.settings import Settings
 from config.sites import pbx_sites
 from facts.tasks import end_task
 from ivr_flows import FlowStore
+from ticketing_bridge.catalogue.keeper import keep_catalogue
 from ticketing_bridge.desk.auth import Brake
 from ticketing_bridge.desk.city import City
 from ticketing_bridge.desk.feed import LiveFeed
@@ -26,7 +27,7 @@ from ticketing_bridge.desk.mailbox import HEALTH, Switchboard
 from ticketing_bridge.desk.metrics import Metrics
 from ticketing_bridge.desk.rendering import Templates
 from ticketing_bridge.store import Database
-from ticketing_bridge.tickets import TicketOffice, open_office
+from ticketing_bridge.tickets.office import TicketOffice, TicketOffices
 
 log = structlog.get_logger(__name__)
 
@@ -59,22 +60,27 @@ class Desk:
     templates: Templates = field(init=False)
     #: kept, so that a page reads only the files that changed
     flows: FlowStore = field(init=False)
-    #: rules, calendar, units and key of tickets
-    office: TicketOffice = field(init=False)
+    #: rules, calendar, units and key of tickets, by the version of the city's data in force
+    offices: TicketOffices = field(init=False)
+    #: the city's data in force
+    catalogue: CatalogueStore = field(init=False)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     _city: City | None = None
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     def __post_init__(self) -> None:
         self.templates = Templates(self.hotline.name)
-        self.office = open_office(self.settings, self.hotline)
+        self.offices = TicketOffices(self.settings, self.hotline)
         self.flows = FlowStore(self.settings.flow_folder)
+        self.catalogue = CatalogueStore(self.settings.home)
         self.health = Health(site.id for site in pbx_sites(self.settings, self.hotline))
 
     async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(self.feed)
         listening = asyncio.create_task(self._listen(), name="desk-listening")
         self._stack.push_async_callback(end_task, listening)
+        keeping = asyncio.create_task(keep_catalogue(self.database, self.catalogue), name="desk-catalogue")
+        self._stack.push_async_callback(end_task, keeping)
         return self
 
     async def __aexit__(
@@ -83,15 +89,21 @@ class Desk:
         self.end_streams()
         await self._stack.aclose()
 
+    @property
+    def office(self) -> TicketOffice:
+        """What tickets stand on now."""
+        return self.offices.current()
+
     def end_streams(self) -> None:
         """Let every open stream end."""
         self.closing.set()
         self.pages.poke_all(HEALTH)
 
     async def city(self) -> City:
-        """The city's data and names; read once, when first wanted."""
-        if self._city is None:
-            self._city = await asyncio.to_thread(lambda: City.of(load_catalogue()))
+        """The city's data in force and its names; read again when another version is in place."""
+        data = await asyncio.to_thread(self.catalogue.current)
+        if self._city is None or self._city.data is not data:
+            self._city = await asyncio.to_thread(City.of, data)
         return self._city
 
     def health_view(self) -> HealthView:

@@ -11,6 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 #: no form of ours is longer, bytes
 BODY_LIMIT = 64 * 1024
+#: a file of the city's data, bytes
+FILE_LIMIT = 4 * 1024 * 1024
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -103,7 +105,10 @@ class BodyLimit:
             if length is None or not length.isdecimal():
                 await PlainTextResponse("length required", status_code=411)(scope, receive, send)
                 return
-            if int(length) > self._limit:
+            if int(length) > self._most(scope["path"]):
                 await PlainTextResponse("too long", status_code=413)(scope, receive, send)
                 return
         await self.app(scope, receive, send)
+
+    def _most(self, path: str) -> int:
+        return FILE_LIMIT if path.startswith("/catalogue/") else self._limit

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 from config.alerts import load_alerts
-from config.catalogue import load_catalogue
 from config.connector_secrets import load_connector_secrets
 from config.delivery import Sends, load_delivery
 from config.rates import load_rates
 from facts.tasks import end_task
+from ticketing_bridge.catalogue.keeper import keep_catalogue, put_newest_in_place
 from ticketing_bridge.delivery.feed import CallFeed
 from ticketing_bridge.delivery.house_tickets import HouseTickets
 from ticketing_bridge.delivery.rate_alerts import keep_watch
@@ -18,9 +19,13 @@ from ticketing_bridge.house import House
 from ticketing_bridge.jobs import run_worker
 from ticketing_bridge.rate.counting import keep_folding
 from ticketing_bridge.store.database import Database
-from ticketing_bridge.tickets import TicketService, open_office
+from ticketing_bridge.tickets import TicketService
+from ticketing_bridge.tickets.office import TicketOffices
 from ticketing_bridge.tickets.upkeep import keep_tickets
 from ticketing_bridge.words import CallWords
+
+#: how soon another version of the city's data is noticed (seconds)
+LOOK_S = 5.0
 
 
 async def run_worker_role(house: House) -> None:
@@ -28,23 +33,25 @@ async def run_worker_role(house: House) -> None:
     settings = house.settings
     config = load_delivery(settings.hotline_config)
     sends: frozenset[Sends] = frozenset(one for it in config.connectors for one in it.sends)
-    office = open_office(settings, house.hotline)
+    offices = TicketOffices(settings, house.hotline)
     async with (
         Database(house.database_url, connections=6 + 2 * len(config.connectors)) as database,
         open_delivery(
             database,
             config,
             load_connector_secrets(settings.home),
-            HouseTickets(TicketService(office), utc_now),
+            HouseTickets(lambda: TicketService(offices.current()), utc_now),
             house=house.hotline.name,
             agents={it.id: it.name for it in house.hotline.agents},
         ) as deliveries,
     ):
-        words = CallWords(settings, house.hotline, load_catalogue(), database)
+        await put_newest_in_place(database, house.catalogue)
+        words = CallWords(settings, house.hotline, house.catalogue, database)
         await asyncio.to_thread(words.warm)
         beside = [
             asyncio.create_task(keep_folding(database), name="rate-folding"),
-            asyncio.create_task(keep_tickets(database, office, settings.audit_heads), name="ticket-upkeep"),
+            asyncio.create_task(_keep_tickets(database, offices, settings.audit_heads), name="ticket-upkeep"),
+            asyncio.create_task(keep_catalogue(database, house.catalogue), name="catalogue"),
             asyncio.create_task(CallFeed(database, sends).run(), name="call-feed"),
             asyncio.create_task(_watch(house, database), name="rate-alerts"),
         ]
@@ -66,3 +73,15 @@ async def _watch(house: House, database: Database) -> None:
     settings = house.settings
     rules, rates = load_alerts(settings.hotline_config), load_rates(settings.hotline_config)
     await keep_watch(database, rules, house.secrets.alerts, settings.target_percent, rates)
+
+
+async def _keep_tickets(database: Database, offices: TicketOffices, audit_heads: Path | None) -> None:
+    """Tickets' upkeep by the rules in force: begun anew when another version of them is."""
+    while True:
+        version = offices.version
+        keeping = asyncio.create_task(keep_tickets(database, offices.current(), audit_heads))
+        try:
+            while not keeping.done() and offices.version == version:
+                await asyncio.sleep(LOOK_S)
+        finally:
+            await end_task(keeping)

@@ -17,6 +17,7 @@ from ticketing_bridge.store.api_repository import ApiRepository
 from ticketing_bridge.store.audit_chain import AuditChainRepository
 from ticketing_bridge.store.call_repositories import CallRepository, EventRepository
 from ticketing_bridge.store.callback_repository import CallbackRepository
+from ticketing_bridge.store.catalogue_repository import CatalogueRepository
 from ticketing_bridge.store.delivery_repository import DeliveryRepository
 from ticketing_bridge.store.desk_ticket_repository import (
     ApprovalRepository,
@@ -92,6 +93,7 @@ class UnitOfWork:
         self.moves = MoveRepository(connection)
         self.outbox = OutboxRepository(connection)
         self.api = ApiRepository(connection)
+        self.catalogue = CatalogueRepository(connection)
         self.deliveries = DeliveryRepository(connection)
         self.knowledge = KnowledgeRepository(connection)
         self.phones = PhoneRepository(connection)

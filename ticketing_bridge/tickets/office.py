@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
-from config.catalogue import CityData, load_catalogue
+from config.catalogue import CityData
+from config.catalogue_store import CatalogueStore
 from config.hotline import Hotline
 from config.secrets import load_or_make_secrets
 from config.settings import Settings
@@ -48,9 +50,37 @@ def open_office(settings: Settings, hotline: Hotline) -> TicketOffice:
     Raises:
         HotlineError: naming every wrong place of a file.
     """
+    store = CatalogueStore(settings.home)
     return TicketOffice(
-        load_ticket_rules(settings.hotline_config),
+        _rules(settings, store.folder),
         hotline,
-        load_catalogue(),
+        store.current(),
         Vault(load_or_make_secrets(settings.home).vault),
     )
+
+
+def _rules(settings: Settings, folder: Path | None) -> TicketRules:
+    """The rules of the version in force, where the city keeps its limits there; else of the city's folder."""
+    kept = folder is not None and (folder / "tickets.yaml").exists()
+    return load_ticket_rules(folder if kept else settings.hotline_config)
+
+
+class TicketOffices:
+    """The office by the city's data in force: opened again when another version is in place."""
+
+    def __init__(self, settings: Settings, hotline: Hotline) -> None:
+        self._settings, self._hotline = settings, hotline
+        self._store = CatalogueStore(settings.home)
+        self._open: tuple[str, TicketOffice] | None = None
+
+    @property
+    def version(self) -> str:
+        """The version of the city's data in force."""
+        return self._store.version
+
+    def current(self) -> TicketOffice:
+        """The office of now. Raises ``HotlineError`` naming every wrong place of a file."""
+        version = self.version
+        if self._open is None or self._open[0] != version:
+            self._open = version, open_office(self._settings, self._hotline)
+        return self._open[1]

@@ -1,0 +1,33 @@
+"""Keeps the version in force in place on this machine: every process reads it at its next look."""
+
+from __future__ import annotations
+
+import structlog
+
+from config.catalogue_store import CatalogueStore
+from ticketing_bridge.store.catalogue_repository import CATALOGUE_CHANNEL
+from ticketing_bridge.store.database import Database
+from ticketing_bridge.store.errors import DatabaseAway
+
+log = structlog.get_logger(__name__)
+
+
+async def put_newest_in_place(database: Database, store: CatalogueStore) -> bool:
+    """Put the newest version in place; whether it was another one than before."""
+    async with database.unit_of_work() as uow:
+        newest = await uow.catalogue.newest()
+    if newest is None or newest.name == store.version:
+        return False
+    store.put_in_place(newest.name, newest.files)
+    log.info("catalogue_in_force", version=newest.id, by=newest.by)
+    return True
+
+
+async def keep_catalogue(database: Database, store: CatalogueStore) -> None:
+    """Follow the versions until cancelled; what was missed is seen after each connect."""
+    async with database.listen(CATALOGUE_CHANNEL) as notifications:
+        async for _ in notifications:
+            try:
+                await put_newest_in_place(database, store)
+            except DatabaseAway as away:
+                log.warning("catalogue_not_read", why=str(away))
