@@ -41,6 +41,8 @@ from ticketing_bridge.desk.rates import pages as rate_pages
 from ticketing_bridge.desk.rendering import STATIC, Assets
 from ticketing_bridge.desk.security import BodyLimit, KnownHost, SecurityHeaders
 from ticketing_bridge.desk.visitor import NotAllowed, SignInFirst, needs
+from ticketing_bridge.desk.wall import page as wall_page
+from ticketing_bridge.desk.wall.board import WallBoard
 from ticketing_bridge.store import Database, DatabaseAway
 
 log = structlog.get_logger(__name__)
@@ -60,6 +62,7 @@ PAGES = (
     (ledger_page, Permission.DRAFTS_EDIT),
     (catalogue_page, Permission.CATALOGUE_EDIT),
     (delivery_page, Permission.DELIVERY_SEE),
+    (wall_page, Permission.RATE_SEE),
     (register_page, Permission.TICKETS_WORK),
     (rate_pages, Permission.RATE_SEE),
     (books_page, Permission.RATE_SEE),
@@ -77,15 +80,15 @@ def create_app(
 ) -> FastAPI:
     """The desk's application. It opens its feed and its listeners while it is served (lifespan)."""
     desk = Desk(settings, database, hotline, live_feed or LiveFeed(settings.live_socket))
-    board = Board(desk)
+    board, wall = Board(desk), WallBoard(desk)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with desk, board:
+        async with desk, board, wall:
             yield
 
     app = FastAPI(title=hotline.name, docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
-    app.state.desk, app.state.board = desk, board
+    app.state.desk, app.state.board, app.state.wall = desk, board, wall
     app.mount("/static", Assets(directory=STATIC), name="static")
     app.include_router(pages.open_router)
     app.include_router(pages.own_router)

@@ -46,6 +46,7 @@ from ticketing_bridge.store.rate_repository import RateRepository
 from ticketing_bridge.store.rate_row_repository import RateRows
 from ticketing_bridge.store.search_repository import SearchRepository
 from ticketing_bridge.store.ticket_repository import TicketRepository
+from ticketing_bridge.store.wall_repository import WallRepository
 from ticketing_bridge.store.word_repositories import (
     DraftRepository,
     LiveRepository,
@@ -91,6 +92,7 @@ class UnitOfWork:
         self.agents = AgentRepository(connection)
         self.wishes = WishRepository(connection)
         self.moves = MoveRepository(connection)
+        self.wall = WallRepository(connection)
         self.outbox = OutboxRepository(connection)
         self.api = ApiRepository(connection)
         self.catalogue = CatalogueRepository(connection)
