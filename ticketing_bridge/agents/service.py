@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from config.hotline import Hotline
+from config.settings import Settings
+from config.sites import pbx_sites
 from facts.agents import AgentNow, AgentRefusal, AgentRefused, AgentState
 from facts.call_control import CloseKind, ControlRefusal, ControlRefused, DeskCall, Target
 from facts.identity import CallKey
@@ -194,6 +196,11 @@ class AgentWork:
     async def _record(self, actor: str, action: str, subject: str, reason: str | None) -> None:
         async with self.database.unit_of_work() as uow:
             await uow.audit.add(actor, action, subject=subject, reason=reason)
+
+
+def agent_work(settings: Settings, database: Database, hotline: Hotline) -> AgentWork:
+    """What pages of this installation use; agents who are nowhere sign in at the first PBX."""
+    return AgentWork(database, hotline, pbx_sites(settings, hotline)[0].id)
 
 
 def by_agent(hotline: Hotline, known: Sequence[AgentNow], first_pbx: str) -> list[AgentNow]:

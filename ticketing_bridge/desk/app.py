@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from config.hotline import Hotline
 from config.settings import Settings
 from ticketing_bridge.access import Permission
+from ticketing_bridge.agents.service import agent_work
 from ticketing_bridge.api.app import PREFIX as API_PREFIX
 from ticketing_bridge.api.app import create_api
 from ticketing_bridge.desk import (
@@ -40,6 +41,7 @@ from ticketing_bridge.desk.rates import books_page
 from ticketing_bridge.desk.rates import pages as rate_pages
 from ticketing_bridge.desk.rendering import STATIC, Assets
 from ticketing_bridge.desk.security import BodyLimit, KnownHost, SecurityHeaders
+from ticketing_bridge.desk.team import page as team_page
 from ticketing_bridge.desk.visitor import NotAllowed, SignInFirst, needs
 from ticketing_bridge.desk.wall import page as wall_page
 from ticketing_bridge.desk.wall.board import WallBoard
@@ -63,6 +65,7 @@ PAGES = (
     (catalogue_page, Permission.CATALOGUE_EDIT),
     (delivery_page, Permission.DELIVERY_SEE),
     (wall_page, Permission.RATE_SEE),
+    (team_page, Permission.AGENTS_SEE),
     (register_page, Permission.TICKETS_WORK),
     (rate_pages, Permission.RATE_SEE),
     (books_page, Permission.RATE_SEE),
@@ -89,6 +92,7 @@ def create_app(
 
     app = FastAPI(title=hotline.name, docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.desk, app.state.board, app.state.wall = desk, board, wall
+    app.state.work = agent_work(settings, database, hotline)
     app.mount("/static", Assets(directory=STATIC), name="static")
     app.include_router(pages.open_router)
     app.include_router(pages.own_router)

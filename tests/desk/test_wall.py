@@ -1,0 +1,123 @@
+"""The wallboard: what it says and when it shouts; in a real browser, event to pixel, and a lost PBX."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+from playwright.async_api import Page, expect
+
+from config.hotline import load_hotline
+from facts.agents import AgentNow, AgentState
+from facts.identity import CallKey
+from tests.desk.people import NUMBER, House, answered_call, stored, talking_call, waiting_call
+from tests.desk.test_browser import page, sign_in
+from ticketing_bridge.agents.keeper import AGENT_CHANNEL
+from ticketing_bridge.desk.health import TELEPHONY_CHANNEL, TelephonyBeat
+from ticketing_bridge.desk.wall.alerts import Alert, AlertKind, alerts
+from ticketing_bridge.desk.wall.view import agents_view, waiting_view
+from ticketing_bridge.rate.allowance import allowance
+from ticketing_bridge.rate.definitions import Rate
+from ticketing_bridge.rate.live import RateNow
+from ticketing_bridge.store.agent_repository import StateChange
+from ticketing_bridge.store.wall_repository import WaitingCall
+
+__all__ = ["page"]
+
+HOTLINE = load_hotline()
+NOW = datetime(2026, 11, 26, 7, 30, tzinfo=UTC)
+
+
+def rate(reached: int, missed: int, expected: int | None = None) -> RateNow:
+    base = reached + missed
+    figure = Rate("person", "", base, reached, missed, 0, 0, 0)
+    return RateNow(figure, 98.0, allowance(reached, base, 98.0, expected), (), 0, 0, (), NOW)
+
+
+def waits(*seconds: float) -> list[WaitingCall]:
+    return [WaitingCall("main", "main", NOW - timedelta(seconds=it)) for it in seconds]
+
+
+def agents(*states: AgentState) -> list[AgentNow]:
+    return [
+        AgentNow(f"agent{101 + number}", "city", state, NOW - timedelta(minutes=number))
+        for number, state in enumerate(states)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("today", "waiting", "states", "loud"),
+    [
+        (rate(100, 0), (), (AgentState.READY,), [(AlertKind.FEW_MISSES_LEFT, 2)]),
+        (rate(490, 2, 500), (), (AgentState.TALKING,), []),
+        (rate(490, 2, 500), (4, 1), (AgentState.TALKING, AgentState.OFF), [(AlertKind.NOBODY_FREE, 2)]),
+        (rate(490, 2, 500), (16, 1), (AgentState.READY,), [(AlertKind.LONG_WAITS, 1)]),
+        (rate(490, 2, 500), (), (AgentState.OFF, AgentState.OFF), [(AlertKind.NOBODY_SIGNED_IN, 0)]),
+        (rate(97, 3, 500), (), (AgentState.READY,), [(AlertKind.TARGET_LOST, 50)]),
+        (rate(0, 0), (), (AgentState.UNKNOWN,), []),
+    ],
+)
+def test_it_shouts_about_people_and_the_day_not_about_noise(
+    today: RateNow, waiting: tuple[float, ...], states: tuple[AgentState, ...], loud: list[object]
+) -> None:
+    found = alerts(today, waits(*waiting), agents(*states), NOW)
+    assert found == [Alert(*it) for it in loud]  # type: ignore[misc]
+
+
+def test_the_longest_first_and_nobody_is_left_out() -> None:
+    view = waiting_view(HOTLINE, waits(40, 30, 20, 10, 5, 4), NOW)
+    assert (view.count, view.late, view.more, [row.late for row in view.rows]) == (
+        6,
+        3,
+        2,
+        [True] * 3 + [False],
+    )
+    team = agents_view(HOTLINE, agents(*[AgentState.TALKING] * 3, AgentState.OFF))
+    assert (team.signed_in, team.configured) == (3, 4)
+    assert [(it.state, it.count) for it in team.groups] == [("talking", 3), ("off", 1)]
+    assert len(team.tiles) == 3, "who is not at work has no tile"
+
+
+async def test_no_number_of_anybody_is_on_the_wall(house: House, agent: httpx.AsyncClient) -> None:
+    await stored(house.database, waiting_call(), replace(answered_call(), key=CallKey("city", "city-1.1")))
+    shown = (await agent.get("/wall")).text
+    assert NUMBER not in shown
+    assert not re.search(r"1\d{2}\*{4}\d{4}", shown), "not even a masked one"
+    assert "综合受理" in shown
+
+
+@pytest.mark.browser
+async def test_event_to_pixel_and_a_lost_pbx(house: House, served: str, page: Page) -> None:
+    async def beat(*, linked: bool) -> None:
+        async with house.database.unit_of_work() as uow:
+            told = TelephonyBeat("city", linked, datetime.now(UTC))
+            await uow.notify(TELEPHONY_CHANNEL, told.payload())
+
+    await sign_in(page, served)
+    await page.set_viewport_size({"width": 1920, "height": 1080})
+    await page.goto(f"{served}/wall")
+    await beat(linked=True)
+    await expect(page.locator("#health")).to_contain_text("实时")
+    await expect(page.locator("#waiting")).to_contain_text("没有人在等候")
+    began = time.monotonic()
+    await stored(house.database, waiting_call())
+    await expect(page.locator("#waiting .huge")).to_contain_text("1")
+    assert time.monotonic() - began < 10
+    clock = page.locator("#waiting .longest time")
+    first = await clock.inner_text()
+    await expect(clock, "it ticks").not_to_have_text(first)
+    await expect(page.locator("#alerts")).to_contain_text("1 位等候超过 15 秒")
+    async with house.database.unit_of_work() as uow:
+        paused = AgentNow("agent101", "city", AgentState.PAUSED, datetime.now(UTC), "meal")
+        await uow.agents.put([StateChange(paused)])
+        await uow.notify(AGENT_CHANNEL, "agent101")
+    await expect(page.locator("#agents")).to_contain_text("示忙")
+    await stored(house.database, talking_call())
+    await expect(page.locator("#waiting")).to_contain_text("没有人在等候")
+    await beat(linked=False)
+    await expect(page.locator("#health .band")).to_contain_text("与交换机的连接中断")
+    assert await page.evaluate("document.body.classList.contains('stale')")
