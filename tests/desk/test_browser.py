@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
-from collections.abc import AsyncIterator
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-import pytest_asyncio
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, expect
 
 from facts.transcript import Leg
+from tests.desk.browsing import PATIENCE_MS, beating, page
 from tests.desk.conftest import serving
 from tests.desk.people import (
     KEY,
@@ -30,48 +26,12 @@ from tests.desk.people import (
     talking_call,
     waiting_call,
 )
-from ticketing_bridge.desk.health import keep_beating
 from ticketing_bridge.live.broadcast import LiveBroadcast
 from ticketing_bridge.transcripts.search import make_findable, search_words
 
 pytestmark = pytest.mark.browser
 
-PATIENCE_MS = 30_000  # a busy machine is slow; what is never shown fails all the same
-expect.set_options(timeout=PATIENCE_MS)
-
-CHROMIUM = os.environ.get("HOTLINE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-
-
-@pytest_asyncio.fixture
-async def page() -> AsyncIterator[Page]:
-    """A page of a fresh browser; what it complains of fails the test."""
-    assert CHROMIUM, "no chromium: apt-get install chromium, or set HOTLINE_CHROMIUM to a program"
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
-        opened = await browser.new_page(locale="zh-CN", viewport={"width": 1280, "height": 800})
-        opened.set_default_timeout(PATIENCE_MS)
-        complaints: list[str] = []
-        opened.on("pageerror", lambda error: complaints.append(str(error)))
-        opened.on(
-            "console",
-            lambda said: complaints.append(said.text) if "Security Policy" in said.text else None,
-        )
-        yield opened
-        await browser.close()
-        assert not complaints
-
-
-@pytest_asyncio.fixture
-async def beating(house: House) -> AsyncIterator[asyncio.Task[None]]:
-    """The telephony role's beat; cancel it to fall silent."""
-
-    task = asyncio.create_task(keep_beating(house.database, "city", lambda: True))
-    yield task
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+__all__ = ["beating", "page"]
 
 
 async def sign_in(page: Page, address: str) -> None:

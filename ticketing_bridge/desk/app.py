@@ -15,6 +15,8 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from config.hotline import Hotline
 from config.settings import Settings
+from facts.agents import AgentDesk
+from facts.call_control import CallControl
 from ticketing_bridge.access import Permission
 from ticketing_bridge.agents.service import agent_work
 from ticketing_bridge.api.app import PREFIX as API_PREFIX
@@ -29,6 +31,7 @@ from ticketing_bridge.desk import (
     follow_up_page,
     notice_page,
     pages,
+    recording_page,
     register_page,
     search_page,
 )
@@ -45,6 +48,9 @@ from ticketing_bridge.desk.team import page as team_page
 from ticketing_bridge.desk.visitor import NotAllowed, SignInFirst, needs
 from ticketing_bridge.desk.wall import page as wall_page
 from ticketing_bridge.desk.wall.board import WallBoard
+from ticketing_bridge.desk.workplace import calling
+from ticketing_bridge.desk.workplace import page as workplace_page
+from ticketing_bridge.desk.workplace.office import WorkplaceOffice
 from ticketing_bridge.store import Database, DatabaseAway
 
 log = structlog.get_logger(__name__)
@@ -63,6 +69,9 @@ PAGES = (
     (phone_page, Permission.KNOWLEDGE_SEE),
     (ledger_page, Permission.DRAFTS_EDIT),
     (catalogue_page, Permission.CATALOGUE_EDIT),
+    (recording_page, Permission.RECORDINGS_HEAR),
+    (workplace_page, Permission.TICKETS_WORK),
+    (calling, Permission.TICKETS_WORK),
     (delivery_page, Permission.DELIVERY_SEE),
     (wall_page, Permission.RATE_SEE),
     (team_page, Permission.AGENTS_SEE),
@@ -79,20 +88,28 @@ UNITS_PAGES = (
 
 
 def create_app(
-    settings: Settings, database: Database, hotline: Hotline, *, live_feed: LiveFeed | None = None
+    settings: Settings,
+    database: Database,
+    hotline: Hotline,
+    *,
+    live_feed: LiveFeed | None = None,
+    control: CallControl | None = None,
+    agents: AgentDesk | None = None,
 ) -> FastAPI:
     """The desk's application. It opens its feed and its listeners while it is served (lifespan)."""
     desk = Desk(settings, database, hotline, live_feed or LiveFeed(settings.live_socket))
     board, wall = Board(desk), WallBoard(desk)
+    work = agent_work(settings, database, hotline)
+    workplaces = WorkplaceOffice(desk, control or work, agents or work)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with desk, board, wall:
+        async with desk, board, wall, workplaces:
             yield
 
     app = FastAPI(title=hotline.name, docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.desk, app.state.board, app.state.wall = desk, board, wall
-    app.state.work = agent_work(settings, database, hotline)
+    app.state.work, app.state.workplaces = work, workplaces
     app.mount("/static", Assets(directory=STATIC), name="static")
     app.include_router(pages.open_router)
     app.include_router(pages.own_router)

@@ -23,6 +23,7 @@ from ticketing_bridge.desk.auth import Brake
 from ticketing_bridge.desk.city import City
 from ticketing_bridge.desk.feed import LiveFeed
 from ticketing_bridge.desk.health import TELEPHONY_CHANNEL, Health, HealthView, TelephonyBeat
+from ticketing_bridge.desk.hearings import Hearings
 from ticketing_bridge.desk.mailbox import HEALTH, Switchboard
 from ticketing_bridge.desk.metrics import Metrics
 from ticketing_bridge.desk.rendering import Templates
@@ -36,6 +37,9 @@ CALL_CHANNEL = "hotline_call"
 BOARD = "board"
 #: the topic of a call that changed in the ledger
 CALL = "call"
+#: the topic of a call whose work sheet changed, and the channel on which all web processes hear of it
+SHEET = "sheet"
+SHEET_CHANNEL = "hotline_sheet"
 
 
 def utc_now() -> datetime:
@@ -64,6 +68,7 @@ class Desk:
     offices: TicketOffices = field(init=False)
     #: the city's data in force
     catalogue: CatalogueStore = field(init=False)
+    hearings: Hearings = field(default_factory=Hearings)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     _city: City | None = None
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
@@ -111,10 +116,12 @@ class Desk:
         return self.health.view(self.now(), live_connected=self.feed.connected)
 
     async def _listen(self) -> None:
-        async with self.database.listen(CALL_CHANNEL, TELEPHONY_CHANNEL) as notifications:
+        async with self.database.listen(CALL_CHANNEL, TELEPHONY_CHANNEL, SHEET_CHANNEL) as notifications:
             async for told in notifications:
                 if told.channel == TELEPHONY_CHANNEL:
                     self._beat(told.payload)
+                elif told.channel == SHEET_CHANNEL:
+                    self.pages.poke(told.payload, SHEET)
                 elif told.payload:
                     self.pages.poke(told.payload, CALL)
                     self.pages.poke(BOARD, told.payload)

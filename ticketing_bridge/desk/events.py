@@ -127,6 +127,8 @@ async def call_stream(desk: Desk, page: CallPage, visitor: Visitor) -> AsyncIter
     sent, pulse, mailbox = Sent(desk), Pulse(desk, visitor), Mailbox()
     key = page.key
     with counted(desk), desk.pages.plugged_in(key, mailbox), desk.feed.pages.plugged_in(key, mailbox):
+        # read again: what changed before the mailboxes were plugged in was told to nobody
+        page = await _reloaded(desk, page)
         yield RETRY + sent.health() + sent.changed(page.fragments(desk))
         while not desk.closing.is_set():
             topics = await pulse.news(mailbox)

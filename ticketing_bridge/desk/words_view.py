@@ -75,6 +75,8 @@ class TurnView:
     end_s: float
     pieces: tuple[Piece, ...]
     gap: str | None = None
+    #: where each word begins in the shown text, and when it was said: ``0:10.2;2:10.6``
+    times: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +228,20 @@ def turn_view(
         )
         for start, end in pairwise(sorted(borders))
     )
-    return TurnView(id, turn.leg, labels().legs[turn.leg], turn.start_s, turn.end_s, pieces)
+    speaker = labels().legs[turn.leg]
+    return TurnView(id, turn.leg, speaker, turn.start_s, turn.end_s, pieces, times=word_times(turn, shown))
+
+
+def word_times(turn: Turn, shown: DisplayText) -> str:
+    """When the words of a turn were said, by their places in the text that is shown."""
+    found, place = [f"0:{turn.start_s:.2f}"], 0
+    for word in turn.words:
+        at = turn.text.find(word.text, place)
+        if at < 0:
+            continue
+        place = at + len(word.text)
+        found.append(f"{shown.shown_span(at, place)[0]}:{word.start_s:.2f}")
+    return ";".join(dict.fromkeys(found))
 
 
 @dataclass(frozen=True, slots=True)

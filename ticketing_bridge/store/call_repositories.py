@@ -195,6 +195,13 @@ class CallRepository:
             query = query.where(column.pbx_id == pbx_id)
         return [call_from_row(row) for row in (await self._connection.execute(query)).mappings()]
 
+    async def of_number(self, number: str, limit: int) -> Calls:
+        """Calls of one caller's number, newest first."""
+        column = tables.call.c
+        query = select(tables.call).where(column.caller_number == number)
+        rows = await self._connection.execute(query.order_by(column.arrived_at.desc()).limit(limit))
+        return [call_from_row(row) for row in rows.mappings()]
+
     async def survey_counts(self, since: datetime) -> tuple[dict[int, int], int]:
         """How often each score was given after calls that arrived since then, and how many were answered."""
         column = tables.call.c

@@ -67,3 +67,15 @@ def _resolved(value: Any) -> str:
 def rules_of(content: Content) -> str:
     """The version of what drafted."""
     return str(content.get("rules") or "")
+
+
+#: what is the caller's rather than the matter's: the same for every matter of a call
+_CALLERS = ("callback_phone", "confidential", "rules", "state", "ask")
+
+
+def matter_content(content: Content, matter: int) -> Content:
+    """The part of a draft about one matter: the first, the second that was heard, or one typed by hand."""
+    if matter == 1:
+        return content
+    own = content.get("second_matter") if matter == 2 else None
+    return {**{name: content[name] for name in _CALLERS if name in content}, **(own or {})}

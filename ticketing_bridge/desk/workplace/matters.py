@@ -1,0 +1,277 @@
+"""From a work sheet to a ticket: dispatched, answered online, or merged; the ledger learns from each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from facts.call import Call
+from facts.errors import HotlineError
+from facts.telephone import national
+from ticketing_bridge.access import Permission, Person
+from ticketing_bridge.store import UnitOfWork
+from ticketing_bridge.store.desk_ticket_records import TicketFilter, TicketRow
+from ticketing_bridge.store.workplace_records import Sheet, SheetState
+from ticketing_bridge.tickets.model import Caller, Texts, Ticket
+from ticketing_bridge.tickets.sealed import Sealer
+from ticketing_bridge.tickets.service import NewTicket, TicketService
+from ticketing_bridge.tickets.states import Act, State
+from ticketing_bridge.workplace.form import YES
+from ticketing_bridge.workplace.proposals import JOINT
+from ticketing_bridge.workplace.sheets import ShownField, finished
+from ticketing_bridge.workplace.similar import MatterText, most_alike
+from ticketing_bridge.workplace.verdicts import verdicts_on
+
+#: a caller's earlier tickets, and tickets among which similar ones are looked for
+TICKETS_SHOWN = 6
+LOOKED_THROUGH = 300
+SIMILAR_WITHIN = timedelta(days=30)
+#: tickets that another one may still be merged into
+OPEN_STATES = (
+    State.RECEIVED,
+    State.DISPATCHED,
+    State.HANDLING,
+    State.SUSPENDED,
+    State.OBJECTED,
+    State.CONSULTING,
+    State.REVIEWING,
+    State.REPLIED,
+    State.FOLLOW_UP,
+)
+
+
+class NothingToSay(HotlineError):
+    """An online answer without an answer."""
+
+    error_id = "answer-empty"
+
+
+@dataclass(frozen=True, slots=True)
+class CallersTicket:
+    """A ticket beside a call. Of a confidential one only that it is there."""
+
+    number: str
+    state: State
+    title: str
+    place: str
+    unit: str
+    received_at: datetime
+    confidential: bool
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in OPEN_STATES
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarTicket:
+    """A ticket that may be the same matter, and how alike it is (0 … 1)."""
+
+    ticket: CallersTicket
+    alike: float
+
+
+def _view(row: TicketRow, ticket: Ticket) -> CallersTicket:
+    hidden = row.confidential
+    return CallersTicket(
+        number=row.number,
+        state=ticket.state,
+        title="" if hidden else ticket.texts.title,
+        place="" if hidden else JOINT.join(ticket.texts.places),
+        unit=row.main_unit or "",
+        received_at=row.received_at,
+        confidential=hidden,
+    )
+
+
+async def callers_tickets(
+    uow: UnitOfWork, service: TicketService, number: str | None, person: Person
+) -> list[CallersTicket]:
+    """The newest tickets of whoever has this number, for those who may see tickets."""
+    if number is None or not person.may(Permission.TICKETS_SEE):
+        return []
+    vault = service.office.vault
+    lookup = vault.lookup("phone", national(number))
+    rows = await uow.desk_tickets.of_person(lookup, TICKETS_SHOWN)
+    sealer = Sealer(uow, vault)
+    return [_view(row, await sealer.ticket(row)) for row in rows]
+
+
+async def similar_tickets(
+    uow: UnitOfWork, service: TicketService, fields: Mapping[str, ShownField], now: datetime
+) -> list[SimilarTicket]:
+    """Open tickets about the same place and matter, the likest first. Confidential ones are never offered."""
+    matter = MatterText(
+        place=fields["places"].value,
+        words=fields["title"].value + fields["content"].value,
+        appeal=fields["appeal"].value,
+        unit=fields["unit"].value,
+    )
+    if not matter.place:
+        return []
+    wanted = TicketFilter(states=tuple(it.value for it in OPEN_STATES), from_=now - SIMILAR_WITHIN)
+    rows = [row for row in await uow.desk_tickets.find(wanted, LOOKED_THROUGH) if not row.confidential]
+    sealer = Sealer(uow, service.office.vault)
+    await sealer.fetch_keys([row.texts for row in rows])
+    views = {row.number: (row, await sealer.ticket(row)) for row in rows}
+    found = most_alike(
+        matter,
+        (
+            (
+                number,
+                MatterText(
+                    JOINT.join(ticket.texts.places),
+                    ticket.texts.title + ticket.texts.content,
+                    ticket.appeal,
+                    row.main_unit or "",
+                ),
+            )
+            for number, (row, ticket) in views.items()
+        ),
+    )
+    return [SimilarTicket(_view(*views[number]), round(value, 2)) for number, value in found]
+
+
+def new_ticket(
+    call: Call, sheet: Sheet, fields: Mapping[str, ShownField], draft_version: int | None
+) -> NewTicket:
+    """What the person confirmed, as tickets take it."""
+    value = {name: it.value.strip() for name, it in fields.items()}
+    return NewTicket(
+        channel="电话",
+        purpose=value["purpose"] or "其他",
+        appeal=value["appeal"] or "其他",
+        texts=Texts(
+            title=value["title"],
+            content=value["content"],
+            places=tuple(it.strip() for it in value["places"].split(JOINT) if it.strip()),
+            when=value["when"],
+            party=value["party"],
+            demand=value["demand"],
+        ),
+        caller=Caller(
+            name=value["caller_name"] or None,
+            phone=call.caller_number,
+            callback_phone=value["callback_phone"] or None,
+        ),
+        source=f"desk:{sheet.call}:{sheet.matter}",
+        call=sheet.call,
+        draft_version=draft_version,
+        dedicated_line=value["dedicated_line"] or None,
+        emergency=value["emergency"] == YES,
+        anonymous=call.caller_number is None and not value["callback_phone"],
+        confidential=value["confidential"] == YES,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What saving a sheet needs to know beside the sheet."""
+
+    call: Call
+    fields: Mapping[str, ShownField]
+    rules: str
+    draft_version: int | None
+    person: Person
+    now: datetime
+
+
+async def dispatch_matter(uow: UnitOfWork, service: TicketService, sheet: Sheet, keeping: Keeping) -> Ticket:
+    """A ticket of this sheet, given to the unit that it names.
+
+    Raises:
+        TicketRefused: the unit cannot be given it.
+        TicketExists: it was saved already.
+    """
+    ticket = await _created(uow, service, sheet, keeping)
+    given = {"main": keeping.fields["unit"].value.strip()}
+    ticket = await service.do(
+        uow, ticket.number, ticket.version, Act.DISPATCH, keeping.person, keeping.now, given
+    )
+    await _finish(uow, sheet, keeping, SheetState.SAVED, ticket.number, None)
+    return ticket
+
+
+async def answer_matter(
+    uow: UnitOfWork, service: TicketService, sheet: Sheet, keeping: Keeping, entry: int | None
+) -> Ticket:
+    """A ticket of this sheet that is closed at the desk by an answer (在线答复).
+
+    Raises:
+        NothingToSay: there is no answer.
+    """
+    answer = keeping.fields["answer"].value.strip()
+    if not answer:
+        raise NothingToSay
+    ticket = await _created(uow, service, sheet, keeping)
+    ticket = await service.do(
+        uow,
+        ticket.number,
+        ticket.version,
+        Act.ANSWER_ONLINE,
+        keeping.person,
+        keeping.now,
+        {"answer": answer},
+    )
+    if entry is not None:
+        await uow.knowledge.was_used(entry)
+    await _finish(uow, sheet, keeping, SheetState.SAVED, ticket.number, entry)
+    return ticket
+
+
+async def merge_matter(
+    uow: UnitOfWork, service: TicketService, sheet: Sheet, keeping: Keeping, into: str, reason: str
+) -> Ticket:
+    """并单: a ticket of this sheet that goes on as part of another one.
+
+    Raises:
+        TicketRefused: the other one cannot take it in.
+    """
+    ticket = await _created(uow, service, sheet, keeping)
+    merged = await service.do(
+        uow,
+        ticket.number,
+        ticket.version,
+        Act.MERGE,
+        keeping.person,
+        keeping.now,
+        {"into": into, "reason": reason},
+    )
+    await _finish(uow, sheet, keeping, SheetState.MERGED, merged.number, None)
+    return merged
+
+
+async def drop_matter(uow: UnitOfWork, sheet: Sheet, keeping: Keeping) -> None:
+    """No ticket comes of it; what was drafted is no lesson for the ledger."""
+    await uow.sheets.save(finished(sheet, SheetState.DROPPED, keeping.now, ticket=None, entry=None))
+
+
+async def _created(uow: UnitOfWork, service: TicketService, sheet: Sheet, keeping: Keeping) -> Ticket:
+    new = new_ticket(keeping.call, sheet, keeping.fields, keeping.draft_version)
+    return await service.create(uow, keeping.person, new, keeping.now)
+
+
+async def _finish(
+    uow: UnitOfWork,
+    sheet: Sheet,
+    keeping: Keeping,
+    state: SheetState,
+    ticket: str,
+    entry: int | None,
+) -> None:
+    done = finished(sheet, state, keeping.now, ticket=ticket, entry=entry)
+    await uow.sheets.save(done)
+    await uow.draft_ledger.add(verdicts_on(sheet, keeping.fields, keeping.rules, keeping.person.name))
+
+
+def submitted(
+    sheet: Sheet, fields: Mapping[str, ShownField], sent: Mapping[str, Any]
+) -> Sequence[tuple[str, str]]:
+    """What a form says otherwise than what is known: (field, text) that a person has typed."""
+    return [
+        (name, str(sent[name]).replace("\r\n", "\n"))
+        for name, it in fields.items()
+        if name in sent and str(sent[name]).replace("\r\n", "\n") != it.value
+    ]
