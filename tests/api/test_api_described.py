@@ -38,7 +38,7 @@ CHECKS = [
     response_schema_conformance,
 ]
 #: requests made up for each route and way of making them up
-EXAMPLES = 5
+EXAMPLES = 3
 
 
 @pytest.fixture

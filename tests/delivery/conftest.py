@@ -115,7 +115,7 @@ class post_for:
     """``async with post_for(database, desk, [connector, …]) as post``."""
 
     def __init__(self, database: Database, desk: Desk, *connectors: Mapping[str, Any]) -> None:
-        common = {"timeout_s": 0.25, "retry": {"attempts": 30, "first_s": 0.001, "most_s": 0.002}}
+        common = {"timeout_s": 0.2, "retry": {"attempts": 30, "first_s": 0.001, "most_s": 0.002}}
         config = DeliveryConfig.model_validate({"connectors": [{**common, **it} for it in connectors]})
         self._opening = open_delivery(
             database, config, SECRETS, desk, house="格尔木12345", agents={"8001": "王话务员"}

@@ -44,14 +44,16 @@ async def measure(size: Size) -> list[Figure]:
             return await delivered_once(database, home, size.of(1000, 40), size.of(10, 2))
 
 
-async def delivered_once(database: Database, folder: Path, tickets: int, kills: int) -> list[Figure]:
+async def delivered_once(
+    database: Database, folder: Path, tickets: int, kills: int, timeout_s: float = 1.0
+) -> list[Figure]:
     """The figures of one run on a database that is empty and migrated."""
     systems: Systems = GeoReport(SECRETS["key"]), Zammad(SECRETS["token"]), WebhookReceiver(SECRETS["sign"])
     with Outside() as outside:
         apps = [it.app() for it in systems]
         urls = [outside.serve(app, by_chance(RATE, seed)) for seed, app in enumerate(apps)]
         config = folder / "delivery.json"
-        config.write_text(json.dumps(_config(urls)), encoding="utf-8")
+        config.write_text(json.dumps(_config(urls, timeout_s)), encoding="utf-8")
         numbers = [f"GM{number:06}" for number in range(tickets)]
         for number in numbers:
             async with database.unit_of_work() as uow:
@@ -65,9 +67,9 @@ async def delivered_once(database: Database, folder: Path, tickets: int, kills: 
         return await _figures(database, systems, numbers, delivered_s, worker.kills, mapped)
 
 
-def _config(urls: Sequence[str]) -> dict[str, Any]:
+def _config(urls: Sequence[str], timeout_s: float) -> dict[str, Any]:
     common = {
-        "timeout_s": 1.0,
+        "timeout_s": timeout_s,
         "concurrency": 6,
         "poll_s": 2.0,
         "retry": {"attempts": 60, "first_s": 0.2, "most_s": 2.0},

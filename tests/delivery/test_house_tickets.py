@@ -1,0 +1,156 @@
+"""Our own tickets on their way: what units may read leaves, never who called in secret; states come back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from config.delivery import DeliveryConfig, Sends
+from tests.delivery.conftest import SECRETS, Outside, Post
+from tests.delivery.test_connectors import open311, webhook, zammad
+from tests.desk.people import NUMBER, answered_call, missed_call, waiting_call
+from tests.tickets.city import AGENT, HOUSING, LEADER, LIFT, NAME, NOW, OFFICE, PHONE, REPORT, done, taken
+from ticketing_bridge.bench.outside.georeport import GeoReport
+from ticketing_bridge.bench.outside.receiver import WebhookReceiver
+from ticketing_bridge.bench.outside.zammad import Zammad
+from ticketing_bridge.delivery.feed import CallFeed
+from ticketing_bridge.delivery.house_tickets import HouseTickets
+from ticketing_bridge.delivery.service import open_delivery
+from ticketing_bridge.store import Database
+from ticketing_bridge.store.outbox_records import DeliveryState, OutboxKind
+from ticketing_bridge.tickets import Act, State, Ticket, TicketService
+from ticketing_bridge.tickets.secrecy import TicketSecrecy
+
+SERVICE = TicketService(OFFICE)
+
+
+def the_service() -> TicketService:
+    return SERVICE
+
+
+async def routed(database: Database, post: Post) -> None:
+    """Give everything in the outbox to the connectors, and attempt it all."""
+    async with database.unit_of_work() as uow:
+        subjects = {row.number for row in await uow.desk_tickets.find()}
+        entries = [it for number in subjects for it in await uow.outbox.of(number) if it.routed_at is None]
+    for entry in sorted(entries, key=lambda it: it.id):
+        await post.service.route(entry.id)
+    await post.until_done()
+
+
+async def dispatched(database: Database, new: Any) -> Ticket:
+    ticket = await taken(database, SERVICE, new)
+    return await done(database, SERVICE, ticket, (Act.DISPATCH, AGENT, {"main": HOUSING}))
+
+
+async def test_a_ticket_goes_out_and_its_unit_answers_from_its_own_system(
+    database: Database, outside: Outside
+) -> None:
+    city, public, helpdesk = (
+        WebhookReceiver(SECRETS["sign"]),
+        GeoReport(SECRETS["key"]),
+        Zammad(SECRETS["token"]),
+    )
+    config = DeliveryConfig.model_validate(
+        {
+            "connectors": [
+                webhook(outside.serve(city.app())),
+                open311(outside.serve(public.app())),
+                zammad(outside.serve(helpdesk.app()), units=[HOUSING]),
+            ]
+        }
+    )
+    async with open_delivery(database, config, SECRETS, HouseTickets(the_service, lambda: NOW)) as service:
+        post = Post(database, service)
+        open_, secret = await dispatched(database, LIFT), await dispatched(database, REPORT)
+        await routed(database, post)
+        assert {it["ticket"]["number"]: it["ticket"].get("reporter") for it in city.items} == {
+            open_.number: {"name": NAME, "phone": PHONE},
+            secret.number: None,
+        }
+        assert (len(public.requests), len(helpdesk.tickets)) == (1, 2)
+        told = json.dumps(
+            [public.requests, helpdesk.articles, [it for it in city.items if it["ticket"]["confidential"]]],
+            ensure_ascii=False,
+        )
+        for secret_of in (NAME, PHONE, "盐湖集团"):
+            assert secret_of not in told
+        # the unit works in its own system
+        mine = next(it for it in helpdesk.tickets if open_.number in it["title"])
+        helpdesk.set_state(mine["id"], "closed")
+        await service.ask("zammad")
+        async with database.unit_of_work() as uow:
+            ticket = await SERVICE.get(uow, open_.number, LEADER)
+            history = await uow.desk_tickets.history(open_.number)
+        assert ticket.state is State.REPLIED
+        assert [(it.act, it.by, it.unit) for it in history[-2:]] == [
+            ("sign", "connector:zammad", HOUSING),
+            ("reply", "connector:zammad", HOUSING),
+        ]
+        before = len(helpdesk.articles[mine["id"]])
+        await routed(database, post)
+        assert len(helpdesk.articles[mine["id"]]) == before, "what they said is not told back to them"
+        assert city.updates[-1]["ticket"]["state"] == "replied"
+
+
+async def test_what_becomes_secret_before_it_is_sent_stays(database: Database, outside: Outside) -> None:
+    public = GeoReport(SECRETS["key"])
+    config = DeliveryConfig.model_validate({"connectors": [open311(outside.serve(public.app()))]})
+    async with open_delivery(database, config, SECRETS, HouseTickets(the_service, lambda: NOW)) as service:
+        ticket = await dispatched(database, LIFT)
+        async with database.unit_of_work() as uow:
+            await TicketSecrecy(SERVICE).hide(
+                uow, ticket.number, ticket.version, LEADER, NOW, "来电人要求保密"
+            )
+        post = Post(database, service)
+        await routed(database, post)
+        assert public.requests == []
+        assert (await post.only(ticket.number)).state is DeliveryState.WITHHELD
+
+
+async def test_a_screen_is_told_of_calls(database: Database, outside: Outside) -> None:
+    helpdesk = Zammad(SECRETS["token"], cti_token=SECRETS["token"])
+    config = DeliveryConfig.model_validate(
+        {
+            "connectors": [
+                {"id": "cti", "kind": "zammad_cti", "url": outside.serve(helpdesk.app()), "token": "token"}
+            ]
+        }
+    )
+    feed = CallFeed(database, frozenset({Sends.CALL, Sends.MISSED_CALL}))
+    async with open_delivery(
+        database, config, SECRETS, HouseTickets(the_service, lambda: NOW), agents={"agent101": "王话务员"}
+    ) as service:
+        post = Post(database, service)
+        for call in (waiting_call(), answered_call()):
+            async with database.unit_of_work() as uow:
+                await uow.calls.upsert([call])
+            await feed.take(call.key)
+        assert await feed.take(call.key) == 0
+        await feed.take(call.key)
+        async with database.unit_of_work() as uow:
+            entries = await uow.outbox.of(str(call.key))
+        for entry in entries:
+            await service.route(entry.id)
+        await post.until_done()
+    assert [it["event"] for it in helpdesk.calls] == ["newCall", "answer", "hangup"]
+    assert {(it["from"], it["to"], it["callId"]) for it in helpdesk.calls} == {
+        (NUMBER, "12345", str(call.key))
+    }
+    assert (helpdesk.calls[1]["user"], helpdesk.calls[2]["cause"]) == ("王话务员", "normalClearing")
+    lost = missed_call(replace(call.key, uniqueid="city-9.9"))
+    old = replace(
+        lost,
+        key=replace(call.key, uniqueid="city-8.8"),
+        arrived_at=lost.arrived_at - timedelta(days=1),
+        ended_at=lost.arrived_at - timedelta(days=1),
+    )
+    async with database.unit_of_work() as uow:
+        await uow.calls.upsert([lost, old])
+    assert await feed.take(old.key) == 0
+    await feed.take(lost.key)
+    async with database.unit_of_work() as uow:
+        kinds = [it.kind for it in await uow.outbox.of(str(lost.key))]
+    assert OutboxKind.MISSED_CALL in kinds
