@@ -19,6 +19,7 @@ MODULES = {
     "pbx": ("pbx",),
     "calls": ("calls",),
     "rates": ("rate",),
+    "staffing": ("staffing",),
     "flows": ("flows",),
     "journeys": ("import", "callbacks", "followup", "notice"),
     "lookup": ("knowledge", "phonebook"),

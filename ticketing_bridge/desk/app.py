@@ -40,7 +40,7 @@ from ticketing_bridge.desk.casework import case_page, lists_page, office_page
 from ticketing_bridge.desk.desk import Desk
 from ticketing_bridge.desk.feed import LiveFeed
 from ticketing_bridge.desk.lookup import knowledge_page, ledger_page, phone_page
-from ticketing_bridge.desk.rates import books_page
+from ticketing_bridge.desk.rates import books_page, staffing_page
 from ticketing_bridge.desk.rates import pages as rate_pages
 from ticketing_bridge.desk.rendering import STATIC, Assets
 from ticketing_bridge.desk.security import BodyLimit, KnownHost, SecurityHeaders
@@ -78,6 +78,7 @@ PAGES = (
     (register_page, Permission.TICKETS_WORK),
     (rate_pages, Permission.RATE_SEE),
     (books_page, Permission.RATE_SEE),
+    (staffing_page, Permission.RATE_SEE),
     (lists_page, Permission.TICKETS_SEE),
 )
 #: what units come to as well

@@ -46,8 +46,8 @@ class Piece:
     end: datetime
 
 
-def pieces(begin: datetime, end: datetime, *, hours: bool = False) -> list[Piece]:
-    """``[begin, end)`` widened to whole minutes, in as few cells as there are; ``hours``: no days.
+def pieces(begin: datetime, end: datetime, coarsest: Level = Level.DAY) -> list[Piece]:
+    """``[begin, end)`` widened to whole minutes, in as few cells as there are, none above the coarsest.
 
     >>> day = datetime(2026, 3, 1, tzinfo=CHINA)
     >>> [it.level.name for it in pieces(day, day + timedelta(days=400, hours=2, minutes=5))]
@@ -56,7 +56,7 @@ def pieces(begin: datetime, end: datetime, *, hours: bool = False) -> list[Piece
     ['MINUTE', 'HOUR', 'DAY']
     """
     begin, end = Level.MINUTE.floor(begin), Level.MINUTE.ceil(end)
-    return _pieces(begin, end, (Level.HOUR, Level.MINUTE) if hours else (Level.DAY, Level.HOUR, Level.MINUTE))
+    return _pieces(begin, end, tuple(it for it in reversed(Level) if it.value <= coarsest.value))
 
 
 def _pieces(begin: datetime, end: datetime, levels: tuple[Level, ...]) -> list[Piece]:

@@ -215,9 +215,11 @@ class RateRepository:
 
         Args:
             wanted: name → columns that are added (``-column``: taken away).
-            by: hour, day, month (beginnings in Asia/Shanghai), line or queue.
+            by: hour, day, month (beginnings in Asia/Shanghai), line, queue, or every_15, _30, _60 minutes.
         """
-        query, values = _sums_query(pieces(begin, end, hours=by == "hour"), wanted, line, queue, by)
+        query, values = _sums_query(
+            pieces(begin, end, _COARSEST.get(by or "", Level.DAY)), wanted, line, queue, by
+        )
         rows = (await self._connection.execute(text(query), values)).all()
         names = tuple(wanted)
         return [
@@ -248,6 +250,17 @@ KEYS: Final[Mapping[str, str]] = {
     "month": "date_trunc('month', at, 'Asia/Shanghai')",
     "line": "line",
     "queue": "queue",
+    # staffing's intervals
+    "every_15": "date_bin('15 minutes', at, timestamptz '2000-01-01 00:00+08')",
+    "every_30": "date_bin('30 minutes', at, timestamptz '2000-01-01 00:00+08')",
+    "every_60": "date_bin('60 minutes', at, timestamptz '2000-01-01 00:00+08')",
+}
+#: groups that coarser cells cannot tell apart
+_COARSEST: Final[Mapping[str, Level]] = {
+    "hour": Level.HOUR,
+    "every_60": Level.HOUR,
+    "every_30": Level.MINUTE,
+    "every_15": Level.MINUTE,
 }
 
 

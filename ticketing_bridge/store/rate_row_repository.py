@@ -51,6 +51,18 @@ class Callers:
 
 
 @dataclass(frozen=True, slots=True)
+class Patience:
+    """Answered calls and talk; those in a queue, who gave up, how long all waited; misses before any."""
+
+    answered: int
+    talk_ms: int
+    queued: int
+    gave_up: int
+    waited_ms: int
+    lost_before: int
+
+
+@dataclass(frozen=True, slots=True)
 class AgentSum:
     """One agent's rings and talk in a period."""
 
@@ -222,6 +234,22 @@ class RateRows:
         values = {"begin": begin, "end": end, "line": line, "limit": limit}
         rows = (await self._connection.execute(query, values)).mappings()
         return [MissedRow(**{**row, "outcome": Outcome(row["outcome"])}) for row in rows]
+
+    async def patience(self, begin: datetime, end: datetime) -> Patience:
+        """What waiting and talking were like; reads every call of the period."""
+        before = quoted([Outcome.ABANDONED_IVR, Outcome.CLOSED, Outcome.SYSTEM_ERROR])
+        query = text(f"""
+            SELECT count(*) FILTER (WHERE outcome = 'answered'),
+                   coalesce(sum(talk_ms) FILTER (WHERE outcome = 'answered'), 0),
+                   count(*) FILTER (WHERE placed),
+                   count(*) FILTER (WHERE outcome = 'abandoned_queue' AND placed),
+                   coalesce(sum(queue_ms) FILTER (WHERE placed
+                     AND outcome IN ('answered', 'abandoned_queue', 'timeout', 'leave_empty')), 0),
+                   count(*) FILTER (WHERE NOT placed AND outcome IN ({before}))
+            FROM rate_call WHERE arrived_at >= :begin AND arrived_at < :end AND NOT excluded
+              AND outcome <> 'unresolved'""")
+        row = (await self._connection.execute(query, {"begin": begin, "end": end})).one()
+        return Patience(*map(int, row))
 
     async def missed_calls(
         self, begin: datetime, end: datetime, line: str | None = None, limit: int = 20_000

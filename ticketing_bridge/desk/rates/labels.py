@@ -11,6 +11,8 @@ from typing import Any
 import yaml
 
 from config.hotline import Hotline
+from config.rates import RateDefinition
+from ticketing_bridge.desk.labels import labels
 from ticketing_bridge.desk.views import agent_name, queue_name
 from ticketing_bridge.rate.alerts import AlertKind
 from ticketing_bridge.rate.exclusions import ExclusionKind, Refusal
@@ -32,6 +34,12 @@ class RateLabels:
     groups: Mapping[str, str]
     waits: Mapping[str, str]
     no_queue: str
+    #: Monday first
+    weekdays: tuple[str, ...]
+    kinds: Mapping[str, str]
+    slot: str
+    before: Mapping[str, str]
+    formula: Mapping[str, Any]
 
 
 @cache
@@ -50,7 +58,31 @@ def rate_labels() -> RateLabels:
         groups=raw["groups"],
         waits=raw["waits"],
         no_queue=raw["no_queue"],
+        weekdays=tuple(raw["weekdays"]),
+        kinds=raw["kinds"],
+        slot=raw["slot"],
+        before=raw["before"],
+        formula=raw["formula"],
     )
+
+
+def formula_text(definition: RateDefinition) -> str:
+    """The formula in Chinese, always that of the definition.
+
+    >>> formula_text(shipped()["person"])
+    '（已接通＋转紧急电话）÷（全部来电－自助办结）'
+    """
+    words, names = rate_labels().formula, labels().outcomes
+    above = words["plus"].join(names[it].text for it in definition.reached)
+    if definition.within_s is not None:
+        since = words["since"][definition.clock.value]
+        above += words["within"].format(since=since, s=definition.within_s)
+    if definition.recovered_min is not None:
+        above += words["recovered"].format(min=definition.recovered_min)
+    parts = [words["queued" if definition.queued_only else "all"]]
+    parts += [names[it].text for it in definition.left_out]
+    parts += [words["short"]] if definition.without_short else []
+    return str(words["ratio"].format(above=above, below=words["minus"].join(parts)))
 
 
 def miss_detail(miss: Miss, hotline: Hotline) -> str:
@@ -62,7 +94,7 @@ def miss_detail(miss: Miss, hotline: Hotline) -> str:
             queue=queue_name(hotline, miss.queue) if miss.queue else "",
             waited=_seconds(miss.waited_s),
             lasted=_seconds(miss.lasted_s),
-            ahead=miss.ahead or 0,
+            before=rate_labels().before["some" if miss.ahead else "none"].format(ahead=miss.ahead),
             busy=miss.busy or 0,
             rang="、".join(agent_name(hotline, it) for it in miss.rang),
             place=miss.place,

@@ -15,10 +15,12 @@ from ticketing_bridge.desk.journey_labels import journey_labels
 from ticketing_bridge.desk.labels import Label, labels
 from ticketing_bridge.desk.pages import render_page
 from ticketing_bridge.desk.picture import HourCount, hour_chart
-from ticketing_bridge.desk.rates.labels import alert_text, miss_detail, rate_labels
+from ticketing_bridge.desk.rates.labels import alert_text, formula_text, miss_detail, rate_labels
 from ticketing_bridge.desk.views import agent_name, call_url, line_name, queue_name
+from ticketing_bridge.rate.book import definition_book
 from ticketing_bridge.rate.definitions import Rate
 from ticketing_bridge.rate.miss_report import miss_report, missed_list
+from ticketing_bridge.rate.misses import Remedy
 from ticketing_bridge.rate.report import Group, RateReport
 from ticketing_bridge.rate.service import LOCAL, RateQuery, day_of, rate_report
 from ticketing_bridge.store.journey_records import CallbackState
@@ -91,7 +93,9 @@ async def overview(
             uow, RateQuery(begin, end, (rates.published,), of_line, by=wanted, beside=False), rates=rates
         )
         agents = await uow.rate_rows.agents(begin, end)
+        book = await definition_book(uow, rates)
     now = desk.now()
+    held = {name: it for name in book.names if (it := book.on(name, days[1])) is not None}
     return render_page(
         request,
         "rate.html",
@@ -108,7 +112,8 @@ async def overview(
         target=desk.settings.target_percent,
         floor=rates.floor_percent,
         windows=[(name, it) for name, it in report.windows.items()],
-        titles={it.name: it.title for it in rates.definitions},
+        titles={it.name: it.title for it in held.values()},
+        formulas={name: formula_text(it) for name, it in held.items()},
         outcomes=_outcomes(report),
         waits=_waits(report),
         chart=_chart(parts, now) if one_day and wanted == "hour" else None,
@@ -189,6 +194,7 @@ async def misses_page(
                 "remedy": words.remedies[it.remedy],
                 "count": it.count,
                 "width": round(100 * it.count / most, 1),
+                "tone": "mute" if it.remedy is Remedy.NOTHING else "miss",
                 "rang": [(agent_name(desk.hotline, agent), n) for agent, n in it.rang[:5]],
             }
             for it in report.ranked
