@@ -1,0 +1,136 @@
+"""Warnings and named figures: each as it is defined, nobody's silence is satisfaction."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from tests.tickets.city import HOUSING, LABOUR, LEADER, NOW, OFFICE, POLICE
+from tests.tickets.test_states import fresh
+from ticketing_bridge.tickets import Act, Ticket
+from ticketing_bridge.tickets.checks import check
+from ticketing_bridge.tickets.figures import Period, Ratio, by_unit, figures, zone
+from ticketing_bridge.tickets.life import born, follow
+from ticketing_bridge.tickets.model import Entry
+from ticketing_bridge.tickets.preparing import prepare
+from ticketing_bridge.tickets.warnings import WarningKind, due_warnings
+
+RULES = OFFICE.city_rules
+PERIOD = Period(NOW - timedelta(days=1), NOW + timedelta(days=20), NOW + timedelta(days=20))
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+def lived(*acts: tuple[Act, timedelta, dict[str, Any]]) -> Ticket:
+    """A ticket after these acts, each so long after the first moment."""
+    ticket = born(fresh())
+    for act, after, given in acts:
+        at = NOW + after
+        prepared = prepare(RULES, ticket, act, given, at)
+        assert check(ticket, act, LEADER, prepared.data) is None, act
+        ticket = follow(
+            ticket,
+            Entry(ticket.number, ticket.version + 1, act, at, "li", "shift_leader", None, prepared.data,
+                  prepared.texts),
+        )  # fmt: skip
+    return ticket
+
+
+def given_to(unit: str, *more: tuple[Act, timedelta, dict[str, Any]]) -> Ticket:
+    return lived((Act.DISPATCH, HOUR, {"main": unit}), *more)
+
+
+def handled(unit: str, replied: timedelta, solved: str, satisfied: str) -> Ticket:
+    return given_to(
+        unit,
+        (Act.SIGN, 2 * HOUR, {}),
+        (Act.CONTACT, 3 * HOUR, {"note": "联系"}),
+        (Act.REPLY, replied, {"answer": "好了"}),
+        (Act.ACCEPT_REPLY, replied + 5 * DAY, {}),
+        (Act.FOLLOW_UP, replied + 6 * DAY, {"reached": "yes", "solved": solved, "satisfied": satisfied}),
+        (Act.CLOSE, replied + 7 * DAY, {"explained": "已解释"}),
+    )
+
+
+def test_our_own_late_follow_up_makes_no_unit_late() -> None:
+    """The clock stops when the reply that is accepted was handed in, not when we came to it."""
+    ticket = handled(HOUSING, 6 * DAY, "yes", "yes")
+    found = figures([ticket], PERIOD, RULES)
+    assert found.ratios["on_time"] == Ratio(1, 1)
+    late = handled(HOUSING, 11 * DAY, "yes", "yes")
+    assert figures([late], PERIOD, RULES).ratios["on_time"] == Ratio(0, 1)
+
+
+def test_named_figures() -> None:
+    """Closed, dissatisfied, silent, overdue, withdrawn with a joint unit, moved, answered at the desk."""
+    tickets = [
+        handled(HOUSING, 5 * DAY, "yes", "yes"),
+        handled(HOUSING, 5 * DAY, "no", "no"),
+        handled(HOUSING, 5 * DAY, "", ""),
+        given_to(HOUSING),
+        lived(
+            (Act.DISPATCH, HOUR, {"main": LABOUR, "joint": [HOUSING]}),
+            (Act.WITHDRAW, 2 * DAY, {"reason": "不要"}),
+        ),
+        given_to(
+            LABOUR,
+            (Act.OBJECT, 2 * HOUR, {"reason": "不是"}),
+            (Act.UPHOLD, DAY, {"main": POLICE, "reason": "是"}),
+        ),
+        lived((Act.ANSWER_ONLINE, HOUR, {"answer": "电话是"})),
+    ]
+    found = figures(tickets, PERIOD, RULES)
+    assert (found.received, found.dispatched, found.closed) == (7, 6, 3)
+    assert found.ratios["closed_of_dispatched"] == Ratio(3, 6)
+    assert found.ratios["closed_of_received"] == Ratio(4, 7)
+    assert found.ratios["on_time"] == Ratio(3, 5)
+    assert found.overdue_open == 2
+    assert found.ratios["solved"] == found.ratios["satisfied"] == Ratio(1, 2)
+    assert found.ratios["coverage"] == Ratio(3, 3)
+    assert found.ratios["returned"] == Ratio(1, 6)
+    units = by_unit(tickets, PERIOD, RULES)
+    assert sum(it.dispatched for it in units.values()) == found.dispatched
+    assert units[HOUSING].joint == 1
+    assert zone(units[HOUSING], OFFICE.rules.zones) is None
+    four = by_unit([tickets[0]] * 5, PERIOD, RULES)
+    assert zone(four[HOUSING], OFFICE.rules.zones) == "blue"
+    assert zone(by_unit([*[tickets[0]] * 4, tickets[1]], PERIOD, RULES)[HOUSING], OFFICE.rules.zones) == "red"
+
+
+def kinds(ticket: Ticket, at: datetime) -> set[tuple[WarningKind, str]]:
+    return {(it.kind, it.what) for it in due_warnings(ticket, RULES, at)}
+
+
+def test_warnings_come_before_the_limit_and_of_what_is_wrong() -> None:
+    ticket = given_to(HOUSING)  # Friday 11:00, seven days
+    assert not kinds(ticket, NOW + 3 * HOUR)
+    assert kinds(ticket, NOW + 3 * DAY) == {(WarningKind.LAGGING, "unsigned")}
+    assert ticket.limit is not None
+    near = ticket.limit.due_at - 12 * HOUR
+    assert (WarningKind.OVERDUE, "90") in kinds(ticket, near)
+    assert (WarningKind.OVERDUE, "over") in kinds(ticket, ticket.limit.due_at + HOUR)
+    signed = given_to(HOUSING, (Act.SIGN, 2 * HOUR, {}))
+    assert kinds(signed, NOW + 3 * DAY + 15 * HOUR) == {(WarningKind.LAGGING, "no_contact")}
+    assert (WarningKind.LAGGING, "no_progress") in kinds(signed, NOW + 6 * DAY)
+    replied = given_to(HOUSING, (Act.SIGN, 2 * HOUR, {}), (Act.REPLY, DAY, {"answer": "好了"}))
+    assert not kinds(replied, NOW + 30 * DAY)
+    unhappy = handled(HOUSING, DAY, "no", "yes")
+    assert kinds(unhappy, NOW + 10 * DAY) == {(WarningKind.DISSATISFIED, "not_solved")}
+
+
+def test_the_clock_stands_while_it_is_suspended_and_an_extension_is_counted_apart() -> None:
+    ticket = given_to(
+        HOUSING,
+        (Act.SIGN, 2 * HOUR, {}),
+        (Act.SUSPEND, DAY, {"ground": "等待上级批复", "reason": "等批复"}),
+    )
+    assert not kinds(ticket, NOW + 40 * DAY)
+    resumed = given_to(
+        HOUSING,
+        (Act.SIGN, 2 * HOUR, {}),
+        (Act.SUSPEND, DAY, {"ground": "等待上级批复", "reason": "等批复"}),
+        (Act.RESUME, 11 * DAY, {}),
+    )
+    assert ticket.limit is not None
+    assert resumed.limit is not None
+    assert resumed.limit.due_at - ticket.limit.due_at >= 10 * DAY
+    assert resumed.limit.first_due_at == ticket.limit.due_at
