@@ -105,8 +105,9 @@ class Zones(Fact):
 
 
 class FollowUpQuota(Fact):
-    """People's share of follow-ups."""
+    """Who asks citizens: the robot within its hours, people up to their share of the day."""
 
+    robot: bool = True
     daily_per_person: int = Field(default=40, ge=1, le=1000)
 
 

@@ -28,6 +28,7 @@ BENCHES: Mapping[str, str] = {
     "web": "pages and server-sent events of the web role",
     "start": "commands and roles from nothing",
     "rate": "a year of ten million calls counted, every grouping asked",
+    "tickets": "200 agents who save tickets at once",
     "delivery": "1,000 tickets to three systems, 30 % faults, ten kills of the worker",
 }
 #: long, and asked for by name only

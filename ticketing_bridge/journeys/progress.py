@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 
 from facts.caller_session import ProgressAnswer, TicketProgress
 from facts.telephone import LAST_DIGITS, national, only_digits, phone_digest
+from ticketing_bridge.journeys.own_progress import as_told
 from ticketing_bridge.journeys.spoken import progress_text
 from ticketing_bridge.store.database import Database, UnitOfWork
 from ticketing_bridge.store.journey_records import CityTicket, ProgressCounts
@@ -105,11 +106,14 @@ async def _found(uow: UnitOfWork, number: str, last_digits: str, caller: str | N
         return None
     if number:
         named = await uow.tickets.by_digits(number)
-        return opened_by([named] if named else [], last_digits, None)
+        own = await uow.desk_tickets.asked_for(digits=number)
+        return opened_by([*map(as_told, own), *([named] if named else [])], last_digits, None)
     if caller is None:
         return None
     last4 = caller[-LAST_DIGITS:]
-    return opened_by(await uow.tickets.by_phone_and_digits(last4, last_digits), last4, caller)
+    own = await uow.desk_tickets.asked_for(last4=last4, last_digits=last_digits)
+    found = await uow.tickets.by_phone_and_digits(last4, last_digits)
+    return opened_by([*map(as_told, own), *found], last4, caller)
 
 
 def _digest(kind: str, text: str) -> bytes:

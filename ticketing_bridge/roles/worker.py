@@ -17,6 +17,7 @@ from ticketing_bridge.delivery.rate_alerts import keep_watch
 from ticketing_bridge.delivery.service import open_delivery, utc_now
 from ticketing_bridge.house import House
 from ticketing_bridge.jobs import run_worker
+from ticketing_bridge.journeys.own_tickets import keep_follow_ups
 from ticketing_bridge.rate.counting import keep_folding
 from ticketing_bridge.store.database import Database
 from ticketing_bridge.tickets import TicketService
@@ -52,6 +53,9 @@ async def run_worker_role(house: House) -> None:
             asyncio.create_task(keep_folding(database), name="rate-folding"),
             asyncio.create_task(_keep_tickets(database, offices, settings.audit_heads), name="ticket-upkeep"),
             asyncio.create_task(keep_catalogue(database, house.catalogue), name="catalogue"),
+            asyncio.create_task(
+                keep_follow_ups(database, offices.current, settings.pbx_id), name="ticket-follow-ups"
+            ),
             asyncio.create_task(CallFeed(database, sends).run(), name="call-feed"),
             asyncio.create_task(_watch(house, database), name="rate-alerts"),
         ]

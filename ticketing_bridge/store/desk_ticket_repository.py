@@ -7,7 +7,19 @@ from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, and_, func, or_, select, text, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    RowMapping,
+    Select,
+    and_,
+    cast,
+    func,
+    or_,
+    select,
+    text,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -27,6 +39,7 @@ from ticketing_bridge.store.desk_ticket_tables import (
     ticket_link,
     ticket_source,
 )
+from ticketing_bridge.store.journey_tables import follow_up_task
 
 #: no ticket is left out
 EVERY = TicketFilter()
@@ -165,6 +178,22 @@ class DeskTicketRepository:
         )
         query = select(ticket).where(ticket.c.state.in_(states), lately).limit(limit)
         return await self._rows(query)
+
+    async def asked_for(self, *, digits: str = "", last4: str = "", last_digits: str = "") -> list[TicketRow]:
+        """Tickets that a progress query names: by number, or by phone and last digits; newest first."""
+        if digits:
+            chosen = [ticket.c.number == digits]
+        else:
+            chosen = [ticket.c.phone_last4 == last4, ticket.c.number.endswith(last_digits, autoescape=True)]
+        return await self._rows(select(ticket).where(*chosen).order_by(ticket.c.updated_at.desc()).limit(50))
+
+    async def unasked(self, limit: int) -> list[TicketRow]:
+        """Tickets that wait for their follow-up and have no task, or one of before their last reply."""
+        task = follow_up_task.c
+        accepted = cast(ticket.c.body["accepted_at"].astext, DateTime(timezone=True))
+        asked = select(task.id).where(task.ticket == ticket.c.number, task.closed_at >= accepted)
+        query = select(ticket).where(ticket.c.state == "follow_up", ~asked.exists())
+        return await self._rows(query.order_by(ticket.c.updated_at).limit(limit))
 
     async def touching(self, begin: datetime, end: datetime, limit: int) -> list[TicketRow]:
         """Tickets that something happened to in a period, or whose limit ended in it."""

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ticketing_bridge.store.desk_ticket_tables import ticket
 from ticketing_bridge.store.journey_records import FollowUp, FollowUpAnswer, FollowUpState
 from ticketing_bridge.store.journey_tables import follow_up_answer, follow_up_task
 
@@ -30,6 +31,26 @@ class FollowUpRepository:
             return 0
         insertion = insert(follow_up_task).values([*rows]).on_conflict_do_nothing()
         return len((await self._connection.execute(insertion.returning(follow_up_task.c.id))).all())
+
+    async def add_again(self, row: Mapping[str, Any]) -> None:
+        """Keep a task of one of our own tickets; one of an earlier reply begins anew, without its answers."""
+        table = follow_up_task
+        old = select(table.c.id).where(table.c.ticket == row["ticket"])
+        await self._connection.execute(follow_up_answer.delete().where(follow_up_answer.c.task.in_(old)))
+        statement = insert(table).values(row)
+        fresh = {**row, "attempts": 0, "dialled_at": None, "recording": None, "updated_at": func.now()}
+        await self._connection.execute(statement.on_conflict_do_update(index_elements=["ticket"], set_=fresh))
+
+    async def over_for_open_tickets(self, limit: int) -> list[FollowUp]:
+        """Tasks that are over, of our own tickets that still wait for their follow-up."""
+        over = [FollowUpState.DONE.value, FollowUpState.GIVEN_UP.value]
+        query = (
+            select(*_COLUMNS)
+            .join(ticket, ticket.c.number == follow_up_task.c.ticket)
+            .where(follow_up_task.c.state.in_(over), ticket.c.state == "follow_up")
+            .limit(limit)
+        )
+        return [_task(row) for row in (await self._connection.execute(query)).mappings()]
 
     async def get(self, task: int) -> FollowUp | None:
         """One task."""

@@ -79,9 +79,9 @@ class Sealer:
         key = self._keys.get(key_of(sealed))
         if key is None or key.wrapped is None:
             return None
-        opened: dict[str, Any] = json.loads(
-            unseal(self._vault.unwrap(key.wrapped, key.subject), sealed, place)
-        )
+        plain = self._vault.unwrap(key.wrapped, key.subject)
+        self._own.setdefault(key.subject, (plain, key.id))  # what still opens also seals
+        opened: dict[str, Any] = json.loads(unseal(plain, sealed, place))
         return opened
 
     async def ticket(self, row: TicketRow) -> Ticket:

@@ -18,9 +18,13 @@ class UnitDirectory:
 
     @classmethod
     def of(cls, data: CityData, superiors: Mapping[str, tuple[str, ...]]) -> UnitDirectory:
-        """The catalogue's units, with the superiors of the ticket rules."""
+        """The catalogue's units; above them their parents, and further superiors of the ticket rules."""
         called = {other: unit.name for unit in data.units for other in (unit.name, *unit.aliases)}
-        return cls(tuple(unit.name for unit in data.units), called, superiors)
+        above = {
+            unit.name: tuple(dict.fromkeys((*filter(None, [unit.parent]), *superiors.get(unit.name, ()))))
+            for unit in data.units
+        }
+        return cls(tuple(unit.name for unit in data.units), called, above)
 
     def named(self, name: str) -> str | None:
         """The unit of this name or other name."""
