@@ -99,13 +99,43 @@ _YES, _NO = frozenset({"是", "y", "yes", "1", "true"}), frozenset({"", "否", "
 Row = dict[str, str]
 
 
+#: what can be wrong, for the command line; the page has its own words for each
+WORDS: Final[Mapping[str, str]] = {
+    "unknown_file": "is none of {name}",
+    "no_column": "column {name} is missing; it has {other}",
+    "cells": "{name} cells where the header has {other}",
+    "not_csv": "is not CSV: {name}",
+    "not_yaml": "is not YAML: {name}",
+    "not_a_list": "is not a list of matters",
+    "wrong_value": "{name}: {other}",
+    "yes_no": "{name}: {other!r} is neither 是 (y) nor 否 (n)",
+    "no_unit": "{name}: there is no unit {other} in units.csv",
+    "closed_unit": "{name}: {other} is closed: name its successor",
+    "no_level": "{name}: there is no level {other}",
+    "no_parent": "{name}: there is no {other} above it",
+    "round": "{name}: stands above itself",
+    "no_successor": "{name} is closed and has no open successor",
+    "empty": "{name} is empty",
+    "deep": "{name}: level {other}, which is too deep",
+    "nobody": "{name}: nobody handles it",
+    "twice": "{name} is there twice, first in line {other}",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something wrong in a file; ``line`` counts from 1, None: the file as a whole."""
+    """Something wrong in a file; ``line`` counts from 1, None: the whole file. ``kind`` is of ``WORDS``."""
 
     file: str
     line: int | None
-    what: str
+    kind: str
+    name: str = ""
+    other: str = ""
+
+    @property
+    def what(self) -> str:
+        """In words."""
+        return WORDS[self.kind].format(name=self.name, other=self.other)
 
     def __str__(self) -> str:
         return f"{self.file}{f' line {self.line}' if self.line else ''}: {self.what}"
@@ -146,7 +176,7 @@ def check_files(given: Mapping[str, str]) -> Checked:
             rows[name] = list(_rows(name, text, problems))
             written[name] = _as_csv(TABLES[name], [row for _, row in rows[name]])
         elif name not in FILES:
-            problems.append(Problem(name, None, f"is none of {', '.join(FILES)}"))
+            problems.append(Problem(name, None, "unknown_file", ", ".join(FILES)))
         else:
             written[name] = text.replace("\r\n", "\n")
     matters = list(_matters(given.get(MATTERS), problems))
@@ -172,19 +202,17 @@ def _rows(name: str, text: str, problems: list[Problem]) -> Iterator[tuple[int, 
         if missing:
             wanted = ", ".join(f"{it} ({table.columns[it][0]})" for it in missing)
             there = ", ".join(filter(None, header)) or "nothing"
-            problems.append(Problem(name, 1, f"column {wanted} is missing; it has {there}"))
+            problems.append(Problem(name, 1, "no_column", wanted, there))
             return
         for cells in reader:
             if not any(cell.strip() for cell in cells):
                 continue
             if len(cells) != len(header):
-                problems.append(
-                    Problem(name, reader.line_num, f"{len(cells)} cells where the header has {len(header)}")
-                )
+                problems.append(Problem(name, reader.line_num, "cells", str(len(cells)), str(len(header))))
                 continue
             yield reader.line_num, {column: cells[at].strip() for column, at in places.items()}
     except csv.Error as wrong:
-        problems.append(Problem(name, reader.line_num, f"is not CSV: {wrong}"))
+        problems.append(Problem(name, reader.line_num, "not_csv", str(wrong)))
 
 
 def parts(cell: str, *, sentences: bool = False) -> tuple[str, ...]:
@@ -220,14 +248,14 @@ def _as_csv(table: Table, rows: Sequence[Row]) -> str:
 def _matters(text: str | None, problems: list[Problem]) -> Iterator[tuple[int, Matter]]:
     content = _yaml(MATTERS, text, problems)
     if content is not None and not isinstance(content, list):
-        problems.append(Problem(MATTERS, None, "is not a list of matters"))
+        problems.append(Problem(MATTERS, None, "not_a_list"))
         return
     for number, item in enumerate(content or [], 1):
         try:
             yield number, Matter.model_validate(item)
         except ValidationError as found:
             problems += [
-                Problem(MATTERS, None, f"matter {number}: {'.'.join(map(str, it['loc']))}: {it['msg']}")
+                Problem(MATTERS, None, "wrong_value", f"{number}.{_place(it)}", str(it["msg"]))
                 for it in found.errors()
             ]
 
@@ -240,10 +268,14 @@ def _levels(text: str | None, problems: list[Problem]) -> frozenset[str] | None:
         return frozenset(it.id for it in TicketRules.model_validate(content).levels)
     except ValidationError as found:
         problems += [
-            Problem(LIMITS, None, f"{'.'.join(map(str, it['loc'])) or 'file'}: {it['msg']}")
+            Problem(LIMITS, None, "wrong_value", _place(it) or "file", str(it["msg"]))
             for it in found.errors()
         ]
         return None
+
+
+def _place(found: Any) -> str:
+    return ".".join(map(str, found["loc"]))
 
 
 def _yaml(name: str, text: str | None, problems: list[Problem]) -> Any:
@@ -253,9 +285,9 @@ def _yaml(name: str, text: str | None, problems: list[Problem]) -> Any:
         return load_strict(text)
     except yaml.MarkedYAMLError as wrong:
         line = wrong.problem_mark.line + 1 if wrong.problem_mark else None
-        problems.append(Problem(name, line, f"is not YAML: {wrong.problem}"))
+        problems.append(Problem(name, line, "not_yaml", str(wrong.problem)))
     except yaml.YAMLError as wrong:
-        problems.append(Problem(name, None, f"is not YAML: {' '.join(str(wrong).split())}"))
+        problems.append(Problem(name, None, "not_yaml", " ".join(str(wrong).split())))
     return None
 
 
@@ -272,7 +304,7 @@ def _check_whole(
     _check_units(units, known, closed, problems)
     _twice("gazetteer.csv", "name", rows.get("gazetteer.csv", []), problems)
     problems += [
-        Problem("gazetteer.csv", line, f"sure: {row['sure']!r} is neither y nor n")
+        Problem("gazetteer.csv", line, "yes_no", "sure", row["sure"])
         for line, row in rows.get("gazetteer.csv", [])
         if yes(row["sure"]) is None
     ]
@@ -280,11 +312,11 @@ def _check_whole(
         _check_tree(file, rows.get(file, []), problems)
     for file, line, name, unit in _named_units(rows, matters):
         if unit not in known:
-            problems.append(Problem(file, line, f"{name}: there is no unit {unit} in units.csv"))
+            problems.append(Problem(file, line, "no_unit", name, unit))
         elif unit in closed:
-            problems.append(Problem(file, line, f"{name}: {unit} is closed: name its successor"))
+            problems.append(Problem(file, line, "closed_unit", name, unit))
     problems += [
-        Problem("appeals.csv", line, f"{row['name']}: there is no level {row['level']}")
+        Problem("appeals.csv", line, "no_level", row["name"], row["level"])
         for line, row in rows.get("appeals.csv", [])
         if levels is not None and row.get("level") and row["level"] not in levels
     ]
@@ -313,13 +345,13 @@ def _check_units(
         name, parent, successor = row["unit"], row.get("parent", ""), row.get("successor", "")
         shut = yes(row.get("closed", ""))
         if parent and parent not in known:
-            problems.append(Problem(file, line, f"{name}: there is no unit {parent} above it"))
+            problems.append(Problem(file, line, "no_parent", name, parent))
         if _goes_round(name, above):
-            problems.append(Problem(file, line, f"{name}: stands above itself"))
+            problems.append(Problem(file, line, "round", name))
         if shut is None:
-            problems.append(Problem(file, line, f"{name}: closed: {row['closed']!r} is neither 是 nor 否"))
+            problems.append(Problem(file, line, "yes_no", f"{name}: closed", row["closed"]))
         if shut and (successor not in known or successor in closed):
-            problems.append(Problem(file, line, f"{name} is closed and has no open successor"))
+            problems.append(Problem(file, line, "no_successor", name))
 
 
 def _check_tree(file: str, rows: Sequence[tuple[int, Row]], problems: list[Problem]) -> None:
@@ -330,15 +362,15 @@ def _check_tree(file: str, rows: Sequence[tuple[int, Row]], problems: list[Probl
     for line, row in rows:
         code, parent = row["code"], row["parent"]
         if not row["name"]:
-            problems.append(Problem(file, line, f"{code}: name is empty"))
+            problems.append(Problem(file, line, "empty", f"{code}: name"))
         if parent and parent not in above:
-            problems.append(Problem(file, line, f"{code}: there is no {parent} above it"))
+            problems.append(Problem(file, line, "no_parent", code, parent))
         elif _goes_round(code, above):
-            problems.append(Problem(file, line, f"{code}: stands above itself"))
+            problems.append(Problem(file, line, "round", code))
         elif (deep := _depth(code, above)) > DEEPEST[file]:
-            problems.append(Problem(file, line, f"{code}: level {deep}, where {DEEPEST[file]} are the most"))
+            problems.append(Problem(file, line, "deep", code, str(deep)))
         if file == "dispatch.csv" and code not in parents and not row["unit"]:
-            problems.append(Problem(file, line, f"{code}: nobody handles it"))
+            problems.append(Problem(file, line, "nobody", code))
 
 
 def _twice(file: str, column: str, rows: Sequence[tuple[int, Row]], problems: list[Problem]) -> None:
@@ -346,9 +378,9 @@ def _twice(file: str, column: str, rows: Sequence[tuple[int, Row]], problems: li
     for line, row in rows:
         name = row[column]
         if not name:
-            problems.append(Problem(file, line, f"{column} is empty"))
+            problems.append(Problem(file, line, "empty", column))
         elif name in first:
-            problems.append(Problem(file, line, f"{name} is there twice, first in line {first[name]}"))
+            problems.append(Problem(file, line, "twice", name, str(first[name])))
         else:
             first[name] = line
 

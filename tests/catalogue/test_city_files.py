@@ -88,7 +88,7 @@ ITEM = "code,parent,name,unit\n"
         ({"units": NO_SUCCESSOR}, "市旧城办 is closed and has no open successor"),
         ({"units": UNITS, "dispatch": TO_CLOSED}, "dispatch.csv line 4: 占道经营: 市旧城办 is closed"),
         ({"dispatch": ITEM + "A,B,a,\nB,A,b,\n"}, "dispatch.csv line 2: A: stands above itself"),
-        ({"dispatch": ITEM + DEEP}, "D: level 4, where 3 are the most"),
+        ({"dispatch": ITEM + DEEP}, "D: level 4, which is too deep"),
         ({"dispatch": ITEM + "A,,a,\n"}, "A: nobody handles it"),
         (
             {"appeals": "code,parent,name,level\nA,,a,never\n"},
@@ -96,7 +96,7 @@ ITEM = "code,parent,name,unit\n"
         ),
         (
             {"gazetteer": "name,kind,aliases,parent,sure\nx,road,,,maybe\n"},
-            "sure: 'maybe' is neither y nor n",
+            "sure: 'maybe' is neither",
         ),
         ({"matters": "- {title: x, words: [y], appeal: z, unit: 没有局}\n"}, "x: there is no unit 没有局"),
         ({"matters": "- {title: x\n- y"}, "matters.yaml line 3: is not YAML"),

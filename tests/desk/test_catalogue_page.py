@@ -41,8 +41,8 @@ async def test_a_unit_is_added_and_in_force_at_once(house: House, ops: httpx.Asy
     before = len((await house.app.state.desk.city()).units)
     wrong = await post(ops, form | {"text": form["text"] + "市盐湖管理局,,\n市公安局,,,\n"})
     assert wrong.status_code == 422
-    assert "市公安局 is there twice" in wrong.text
-    assert "3 cells where the header has 4" in wrong.text
+    assert "承办单位 第 42 行：市公安局重复了，第一次在第 3 行" in wrong.text
+    assert "这一行有 3 格，表头有 4 格" in wrong.text
     shown = await post(ops, form, (form["text"] + NEW).encode("gb18030"))
     assert (shown.status_code, "新增 1 行" in shown.text, "盐湖局" in shown.text) == (200, True, True)
     good = form_of(shown) | {"do": "publish"}

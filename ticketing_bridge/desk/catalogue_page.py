@@ -10,7 +10,7 @@ import yaml
 from fastapi import APIRouter, Depends, Form, HTTPException, Query, Request, UploadFile
 from starlette.responses import RedirectResponse, Response
 
-from config.city_files import FILES, decoded
+from config.city_files import FILES, WORDS, Problem, decoded
 from ticketing_bridge.catalogue.keeper import put_newest_in_place
 from ticketing_bridge.catalogue.versions import (
     CatalogueChanged,
@@ -38,6 +38,7 @@ router = APIRouter()
 def _labels() -> dict[str, Any]:
     content: dict[str, Any] = yaml.safe_load(LABELS.read_text(encoding="utf-8"))
     assert set(content["files"]) == set(FILES), "every file has its name"
+    assert set(content["wrong"]) == set(WORDS), "whatever can be wrong has its words"
     return content
 
 
@@ -89,10 +90,17 @@ async def file_page(request: Request, name: str) -> Response:
     return _file_page(request, _known(name), files.get(name, ""), number)
 
 
+def _in_words(it: Problem) -> str:
+    line = _labels()["line"].format(line=it.line) if it.line else ""
+    words: str = _labels()["wrong"][it.kind].format(name=it.name, other=it.other)
+    return f"{_labels()['files'].get(it.file, {'name': it.file})['name']} {line}{words}"
+
+
 def _file_page(
     request: Request, name: str, text: str, base: int | None, *, status: int = 200, **more: Any
 ) -> Response:
-    context = {"problem": None, "problems": (), "change": None, "note": "", **more}
+    context = {"problem": None, "change": None, "note": "", **more}
+    context["problems"] = [_in_words(it) for it in more.get("problems", ())]
     label = _labels()["files"][name]
     return render_page(
         request,
