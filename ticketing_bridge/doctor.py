@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from asr.models import check_model
 from config.sites import PbxSite
+from config.tickets import DataClass
 from facts.errors import HotlineError
 from ivr_flows import FlowStore
 from ivr_flows.said import prompt_uses
@@ -30,6 +31,7 @@ from ticketing_bridge.store.database import Database
 from ticketing_bridge.store.embedded import EmbeddedPostgres
 from ticketing_bridge.store.upgrade import is_current
 from ticketing_bridge.supervision import is_serving
+from ticketing_bridge.tickets import open_office
 
 #: less free space than this is a warning, less than a tenth of it an error (bytes)
 ROOM_BYTES = 5_000_000_000
@@ -274,6 +276,24 @@ async def check_prompts(house: House) -> Finding:
     return _good("prompts", f"{len(sounds)}, all recorded")
 
 
+async def check_retention(house: House) -> Finding:
+    """The city has said how long each kind of data is kept; nobody else says it for them."""
+    rules = await asyncio.to_thread(lambda: open_office(house.settings, house.hotline).rules)
+    unset = [it.value for it in DataClass if it not in rules.retention]
+    if unset:
+        text = f"no time is set for {', '.join(unset)}: nothing of it is ever purged"
+        return Finding("retention", Health.WARNING, text, "set retention in the city's tickets.yaml")
+    return _good("retention", ", ".join(f"{it.value} {days} d" for it, days in rules.retention.items()))
+
+
+async def check_audit_heads(house: House) -> Finding:
+    """The audit log's head is kept in another place."""
+    if house.settings.audit_heads is None:
+        text = "its head is kept nowhere outside: who rules this machine can rewrite the whole log"
+        return Finding("audit log", Health.WARNING, text, "set HOTLINE_AUDIT_HEADS to a folder elsewhere")
+    return _good("audit log", f"its head goes to {house.settings.audit_heads} each day")
+
+
 async def check_clock(house: House) -> Finding:
     """The machine's clock is not behind the files that it wrote, and does not step."""
     before_wall, before = time.time(), time.monotonic()
@@ -299,6 +319,8 @@ def checks_for(house: House) -> dict[str, Check]:
         "model": check_speech_model,
         "prompts": check_prompts,
         "database": check_database,
+        "retention": check_retention,
+        "audit log": check_audit_heads,
         "clock": check_clock,
     }
 

@@ -31,6 +31,7 @@ MODULES = {
     "api_clients": ("api-clients",),
     "upkeep": ("doctor", "users", "db"),
     "auditing": ("audit",),
+    "keeping": ("retention",),
     "tickets": ("tickets",),
     "bench": ("bench",),
 }

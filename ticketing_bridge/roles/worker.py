@@ -19,6 +19,7 @@ from ticketing_bridge.house import House
 from ticketing_bridge.jobs import run_worker
 from ticketing_bridge.journeys.own_tickets import keep_follow_ups
 from ticketing_bridge.rate.counting import keep_folding
+from ticketing_bridge.retention import keep_purging
 from ticketing_bridge.store.database import Database
 from ticketing_bridge.tickets import TicketService
 from ticketing_bridge.tickets.office import TicketOffices
@@ -55,6 +56,10 @@ async def run_worker_role(house: House) -> None:
             asyncio.create_task(keep_catalogue(database, house.catalogue), name="catalogue"),
             asyncio.create_task(
                 keep_follow_ups(database, offices.current, settings.pbx_id), name="ticket-follow-ups"
+            ),
+            asyncio.create_task(
+                keep_purging(database, offices.current, [it.recordings for it in house.sites]),
+                name="retention",
             ),
             asyncio.create_task(CallFeed(database, sends).run(), name="call-feed"),
             asyncio.create_task(_watch(house, database), name="rate-alerts"),

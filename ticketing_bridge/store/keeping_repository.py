@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
@@ -79,16 +79,29 @@ class KeepingRepository:
         query = select(legal_hold).where(legal_hold.c.released_at.is_(None)).order_by(legal_hold.c.id)
         return [Hold(**row) for row in (await self._connection.execute(query)).mappings()]
 
-    async def recordings_before(self, before: datetime, limit: int) -> list[tuple[str, str, bool]]:
-        """Recordings of calls that ended before: (call, base name, held)."""
+    async def recordings_before(
+        self, before: datetime, limit: int, skip: Collection[str] = ()
+    ) -> list[tuple[str, str, bool]]:
+        """Recordings of calls that ended before: (call, base name, held); ``skip``: calls left out."""
         column = tables.call.c
         query = (
             select(column.key, column.recording, _held(column.key))
-            .where(column.ended_at < before, column.recording.is_not(None))
+            .where(column.ended_at < before, column.recording.is_not(None), column.key.not_in(skip))
             .order_by(column.ended_at)
             .limit(limit)
         )
         return [(row[0], row[1], row[2]) for row in await self._connection.execute(query)]
+
+    async def forget_recordings(self, calls: Sequence[str]) -> None:
+        """These calls have no recording any more."""
+        await self._connection.execute(
+            update(tables.call).where(tables.call.c.key.in_(calls)).values(recording=None)
+        )
+
+    async def forget_phone(self, lookup: str) -> None:
+        """Nothing of a person's number stays with their tickets: nobody finds them by it any more."""
+        gone = {"phone_last4": None, "phone_salt": None, "phone_hash": None}
+        await self._connection.execute(update(ticket).where(ticket.c.person_lookup == lookup).values(gone))
 
     async def purge_words(self, before: datetime) -> tuple[int, int]:
         """Delete words and drafts of calls that ended before; (calls purged, calls held)."""

@@ -1,0 +1,75 @@
+"""What is old enough goes, with a record; what is held stays; who is erased is gone."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from config.tickets import DataClass
+from tests.desk.people import NUMBER, answered_call, seconds, stored
+from tests.tickets.city import AGENT, LEADER, NOW, OFFICE, PHONE, done, taken
+from ticketing_bridge.retention import ErasureRefused, erase, purge
+from ticketing_bridge.store import Database
+from ticketing_bridge.tickets import Act, TicketOffice, TicketService
+from ticketing_bridge.tickets.reading import TicketReader
+
+DAYS = {DataClass.AUDIO: 30, DataClass.WORDS: 60, DataClass.CALLER_NUMBERS: 60, DataClass.TICKET_PERSONS: 90}
+
+
+def office() -> TicketOffice:
+    return TicketOffice(
+        OFFICE.rules.model_copy(update={"retention": DAYS}), OFFICE.hotline, OFFICE.city, OFFICE.vault
+    )
+
+
+async def test_purging_by_the_citys_times(database: Database, service: TicketService, tmp_path: Path) -> None:
+    call = answered_call(at=NOW - seconds(3600))
+    await stored(database, call, with_words=True)
+    assert call.recording
+    for suffix in ("", "-rx", "-tx"):
+        (tmp_path / f"{call.recording}{suffix}.wav").write_bytes(b"RIFF")
+    ticket = await done(
+        database, service, await taken(database, service), (Act.ANSWER_ONLINE, AGENT, {"answer": "好"})
+    )
+    assert not await purge(database, OFFICE, [tmp_path], "wang", NOW)  # no time is set: nothing goes
+    async with database.unit_of_work() as uow:
+        hold = await uow.keeping.hold(str(call.key), "诉讼", "li")
+        await uow.keeping.hold(ticket.number, "诉讼", "li")
+    later = NOW + timedelta(days=100)
+    kept = await purge(database, office(), [tmp_path], "wang", later)
+    assert [(it.purged, it.held) for it in kept] == [(0, 1)] * 4
+    assert len(os.listdir(tmp_path)) == 3
+    async with database.unit_of_work() as uow:
+        assert await uow.keeping.release(hold, "li")
+        await uow.connection.exec_driver_sql("UPDATE legal_hold SET released_at = now()")
+    assert [it.purged for it in await purge(database, office(), [tmp_path], "wang", later)] == [1] * 4
+    assert [it.purged for it in await purge(database, office(), [tmp_path], "wang", later)] == [0] * 4
+    assert not os.listdir(tmp_path)
+    async with database.unit_of_work() as uow:
+        assert await uow.transcripts.get(call.key, "live") is None
+        again = await uow.calls.get(call.key)
+        assert again is not None
+        assert again.caller_number is None
+        assert await TicketReader(OFFICE).reveal(uow, ticket.number, LEADER, "核实") is None
+        assert len(await uow.keeping.runs()) == 12
+
+
+async def test_erasing_a_person(database: Database, service: TicketService) -> None:
+    ticket = await taken(database, service)
+    with pytest.raises(ErasureRefused):
+        await erase(database, OFFICE.vault, NUMBER[:-1] + "9", "li", "本人要求")
+    async with database.unit_of_work() as uow:
+        hold = await uow.keeping.hold(ticket.number, "诉讼", "li")
+    with pytest.raises(ErasureRefused):
+        await erase(database, OFFICE.vault, PHONE, "li", "本人要求")
+    async with database.unit_of_work() as uow:
+        await uow.keeping.release(hold, "li")
+    assert await erase(database, OFFICE.vault, "+86" + PHONE, "li", "本人要求") == 1
+    async with database.unit_of_work() as uow:
+        row = await uow.desk_tickets.get(ticket.number)
+        assert row is not None
+        assert (row.phone_last4, row.phone_hash) == (None, None)
+        assert await TicketReader(OFFICE).reveal(uow, ticket.number, LEADER, "核实") is None
