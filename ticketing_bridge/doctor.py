@@ -152,6 +152,15 @@ async def check_pbx(house: House, site: PbxSite | None = None) -> Finding:
     return _good(name, f"reachable, rights are narrow, clock {offset_s or 0:+.3f} s")
 
 
+#: call-backs, taps, moves of calls, recording at rest, agents in and out of queues
+_ORIGINATOR_MAY = frozenset(
+    {
+        *("Originate", "Redirect", "Hangup", "Getvar", "Setvar", "MixMonitorMute"),
+        *("QueueAdd", "QueueRemove", "QueuePause"),
+    }
+)
+
+
 async def check_originator(house: House, site: PbxSite | None = None) -> Finding:
     """The other AMI user: without it no call-back is made, no speech is heard, no lost caller is rescued."""
     first, site = site is None or site == house.site(), site or house.site()
@@ -166,12 +175,12 @@ async def check_originator(house: House, site: PbxSite | None = None) -> Finding
             return Finding(
                 name, Health.BAD, _what(problem), problem.fix or "hotline pbx render, and reload it"
             )
-    if lacks := sorted({"Originate", "Redirect", "Hangup", "Getvar"} - allowed):
+    if lacks := sorted(_ORIGINATOR_MAY - allowed):
         return Finding(
             name,
             Health.BAD,
             f"the AMI user hotline-originator may not {', '.join(lacks)}",
-            "give it write=originate,call",
+            "give it write=originate,call,agent",
         )
     return _good(name, "may phone for the hotline and move callers")
 

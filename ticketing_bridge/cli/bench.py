@@ -32,11 +32,13 @@ def bench(
     name: Annotated[
         str,
         typer.Argument(
-            help="ami, ledger, drafting, search, speech, flows, web, start, or all; delivery, soak, path"
+            help="ami, ledger, drafting, search, speech, flows, web, start, all; delivery, wall, soak, path"
         ),
     ],
     repeat: Annotated[int, typer.Option(min=1, max=100, help="Measure so often; medians and ends.")] = 1,
-    minutes: Annotated[float, typer.Option(min=0.1, help="soak: how long.")] = 60.0,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.1, help="soak, wall: how long; default 60, 10.")
+    ] = None,
     streams: Annotated[int, typer.Option(min=1, max=1000, help="soak: how many live legs.")] = 8,
     calls: Annotated[
         int | None, typer.Option(min=1000, help="rate: how many calls a year; default ten million.")
@@ -51,8 +53,10 @@ def bench(
         _tell_path(as_json=json_)
         return
     if name == "soak":
-        _soak(minutes, streams, as_json=json_)
+        _soak(60.0 if minutes is None else minutes, streams, as_json=json_)
         return
+    if minutes is not None:
+        os.environ["BENCH_WALL_MINUTES"] = str(minutes)
     facts = machine()
     names = [it for it in BENCHES if it not in ALONE] if name == "all" else [name]
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
