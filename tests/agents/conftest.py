@@ -24,6 +24,7 @@ from tests.pbx import AmiWitness, RunningPbx, free_port, pbx_up
 from tests.pbx_people import Telephones
 from tests.sip_phone import SipPhone
 from ticketing_bridge.agents.service import AgentWork
+from ticketing_bridge.desk.health import TELEPHONY_CHANNEL
 from ticketing_bridge.house import House
 from ticketing_bridge.roles.telephony import run_telephony
 from ticketing_bridge.store import Database
@@ -61,12 +62,28 @@ async def until(seen: Callable[[], Awaitable[object]], timeout_s: float = 15.0) 
             await asyncio.sleep(0.03)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Shift:
     """The telephony role at work."""
 
     database: Database
     house: House
+    _role: asyncio.Task[None] | None = None
+
+    async def begin(self) -> None:
+        """The role follows the PBX."""
+        self._role = asyncio.create_task(run_telephony(self.house))
+        async with self.database.listen(TELEPHONY_CHANNEL) as beats:
+            async with asyncio.timeout(20):
+                async for beat in beats:
+                    if '"linked": true' in beat.payload:
+                        return
+
+    async def end(self) -> None:
+        """The role is gone."""
+        if self._role is not None:
+            self._role.cancel()
+            await asyncio.gather(self._role, return_exceptions=True)
 
     @property
     def work(self) -> AgentWork:
@@ -146,14 +163,12 @@ async def at_work(shift_pbx: RunningPbx, database: Database) -> AsyncIterator[Sh
     """The telephony role follows that PBX; everybody is signed out at the end."""
     settings = shift_pbx.settings.model_copy(update={"database_url": database.url})
     house = House(settings, shift_pbx.hotline, shift_pbx.secrets)
-    role = asyncio.create_task(run_telephony(house))
     working = Shift(database, house)
     try:
-        await working.stands("agent101", AgentState.OFF)
+        await working.begin()
         yield working
     finally:
-        role.cancel()
-        await asyncio.gather(role, return_exceptions=True)
+        await working.end()
         with shift_pbx.originator() as hands:
             for agent in shift_pbx.hotline.agents:
                 for queue in agent.queues:

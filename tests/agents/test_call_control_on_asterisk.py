@@ -67,7 +67,12 @@ async def test_hold_consult_three_and_hand_over(
 
         await work.pause_recording("zhang", key)
         await listening.hears()
-        await asyncio.sleep(0.6)
+        await at_work.end()
+        await at_work.begin()
+        paused = await at_work.standing(key, Standing.TALK)
+        assert paused is not None
+        assert paused.paused
+        assert not await listening.legs(), "a new process does not listen to what rests"
         await work.resume_recording("zhang", key)
         await listening.hears(caller, agent)
 

@@ -139,6 +139,7 @@ class _Shift:
     database: Database
     ledger: LedgerWriter
     names: Sequence[str] = field(default_factory=lambda: [f"agent{1000 + it}" for it in range(AGENTS)])
+    _began: datetime = field(default_factory=lambda: datetime.now(UTC))
     _random: random.Random = field(default_factory=lambda: random.Random(7))
     _probes: Iterator[int] = field(default_factory=lambda: iter(range(1, 1_000_000)))
 
@@ -164,7 +165,7 @@ class _Shift:
     async def caller(self, page: Any) -> float:
         """One more caller, whose call came before all others'; seconds to the pixel. Then the caller goes."""
         probe = next(self._probes)
-        began = datetime.now(UTC) - timedelta(seconds=200)
+        began = self._began - timedelta(hours=1) + timedelta(milliseconds=probe)
         joining, leaving = self._joining(1, began, probe)
         arrived = next(it for it in joining if it.headers.get("UserEvent") == "HotlineArrived")
         event = str(round(float(arrived.headers["Timestamp"]) * 1000))

@@ -1,0 +1,185 @@
+"""Standings of calls and owners of tickets, without a PBX: what the real one shows only now and then."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from facts.call_control import Standing, Target, TargetKind
+from facts.identity import CallKey
+from telephony.ami.events import AgentConnected, ChannelHangup, ChannelRenamed, DeskMove, LinkUp
+from ticketing_bridge.agents.call_moves import CallMoves
+
+CALL, LEG, THIRD = "city-1.1", "city-1.2", "city-1.3"
+KEY = CallKey("city", CALL)
+T = Standing
+
+
+@dataclass
+class Desk:
+    """Moves of one call, and a clock that goes on with every event."""
+
+    moves: CallMoves = field(default_factory=lambda: CallMoves("city"))
+    now: datetime = datetime(2026, 11, 26, 1, 0, tzinfo=UTC)
+
+    def _later(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+    def connected(self, agent: str = "agent101", leg: str = LEG, channel: str = "PJSIP/t-1") -> None:
+        self.moves.take(
+            AgentConnected(
+                at=self._later(), pbx_id="city", uniqueid=CALL, channel=channel, queue="main",
+                interface=f"PJSIP/{agent}", member=agent, agent_channel=f"PJSIP/{agent}-1",
+                agent_uniqueid=leg, hold_s=1, ring_s=1,
+            )
+        )  # fmt: skip
+
+    def move(self, move: str, status: str, kind: str = "", target: str = "", by: str = LEG) -> None:
+        self.moves.take(
+            DeskMove(
+                at=self._later(), pbx_id="city", uniqueid=by, call=CALL, move=move, status=status,
+                kind=kind or None, target=target or None,
+            )
+        )  # fmt: skip
+
+    def gone(self, uniqueid: str) -> None:
+        self.moves.take(ChannelHangup(at=self._later(), pbx_id="city", uniqueid=uniqueid))
+
+    @property
+    def stands(self) -> tuple[Standing, str] | None:
+        call = self.moves.get(KEY)
+        return (call.standing, call.owner) if call else None
+
+    @property
+    def history(self) -> list[tuple[str, str]]:
+        return [(it.standing, it.owner) for it in self.moves.moves()]
+
+
+@pytest.fixture
+def desk() -> Desk:
+    made = Desk()
+    made.connected()
+    return made
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(("talk", "enter"))), ids=str)
+def test_both_come_to_the_caller_in_either_order(desk: Desk, order: tuple[str, ...]) -> None:
+    desk.move("consult", "dialing", "agent", "agent102")
+    assert desk.stands == (T.CONSULT_RINGING, "agent101")
+    desk.move("consult", "connected", "agent", "agent102", by=THIRD)
+    for move in order:
+        desk.move(move, "done", *(("agent", "agent102", THIRD) if move == "enter" else ()))
+    assert desk.stands == (T.THREE_WAY, "agent101")
+    desk.gone(LEG)
+    assert desk.stands == (T.TALK, "agent102")
+    call = desk.moves.get(KEY)
+    assert call is not None
+    assert (call.agent_channel, call.roomed, desk.moves.of_agent("agent102")) == (THIRD, True, call)
+
+
+def test_who_consults_and_hangs_up_has_handed_over(desk: Desk) -> None:
+    desk.move("consult", "dialing", "unit", "u7")
+    desk.moves.unit("u7", Target(TargetKind.UNIT, "住建局", "8413371"))
+    desk.move("consult", "connected", "unit", "u7", by=THIRD)
+    desk.gone(LEG)
+    assert desk.stands is None, "nobody of ours handles it"
+    desk.move("enter", "done", "unit", "u7", by=THIRD)
+    desk.gone(THIRD)
+    desk.gone(CALL)
+    assert desk.history[-4:] == [
+        ("consult", "agent101"),
+        ("handed_over", "agent101"),
+        ("handed_over", "agent101"),
+        ("over", "agent101"),
+    ]
+
+
+@pytest.mark.parametrize("status", ["no_answer", "busy", "failed"])
+def test_a_target_that_is_not_reached(desk: Desk, status: str) -> None:
+    desk.move("join", "dialing", "emergency", "fire", by="rings")
+    desk.move("join", status, "emergency", "fire", by="rings")
+    assert desk.stands == (T.TALK, "agent101")
+    assert desk.moves.moves()[-1].missed == status
+    desk.move("consult", "dialing", "agent", "agent102")
+    desk.move("consult", status, "agent", "agent102")
+    desk.move("talk", "done")
+    call = desk.moves.get(KEY)
+    assert call is not None
+    assert (call.standing, call.target) == (T.TALK, None)
+
+
+def test_a_third_party_that_goes_leaves_the_two_together(desk: Desk) -> None:
+    desk.move("join", "dialing", "emergency", "fire", by="rings")
+    desk.move("join", "connected", "emergency", "fire", by=THIRD)
+    desk.move("enter", "done", "emergency", "fire", by="local")
+    assert desk.stands == (T.THREE_WAY, "agent101")
+    desk.gone(THIRD)
+    desk.move("join", "done", "emergency", "fire", by="rings")
+    assert desk.stands == (T.TALK, "agent101")
+
+
+def test_ringing_that_is_given_up(desk: Desk) -> None:
+    desk.move("join", "dialing", "emergency", "fire", by="rings")
+    desk.gone("rings")
+    assert desk.stands == (T.TALK, "agent101")
+
+
+def test_an_agent_who_goes_while_a_service_rings_and_one_who_goes_from_a_hold(desk: Desk) -> None:
+    desk.move("join", "dialing", "emergency", "fire", by="rings")
+    desk.gone(LEG)
+    assert desk.stands is None
+    desk.move("join", "connected", "emergency", "fire", by=THIRD)
+    assert desk.history[-1] == ("handed_over", "agent101")
+    held = Desk()
+    held.connected()
+    held.move("hold", "done")
+    held.gone(LEG)
+    held.gone(CALL)
+    assert held.history == [("talk", "agent101"), ("held", "agent101"), ("over", "agent101")]
+
+
+def test_sent_on_to_a_queue_the_ticket_goes_to_whoever_takes_it(desk: Desk) -> None:
+    desk.moves.pause(KEY, desk.now, paused=True)
+    desk.move("blind", "dialing", "queue", "resident", by=CALL)
+    desk.gone(LEG)
+    desk.connected("agent103", "city-1.9")
+    assert desk.stands == (T.TALK, "agent103")
+    assert desk.moves.to_resume() == [KEY], "whoever takes it did not ask for the pause"
+    assert desk.history[-2:] == [("handed_over", "agent101"), ("talk", "agent103")]
+
+
+def test_sent_on_to_an_agent(desk: Desk) -> None:
+    desk.moves.pause(KEY, desk.now, paused=True)
+    desk.move("blind", "dialing", "agent", "agent102", by=CALL)
+    desk.move("blind", "connected", "agent", "agent102", by=THIRD)
+    assert desk.stands == (T.TALK, "agent102")
+    assert desk.moves.to_resume() == [KEY]
+    call = desk.moves.get(KEY)
+    assert call is not None
+    assert not call.roomed, "the caller dialled: a room must be made first"
+    desk.move("blind", "done", "agent", "agent102", by=CALL)
+    desk.move("close", "done", "close", "silent", by=CALL)
+    last = desk.moves.moves()[-1]
+    assert (last.standing, last.target_kind, last.target) == ("over", "close", "silent")
+
+
+def test_what_is_no_citizen_s_call_is_not_handled() -> None:
+    desk = Desk()
+    desk.connected(channel="Local/main@hotline-callback-1;1")
+    desk.move("hold", "done")
+    desk.moves.pause(KEY, desk.now, paused=True)
+    desk.moves.take(LinkUp(at=desk.now, pbx_id="city"))
+    assert (desk.stands, desk.history, desk.moves.of_agent("agent101")) == (None, [], None)
+
+
+def test_a_channel_that_is_renamed_keeps_its_call(desk: Desk) -> None:
+    desk.moves.take(ChannelRenamed(at=desk.now, pbx_id="city", uniqueid=CALL, new_name="PJSIP/t-2"))
+    desk.moves.take(ChannelRenamed(at=desk.now, pbx_id="city", uniqueid="x", new_name="PJSIP/x"))
+    call = desk.moves.get(KEY)
+    assert call is not None
+    assert call.caller == "PJSIP/t-2"
+    assert call.view().owner == "agent101"
