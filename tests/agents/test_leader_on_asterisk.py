@@ -11,11 +11,14 @@ import pytest
 from config.settings import Settings
 from facts.agents import AgentState
 from tests.agents.conftest import Shift
+from tests.desk.conftest import quick_passwords
 from tests.desk.people import csrf_of
 from tests.pbx import AmiWitness
 from tests.pbx_people import Telephones
 from ticketing_bridge.desk import auth
 from ticketing_bridge.desk.app import create_app
+
+__all__ = ["quick_passwords"]
 
 pytestmark = [pytest.mark.pbx, pytest.mark.xdist_group("agents_pbx")]
 PASSWORD = "a-long-test-password"
@@ -39,6 +42,7 @@ async def post(client: httpx.AsyncClient, path: str, **fields: str) -> int:
     return (await client.post(path, data={"csrf": csrf_of(page), **fields})).status_code
 
 
+@pytest.mark.usefixtures("quick_passwords")
 async def test_a_leader_whispers_and_signs_somebody_out(
     at_work: Shift, telephones: Telephones, ami: AmiWitness
 ) -> None:
