@@ -41,6 +41,21 @@ document.addEventListener("htmx:sseOpen", (event) => {
   if (sheet) stream.addEventListener("fields", (message) => takeFields(JSON.parse(message.data)));
 });
 
+// --- keys: by their place on the keyboard, whatever the input method is doing ----------------------------
+function named(event) {
+  if (/^F\d+$/.test(event.code) && !event.altKey && !event.ctrlKey) return event.code;
+  const plain = event.code.replace(/^Key|^Digit/, "");
+  return event.altKey && !event.ctrlKey && !event.metaKey && plain.length === 1 ? `Alt+${plain}` : "";
+}
+document.addEventListener("keydown", (event) => {
+  if (event.isComposing || event.keyCode === 229) return;
+  const key = named(event);
+  const target = key && [...document.querySelectorAll(`[data-key="${key}"]`)].find((it) => !it.disabled && it.offsetParent !== null);
+  if (!target) return;
+  event.preventDefault();
+  if (target.tagName === "INPUT") { target.focus(); target.select(); } else target.click();
+}, true);
+
 if (sheet) workplace();
 
 function workplace() {
@@ -56,6 +71,7 @@ function workplace() {
   const timers = new Map();
   let composing = false;
   let attempt = 0;
+  let unasked = []; // fields that the agent had better ask for
   let entry = ""; // the knowledge entry that the answer comes from
 
   function write(cell, value) {
@@ -85,9 +101,9 @@ function workplace() {
       if (before && before.value !== it.value && it.origin === "drafted") freshen(cell);
     }
     show(byId("about"), wording.states[told.about] || "");
-    const second = byId("second");
-    second.hidden = !told.second;
-    second.querySelector("b").textContent = told.second || "";
+    byId("second").textContent = told.second ? `：${told.second}` : "";
+    byId("other-matter").classList.toggle("suggested", Boolean(told.second));
+    unasked = told.ask;
     closedOrOpen();
     hint();
     primary();
@@ -211,7 +227,10 @@ function workplace() {
     const box = byId("hint");
     const it = focused && facts.get(focused);
     box.replaceChildren();
-    if (!it) return;
+    if (!it) {
+      if (unasked.length) box.textContent = `还没问到：${unasked.map((name) => wording.labels[name] || name).join("、")}`;
+      return;
+    }
     const parts = [];
     if (it.confidence !== null && it.origin === "drafted") parts.push(`草稿，把握 ${Math.round(it.confidence * 100)}%`);
     if (it.off) parts.push("这一栏的草稿准确率不够，已停用，请手工填写");
@@ -420,21 +439,8 @@ function workplace() {
     else if (at.id === "ring-open") openRinging();
   });
 
-  // --- keys: by their place on the keyboard, whatever the input method is doing -------------------------------------------------
-  const named = (event) => {
-    if (/^F\d+$/.test(event.code) && !event.altKey && !event.ctrlKey) return event.code;
-    const plain = event.code.replace(/^Key|^Digit/, "");
-    return event.altKey && !event.ctrlKey && !event.metaKey && plain.length === 1 ? `Alt+${plain}` : "";
-  };
   document.addEventListener("keydown", (event) => {
-    if (event.isComposing || event.keyCode === 229) return;
-    const key = named(event);
-    const target = key && [...document.querySelectorAll(`[data-key="${key}"]`)].find((it) => !it.disabled && it.offsetParent !== null);
-    if (target) {
-      event.preventDefault();
-      if (target.tagName === "INPUT") { target.focus(); target.select(); } else target.click();
-      return;
-    }
+    if (event.isComposing || event.keyCode === 229 || event.defaultPrevented) return;
     const cell = cellOf(event.target);
     if (!cell || event.target !== input(cell)) return;
     const name = cell.dataset.name;

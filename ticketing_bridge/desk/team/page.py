@@ -83,8 +83,9 @@ async def my_state(
     visitor: SignedIn,
     do: Annotated[str, Form(max_length=20)] = "",
     reason: Annotated[str, Form(max_length=40)] = "",
+    back: Annotated[str, Form(max_length=10)] = "",
 ) -> Response:
-    """One's own state."""
+    """One's own state; ``back`` says that the workplace asked."""
     work = _work(request)
     agent = work.agent_of(visitor.name)
     try:
@@ -104,7 +105,7 @@ async def my_state(
             await deeds[do](visitor.name, agent)
     except AgentRefused as refused:
         return await _page(request, visitor, status=409, problem=_refusal(refused))
-    return RedirectResponse("/agents", 303)
+    return RedirectResponse("/desk" if back == "desk" else "/agents", 303)
 
 
 @router.post("/agents/look", dependencies=[Depends(own_form), needs(Permission.AGENTS_DIRECT)])

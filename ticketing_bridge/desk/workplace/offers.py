@@ -85,14 +85,23 @@ async def offers_for(office: WorkplaceOffice, place: Workplace) -> Offers:
         suggested=_units(fields["unit"].value, fields["unit"].candidates),
         most=MOST,
     )
+    similar = [*_own_repeat(place), *similar]
     own = {it.ticket for it in place.matters}
     return Offers(
         numbers=tuple(map(number_view, numbers)),
         entries=tuple(
             entry_view(it, today) for it in entries if asked is not None and is_offered(asked, it.text)
         )[:MOST],
-        similar=tuple(it for it in similar if it.ticket.number not in own),
+        similar=tuple(
+            {it.ticket.number: it for it in reversed(similar) if it.ticket.number not in own}.values()
+        )[::-1],
     )
+
+
+def _own_repeat(place: Workplace) -> list[SimilarTicket]:
+    """The caller's own open ticket that the draft takes this call for a repeat of."""
+    number = ((place.content or {}).get("repeat_of") or {}).get("value")
+    return [SimilarTicket(it, 1.0) for it in place.tickets if it.number == number and it.is_open]
 
 
 def _units(unit: str, candidates: Sequence[str]) -> list[str]:

@@ -15,6 +15,7 @@ from ticketing_bridge.desk.desk import SHEET_CHANNEL, Desk
 from ticketing_bridge.desk.events import parse_key
 from ticketing_bridge.desk.pages import SignedIn, render_page
 from ticketing_bridge.desk.recording_page import began_s
+from ticketing_bridge.desk.team.view import agent_row
 from ticketing_bridge.desk.visitor import Visitor, needs, own_form
 from ticketing_bridge.desk.workplace.offers import offers_for, searched_entries, searched_numbers
 from ticketing_bridge.desk.workplace.office import WorkplaceOffice
@@ -60,8 +61,8 @@ async def home(
         "workplace/home.html",
         place="desk",
         health=desk.health_view(),
-        agent=agent,
-        agent_now=now,
+        agent=agent_row(desk.hotline, now) if now else None,
+        pauses=office.agents.pause_reasons(),
         sheets=[(it, found, _title(it)) for it in sheets if (found := calls[it.call]) is not None],
         done=words.done.get(done, ""),
         done_ticket=ticket,
@@ -111,6 +112,7 @@ async def _page(
         health=desk.health_view(),
         **place_context(office, place, await offers_for(office, place)),
         form_fields=form(),
+        field_labels={name: it.label for name, it in form().items()},
         shown=place.fields(),
         event=fields_event(place),
         states=words.states,
