@@ -25,6 +25,7 @@ EXPECTED = {
     "web": "words2_p95_ms",
     "search": "search_p50_ms",
     "flows": "key_to_prompt_p99_ms",
+    "desks": "word50_p95_ms",
     "start": "help_ms",
     "rate": "by_hour_p95_ms",
 }

@@ -26,6 +26,7 @@ BENCHES: Mapping[str, str] = {
     "speech": "recordings and live streams, demo model",
     "flows": "500 callers in menus at once, by FastAGI",
     "web": "pages and server-sent events of the web role",
+    "desks": "fifty agents' workplaces at once, somebody speaking at each",
     "start": "commands and roles from nothing",
     "rate": "a year of ten million calls counted, every grouping asked",
     "tickets": "200 agents who save tickets at once",

@@ -32,7 +32,8 @@ def bench(
     name: Annotated[
         str,
         typer.Argument(
-            help="ami, ledger, drafting, search, speech, flows, web, start, all; delivery, wall, soak, path"
+            help="ami, ledger, drafting, search, speech, flows, web, desks, start, all;"
+            " delivery, wall, soak, path"
         ),
     ],
     repeat: Annotated[int, typer.Option(min=1, max=100, help="Measure so often; medians and ends.")] = 1,
