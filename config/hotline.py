@@ -127,16 +127,18 @@ class FurtherPbx(Fact):
     )
     recordings: Path = Field(description="its recordings as they are seen on this machine")
     secret_file: Path = Field(description="passwords of its two AMI users; made by hotline pbx render")
+    cel_file: Path | None = Field(None, description="its CEL as it is seen here; default: its agent ships it")
+    queue_log_file: Path | None = Field(None, description="the same of its queue_log")
 
     @field_validator("agi_peers")
     @classmethod
     def _networks(cls, peers: tuple[str, ...]) -> tuple[str, ...]:
         return checked_networks(peers)
 
-    @field_validator("recordings", "secret_file")
+    @field_validator("recordings", "secret_file", "cel_file", "queue_log_file")
     @classmethod
-    def _absolute(cls, path: Path) -> Path:
-        if not path.is_absolute():
+    def _absolute(cls, path: Path | None) -> Path | None:
+        if path is not None and not path.is_absolute():
             raise ValueError(f"{path} is not an absolute path")
         return path
 

@@ -37,11 +37,18 @@ class Secrets:
     #: SIP passwords are derived from this one and the agent's id
     sip: str = field(default_factory=_token, repr=False)
 
+    #: tokens of the agents beside remote PBXs are derived from this one and the PBX's id
+    ship: str = field(default_factory=_token, repr=False)
     #: wraps the keys of persons and tickets; without it what they sealed cannot be read any more
     vault: str = field(default_factory=_token, repr=False)
 
     #: signs alerts that are told by webhook; its receiver must know it
     alerts: str = field(default_factory=_token, repr=False)
+
+    def ship_token(self, pbx_id: str) -> str:
+        """What the agent beside this PBX shows to our receiver."""
+
+        return hmac.new(self.ship.encode(), f"ship {pbx_id}".encode(), hashlib.sha256).hexdigest()
 
     def sip_password(self, agent: str) -> str:
         """Password of an agent's SIP endpoint."""

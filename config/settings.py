@@ -81,6 +81,18 @@ class Settings(BaseSettings):
     recordings_folder: Path | None = Field(
         None, description="where an existing PBX's recordings are seen here; default: HOME/pbx/spool/monitor"
     )
+    cel_file: Path | None = Field(
+        None, description="where an existing PBX's CEL is seen here; default: what its agent ships"
+    )
+    queue_log_file: Path | None = Field(None, description="the same of its queue_log")
+    receiver_port: Port | None = Field(
+        None, description="HTTPS for agents beside remote PBXs; default: none is listened on"
+    )
+    ship_to: str | None = Field(None, description="pbx-agent: the receiver's address, https://host:port")
+    ship_token_file: Path | None = Field(None, description="pbx-agent: file with this PBX's token")
+    ship_authority: Path | None = Field(
+        None, description="pbx-agent: the receiver's certificate; default: the system's authorities"
+    )
     audiosocket_port: Port = 9092
     web_port: Port = 8012
 

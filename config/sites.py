@@ -40,6 +40,9 @@ class PbxSite:
     recordings: Path
     #: passwords of its AMI users; None: the installation's own
     secret_file: Path | None = None
+    #: its own records as they are seen here; None: what the agent beside it ships
+    cel_file: Path | None = None
+    queue_log_file: Path | None = None
 
 
 def pbx_sites(settings: Settings, hotline: Hotline) -> tuple[PbxSite, ...]:
@@ -100,6 +103,8 @@ def _first(settings: Settings, problems: list[str]) -> PbxSite:
         host,
         settings.audiosocket_port,
         settings.recordings,
+        cel_file=settings.cel_file,
+        queue_log_file=settings.queue_log_file,
     )
 
 
@@ -116,6 +121,8 @@ def _further(pbx: FurtherPbx, settings: Settings, problems: list[str]) -> PbxSit
         settings.audiosocket_port,
         pbx.recordings,
         pbx.secret_file,
+        pbx.cel_file,
+        pbx.queue_log_file,
     )
 
 

@@ -176,5 +176,8 @@ class Call:
 
     @property
     def wait_s(self) -> float | None:
-        """Seconds from arrival to the first agent, None when there was none."""
-        return (self.answered_at - self.arrived_at).total_seconds() if self.answered_at else None
+        """Seconds from arrival to the first person (agent, emergency service), None when there was none."""
+        first = self.answered_at or (
+            self.transferred_at if self.outcome is Outcome.TRANSFERRED_EMERGENCY else None
+        )
+        return (first - self.arrived_at).total_seconds() if first else None

@@ -36,6 +36,8 @@ _MOST_RESULTS = 1500
 #: base name of the message that is being left: the dialplan reports it when the caller hangs up in it
 #: the step in which the caller is, as the dialplan tells it when the caller hangs up there
 NODE_VARIABLE = "HOTLINE_NODE"
+#: what is to be told now
+SAID_VARIABLE = "HOTLINE_SAID"
 VOICEMAIL_VARIABLE = "HOTLINE_VOICEMAIL"
 #: keys that no telephone has, for playing without winding
 _NO_KEYS = ("A", "B", "C")
@@ -185,10 +187,12 @@ class AgiSession:
         await self.command("SET VARIABLE", NODE_VARIABLE, place)
 
     async def mark(self, step: str, details: Mapping[str, str]) -> None:
-        """Told twice, as the dialplan tells everything: for now, and for those who did not listen."""
-        told = user_event("HotlineStep", {"Node": step, **details})
-        await self.command("EXEC", "UserEvent", told)
-        await self.command("EXEC", "CELGenUserEvent", told)
+        await self._tell("HotlineStep", {"Node": step, **details})
+
+    async def _tell(self, event: str, details: Mapping[str, str]) -> None:
+        """The dialplan says it twice in one moment: for now, and for those who did not listen."""
+        await self.command("SET VARIABLE", SAID_VARIABLE, user_event(event, details))
+        await self.command("GOSUB", "hotline-say", "s", "1")
 
     async def listen(
         self, prompts: Sequence[str], *, phrases: Sequence[str], first_timeout_ms: int, most_ms: int
@@ -249,8 +253,7 @@ class AgiSession:
             await self.set_variable(RESULTS_VARIABLE, results)
         else:
             self._log.warning("agi.results_full", fact=fact.value)
-        event = user_event("HotlineFact", {"Fact": fact.value, **details})
-        await self.command("EXEC", "UserEvent", event)
+        await self._tell("HotlineFact", {"Fact": fact.value, **details})
 
     async def hang_up(self) -> None:
         await self.command("HANGUP")

@@ -286,6 +286,8 @@ class Stage(EventBase):
     answered: bool | None = None
     #: Q.850
     cause: int | None = None
+    #: the channel whose own side hung up first (``""``: the PBX did); None: this dialplan does not say
+    by: str | None = None
     #: played or failed, ``""`` when it did not come to it
     notice: str | None = None
     #: the last queue member that was tried
@@ -370,6 +372,13 @@ class GapFilled(EventBase):
     """What was not heard from ``begin`` to ``at`` (a ``LinkUp``'s) is known from the PBX's own records."""
 
     begin: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfServiceSettled(EventBase):
+    """Our own finding: after an answer was heard, the number has not rung again in time (or has, ``at``)."""
+
+    held: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -461,6 +470,7 @@ PbxEvent = (
     | LinkUp
     | LinkLost
     | GapFilled
+    | SelfServiceSettled
     | SnapshotBegin
     | SnapshotChannel
     | SnapshotQueueEntry

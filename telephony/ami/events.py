@@ -42,6 +42,7 @@ from telephony.ami.event_types import (
     QueueAbandoned,
     QueueJoined,
     QueueLeft,
+    SelfServiceSettled,
     SnapshotBegin,
     SnapshotChannel,
     SnapshotEnd,
@@ -82,6 +83,7 @@ __all__ = [
     "QueueAbandoned",
     "QueueJoined",
     "QueueLeft",
+    "SelfServiceSettled",
     "SnapshotBegin",
     "SnapshotChannel",
     "SnapshotEnd",
@@ -113,8 +115,13 @@ def event_to_json(event: PbxEvent) -> dict[str, Any]:
         value = getattr(event, field.name)
         if value is None or (value == "" and field.type == "str"):
             continue
-        found[field.name] = value.isoformat() if isinstance(value, datetime) else value
+        found[_stored_name(field.name)] = value.isoformat() if isinstance(value, datetime) else value
     return found
+
+
+def _stored_name(field: str) -> str:
+    """``kind`` is the class's name: a field of that name is kept under another one."""
+    return "of_kind" if field == "kind" else field
 
 
 def event_from_json(stored: Mapping[str, Any]) -> PbxEvent:
@@ -126,8 +133,8 @@ def event_from_json(stored: Mapping[str, Any]) -> PbxEvent:
     kind = _KINDS.get(str(stored.get("kind")))
     if kind is None:
         raise ValueError(f"unknown kind of stored event: {stored.get('kind')!r}")
-    known = {field.name for field in fields(kind)}
-    values = {name: value for name, value in stored.items() if name in known}
+    names = {_stored_name(field.name): field.name for field in fields(kind)}
+    values = {names[name]: value for name, value in stored.items() if name in names and name != "kind"}
     try:
         for name in values.keys() & _TIMES:
             values[name] = datetime.fromisoformat(values[name])

@@ -270,6 +270,7 @@ def _stage(headers: Headers, base: dict[str, Any]) -> PbxEvent | None:
         abandoned=None if abandoned is None else abandoned.upper() == "TRUE",
         answered=None if answered is None else answered == "yes",
         cause=_maybe_int(headers.get("Cause")),
+        by=headers.get("By"),
         notice=headers.get("Notice"),
         member=headers.get("Member"),
         results=headers.get("Results"),

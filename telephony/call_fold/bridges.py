@@ -13,7 +13,8 @@ _AT_ONCE = timedelta(milliseconds=100)
 
 @dataclass(slots=True)
 class _Presence:
-    agent: str
+    #: None: somebody else, such as a unit's telephone
+    agent: str | None
     channel: str
     uniqueid: str
     bridge: str
@@ -46,10 +47,10 @@ class Bridges:
         self._caller_in, self._caller_certain = bridge, certain
         self._meet(at)
 
-    def agent_enters(
-        self, bridge: str, agent: str, channel: str, uniqueid: str, at: datetime, *, certain: bool
+    def other_enters(
+        self, bridge: str, agent: str | None, channel: str, uniqueid: str, at: datetime, *, certain: bool
     ) -> None:
-        """An agent is in this bridge."""
+        """An agent, or (None) somebody else, is in this bridge."""
         known = self._agents.get(uniqueid)
         if known is None or known.bridge != bridge:
             self._agents[uniqueid] = _Presence(agent, channel, uniqueid, bridge, at, certain)
@@ -67,8 +68,8 @@ class Bridges:
         for talk in self._talks:
             _end(talk, at)
 
-    def agent_leaves(self, uniqueid: str, at: datetime) -> None:
-        """An agent left."""
+    def other_leaves(self, uniqueid: str, at: datetime) -> None:
+        """One of the others left."""
         self._agents.pop(uniqueid, None)
         for talk in self._talks:
             if talk.who.uniqueid == uniqueid:
@@ -82,17 +83,31 @@ class Bridges:
     @property
     def talking(self) -> bool:
         """Whether caller and agent are together now."""
-        return any(not talk.over for talk in self._talks)
+        return any(not talk.over for talk in self._with_agents())
+
+    def with_caller(self, uniqueid: str) -> bool:
+        """Whether this one is with the caller now, and nobody else is."""
+        running = [talk.who.uniqueid for talk in self._talks if not talk.over]
+        return running == [uniqueid]
+
+    def _with_agents(self) -> list[_Talk]:
+        return [talk for talk in self._talks if talk.who.agent is not None]
+
+    def person_after(self, moment: datetime) -> bool:
+        """Whether somebody, an agent or not, was with the caller after this moment."""
+        return any(talk.left_at is None or talk.left_at > moment for talk in self._talks)
 
     @property
     def first_at(self) -> datetime | None:
         """When the first agent was there, None when that is not known."""
-        return self._talks[0].bridged_at if self._talks and self._talks[0].certain else None
+        talks = self._with_agents()
+        return talks[0].bridged_at if talks and talks[0].certain else None
 
     @property
     def talk_s(self) -> float | None:
         """Seconds of all talks together, None when there was none or a time is not known."""
-        if not self._talks or not all(talk.certain for talk in self._talks):
+        talks = self._with_agents()
+        if not talks or not all(talk.certain for talk in talks):
             return None
         spans = [leg.left_at - leg.bridged_at for leg in self.legs() if leg.left_at]
         return sum(span.total_seconds() for span in spans)
@@ -100,8 +115,8 @@ class Bridges:
     def legs(self) -> tuple[AgentLeg, ...]:
         """The talks; one agent who goes on with another channel (a Local member's telephone) is one talk."""
         legs: list[AgentLeg] = []
-        for it in self._talks:
-            leg = AgentLeg(it.who.agent, it.who.channel, it.who.uniqueid, it.bridged_at, it.left_at)
+        for it in self._with_agents():
+            leg = AgentLeg(it.who.agent or "", it.who.channel, it.who.uniqueid, it.bridged_at, it.left_at)
             place = next((i for i, before in enumerate(legs) if _goes_on(before, leg)), None)
             if place is None:
                 legs.append(leg)

@@ -27,6 +27,7 @@ from telephony.ami.events import (
     PbxEvent,
     QueueJoined,
     QueueLeft,
+    SelfServiceSettled,
     SnapshotChannel,
     SnapshotEnd,
     SnapshotQueueEntry,
@@ -40,14 +41,16 @@ from telephony.call_fold.order import in_order
 from telephony.call_fold.outcomes import Evidence, ended_by, outcome_of
 from telephony.call_fold.queue_legs import QueueLegs
 from telephony.call_fold.rings import Ring
-from telephony.call_fold.rules import FoldRules
+from telephony.call_fold.rules import NEVER_CITIZENS, FoldRules
 from telephony.call_fold.states import TRANSITIONS, Signal
 
 #: raised whenever the same events may give another call
 FOLD_VERSION = 3
 
 #: what may still be told of a call whose channel is gone
-_AFTER_THE_END = (Stage, ChannelHangup, AgentCompleted, BridgeLeft, GapFilled)
+_AFTER_THE_END = (Stage, ChannelHangup, AgentCompleted, BridgeLeft, GapFilled, SelfServiceSettled)
+#: whoever sends a caller on is out of the bridge within this time
+_SENT_ON = timedelta(milliseconds=500)
 _SHORT_OUTCOMES = (Outcome.ABANDONED_IVR, Outcome.ABANDONED_QUEUE)
 
 
@@ -80,6 +83,11 @@ class _Fold:
     bridges: Bridges = field(default_factory=Bridges)
     journey: Journey = field(default_factory=Journey)
     connected_at: datetime | None = None
+    #: after an agent: when the caller was last sent on, and whether somebody was reached there
+    sent_on_at: datetime | None = None
+    reached: bool = False
+    #: None while the number may still ring again
+    self_service_held: bool | None = None
     seen: Evidence = field(default_factory=Evidence)
     hung_up_at: datetime | None = None
     reported_at: datetime | None = None
@@ -93,7 +101,7 @@ class _Fold:
         """Read one event; after the end nothing but its own report counts."""
         if self.hung_up_at and not isinstance(event, _AFTER_THE_END):
             return
-        if event.uniqueid:
+        if event.uniqueid and not isinstance(event, SelfServiceSettled):
             self.last_at = event.at
         if event.gap_end is not None:
             self.flags.add(CallFlag.BACKFILLED)
@@ -128,8 +136,12 @@ class _Fold:
             self.known["channel"] = event.new_name
 
     def _hangup_asked(self, event: HangupRequested) -> None:
-        if self._is_caller(event) and event.by_peer:
+        if not event.by_peer:
+            return
+        if self._is_caller(event):
             self.seen = replace(self.seen, caller_hung_up=True)
+        elif event.uniqueid in self.agents or self.rules.agent_of(event.channel):
+            self.seen = replace(self.seen, agent_hung_up=self.bridges.with_caller(event.uniqueid))
 
     def _hangup(self, event: ChannelHangup) -> None:
         if self._is_caller(event):
@@ -185,6 +197,8 @@ class _Fold:
 
     def _queue(self, event: Stage) -> None:
         self._signal(Signal.QUEUE)
+        if self.bridges.legs():
+            self.sent_on_at, self.reached = event.at, False
         self.queues.sent(event.queue or "", event.at, event.before or "")
 
     def _ended(self, event: Stage) -> None:
@@ -199,6 +213,8 @@ class _Fold:
             queue_status=(event.queue_status or "").upper(),
             abandoned=bool(event.abandoned),
             told_answered=bool(event.answered),
+            told_by=event.by is not None,
+            caller_hung_up=self.seen.caller_hung_up or bool(event.by and event.by == event.channel),
             cause=event.cause if self.seen.cause is None else self.seen.cause,
         )
 
@@ -237,11 +253,18 @@ class _Fold:
         self.queues.answered(event.at)
         self._signal(Signal.AGENT)
 
-    def _completed(self, event: AgentCompleted) -> None:
-        self.seen = replace(self.seen, talk_ended_by=event.reason)
-
     def _moved(self, event: DeskMove) -> None:
+        """The desk sends the caller on, or whom it sent the caller to is there."""
         self.seen = replace(self.seen, moved=True)
+        if event.move == "blind" and event.status == "dialing":
+            self.sent_on_at, self.reached = event.at, False
+        elif event.status == "connected":
+            self.reached = True
+
+    def _completed(self, event: AgentCompleted) -> None:
+        if event.reason == "transfer":
+            self.sent_on_at, self.reached = event.at, False
+        self.seen = replace(self.seen, talk_ended_by=event.reason)
 
     def _bridge_entered(self, event: BridgeEntered) -> None:
         if event.technology != "holding_bridge":
@@ -251,8 +274,8 @@ class _Fold:
         agent = self.agents.get(event.uniqueid) or self.rules.agent_of(event.channel)
         if self._is_caller(event):
             self.bridges.caller_enters(bridge, event.at, certain=certain)
-        elif agent is not None:
-            self.bridges.agent_enters(bridge, agent, event.channel, event.uniqueid, event.at, certain=certain)
+        elif agent is not None or not event.channel.startswith(NEVER_CITIZENS):
+            self.bridges.other_enters(bridge, agent, event.channel, event.uniqueid, event.at, certain=certain)
         if self.bridges.talking:
             self._signal(Signal.AGENT)
 
@@ -260,7 +283,10 @@ class _Fold:
         if self._is_caller(event):
             self.bridges.caller_leaves(event.at)
         else:
-            self.bridges.agent_leaves(event.uniqueid, event.at)
+            self.bridges.other_leaves(event.uniqueid, event.at)
+
+    def _settled(self, event: SelfServiceSettled) -> None:
+        self.self_service_held = event.held
 
     # -- gaps
 
@@ -355,7 +381,7 @@ class _Fold:
             self.seen,
             queued=bool(self.queues.legs()),
             emergency=self.journey.connected,
-            self_service=self.journey.self_service is not None,
+            self_service=self.journey.self_service is not None and self.self_service_held is not False,
             voicemail_ms=self.journey.voicemail_ms,
             callback=self.journey.callback,
             closed=self.journey.closed,
@@ -380,14 +406,30 @@ class _Fold:
     def _flag(self, found: Outcome | None, by: EndedBy | None, ended_at: datetime | None) -> None:
         if ended_at is None:
             return
-        if found is Outcome.SELF_SERVICE:
+        if found is Outcome.SELF_SERVICE and self.self_service_held is None:
             self.flags.add(CallFlag.PROVISIONAL)
         lasted_s = (ended_at - self.known["arrived_at"]).total_seconds()
         if found in _SHORT_OUTCOMES and lasted_s < self.rules.t_short_s:
             self.flags.add(CallFlag.SHORT)
+        if found is Outcome.ANSWERED and self._lost_after_answer():
+            self.flags.add(CallFlag.LOST_AFTER_ANSWER)
         talk_s = self.bridges.talk_s
-        if by is EndedBy.AGENT and talk_s is not None and talk_s < self.rules.answered_short_s:
+        sent_on = self.sent_on_at is not None
+        if (
+            by is EndedBy.AGENT
+            and not sent_on
+            and talk_s is not None
+            and talk_s < self.rules.answered_short_s
+        ):
             self.flags.add(CallFlag.ANSWERED_SHORT)
+
+    def _lost_after_answer(self) -> bool:
+        """Sent on to another queue, agent or unit, and nobody was with the caller since."""
+        if self.sent_on_at is None or self.reached:
+            return False
+        connected = self.journey.connected_at
+        emergency = connected is not None and connected > self.sent_on_at
+        return not emergency and not self.bridges.person_after(self.sent_on_at + _SENT_ON)
 
 
 _STAGES: Mapping[StageName, Callable[[_Fold, Stage], None]] = {
@@ -416,6 +458,7 @@ _HANDLERS: Mapping[type[object], Callable[[_Fold, Any], None]] = {
     AgentConnected: _Fold._connected,
     AgentCompleted: _Fold._completed,
     DeskMove: _Fold._moved,
+    SelfServiceSettled: _Fold._settled,
     BridgeEntered: _Fold._bridge_entered,
     BridgeLeft: _Fold._bridge_left,
     LinkLost: _Fold._gap,

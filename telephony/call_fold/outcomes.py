@@ -39,6 +39,8 @@ class Evidence:
     stopped: bool = False
     #: the caller's side hung up by itself
     caller_hung_up: bool = False
+    #: the last one who was with the caller, an agent, hung up
+    agent_hung_up: bool = False
     #: AgentComplete's reason of the last talk
     talk_ended_by: str = ""
     #: the desk moved the call: an agent's part ended before the call, or after it
@@ -48,6 +50,7 @@ class Evidence:
     queue_status: str = ""
     abandoned: bool = False
     told_answered: bool = False
+    told_by: bool = False
     #: Q.850
     cause: int | None = None
     #: the caller was sent to a queue at least once
@@ -94,8 +97,12 @@ def _journey(seen: Evidence) -> Outcome | None:
 
 
 def _abandoned(seen: Evidence) -> Outcome | None:
-    """The caller hung up: waiting (also in a flow while waiting), or before any queue."""
-    if seen.stage == "queue" and (seen.abandoned or seen.caller_hung_up):
+    """The caller hung up: waiting (also in a flow while waiting), or before any queue.
+
+    ABANDONED says that Queue() was left by a hang-up, also by one of our own side: alone it counts only
+    where the caller's own hang-up may have gone unheard.
+    """
+    if seen.stage == "queue" and (seen.caller_hung_up or (seen.abandoned and seen.gap and not seen.told_by)):
         return Outcome.ABANDONED_QUEUE
     if seen.stage in _BESIDE_THE_QUEUE and seen.caller_hung_up:
         return Outcome.ABANDONED_QUEUE if seen.queued else Outcome.ABANDONED_IVR
@@ -122,6 +129,6 @@ def ended_by(seen: Evidence) -> EndedBy | None:
         return EndedBy(seen.talk_ended_by)
     if seen.caller_hung_up:
         return EndedBy.CALLER
-    if seen.stage in ("done", "survey") and seen.answered:
+    if seen.agent_hung_up or (seen.stage in ("done", "survey") and seen.answered):
         return EndedBy.AGENT
     return None if seen.gap else EndedBy.SYSTEM

@@ -23,7 +23,7 @@ CITIZEN_CONTEXTS = frozenset(
 )
 _KEYS_CONTEXT = "hotline-keys-"
 #: technologies of channels that are never a citizen: taps, Asterisk's own halves
-NEVER_CITIZENS = ("AudioSocket/", "Local/", "Snoop/", "WebSocket/")
+NEVER_CITIZENS = ("AudioSocket/", "CBAnn/", "CBRec/", "Local/", "Snoop/", "WebSocket/")
 
 _ENDPOINT = re.compile(r"^[A-Za-z]+/(?P<endpoint>.+)-[0-9a-f]+$")
 

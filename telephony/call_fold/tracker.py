@@ -24,6 +24,7 @@ from telephony.ami.events import (
     MemberRemoved,
     MemberStatus,
     PbxEvent,
+    SelfServiceSettled,
     SnapshotBegin,
     SnapshotChannel,
     SnapshotEnd,
@@ -38,6 +39,8 @@ from telephony.call_fold.rules import NEVER_CITIZENS, FoldRules, is_citizens
 #: how long an ended call still takes late events, by the PBX's clock
 LATE = timedelta(minutes=2)
 LOOK = timedelta(seconds=5)
+#: they bear a later time than what comes after them
+_AHEAD = (GapFilled, SelfServiceSettled)
 #: Asterisk's channel state of a call that comes in, and the "application" of one that it dialled
 _RINGS_IN = 4
 _DIALLED = "AppDial"
@@ -81,7 +84,8 @@ class CallTracker:
 
     def take(self, event: PbxEvent) -> CallKey | None:
         """Give an event to its call; returns the call, None when it belongs to none (yet)."""
-        self._forget_old(event.at)
+        if not isinstance(event, _AHEAD):
+            self._forget_old(event.at)
         match event:
             case MemberStatus() | MemberPause() | SnapshotQueueMember() | MemberAdded() | MemberRemoved():
                 return None

@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 
 from telephony.ami.events import (
     AgentCalled,
-    AgentCompleted,
     AgentConnected,
     AgentDump,
     AgentRingNoAnswer,
     BridgeEntered,
     BridgeLeft,
     CallbackStage,
+    DeskMove,
     FollowUpStage,
     HangupRequested,
     PbxEvent,
@@ -78,7 +78,7 @@ def _meaning(event: PbxEvent) -> tuple[object, ...]:
             what = (event.bridge_id,)
         case QueueJoined() | QueueLeft():
             what = (event.queue,)
-        case AgentCalled() | AgentConnected() | AgentCompleted() | AgentRingNoAnswer() | AgentDump():
+        case AgentCalled() | AgentConnected() | AgentRingNoAnswer() | AgentDump():
             what = (event.agent_uniqueid,)
         case HangupRequested():
             what = (event.by_peer,)
@@ -89,4 +89,6 @@ def _meaning(event: PbxEvent) -> tuple[object, ...]:
             what = (event.callback, event.status)
         case FollowUpStage():
             what = (event.task, event.status)
+        case DeskMove():
+            what = (event.call, event.move, event.status, event.target)
     return type(event).__name__, event.uniqueid, what

@@ -35,6 +35,8 @@ from telephony.pbx_logs.queue_log import QueueLogLine
 
 #: a queue_log line is written in the same second as what it is about, or just after its turn
 _SECOND = timedelta(seconds=1.6)
+#: who hangs up is out of the bridge, and the channel is gone, within this time
+_AT_ONCE = timedelta(milliseconds=500)
 #: Asterisk's channel state of a call that comes in
 _RINGS_IN = 4
 #: how a talk is over, by the line that says so
@@ -116,6 +118,10 @@ class _Reader:
     #: channels in Queue(), by Uniqueid
     callers: dict[str, _Caller] = field(default_factory=dict)
     rings: dict[str, _Ring] = field(default_factory=dict)
+    #: when a channel left its last bridge: who hangs up there has asked for it by then
+    exits: dict[str, datetime] = field(default_factory=dict)
+    #: channels that can hang up: a telephone that refuses a call asks for no hang-up
+    up: set[str] = field(default_factory=set)
 
     def take(self, line: CelLine) -> None:
         """One line."""
@@ -177,6 +183,8 @@ class _Reader:
                 state=_RINGS_IN if inbound else 0,
             )
         )
+        if inbound:
+            self.up.add(line.uniqueid)
         caller = self.callers.get(line.linkedid)
         if caller is not None and caller.queue is not None and line.uniqueid != line.linkedid:
             self._ring(line, caller)
@@ -210,18 +218,24 @@ class _Reader:
         }
 
     def _up(self, line: CelLine) -> None:
+        self.up.add(line.uniqueid)
         self.events.append(ChannelUp(**self._base(line)))
 
     def _hung_up(self, line: CelLine) -> None:
         cause = line.extra.get("hangupcause")
         number = cause if isinstance(cause, int) else None
-        if line.extra.get("hangupsource") == line.channel:
-            self.events.append(HangupRequested(**self._base(line), by_peer=True, cause=number))
+        if line.extra.get("hangupsource") == line.channel and line.uniqueid in self.up:
+            left_at = self.exits.get(line.uniqueid, line.at)
+            at = left_at if line.at - left_at <= _AT_ONCE else line.at
+            asked = self._base(line) | {"at": at}
+            self.events.append(HangupRequested(**asked, by_peer=True, cause=number))
         ring = self.rings.pop(line.uniqueid, None)
         if ring is not None:
             self._in_vain(ring, line.at)
         self.events.append(ChannelHangup(**self._base(line), cause=number))
         self.callers.pop(line.uniqueid, None)
+        self.exits.pop(line.uniqueid, None)
+        self.up.discard(line.uniqueid)
 
     def _in_vain(self, ring: _Ring, at: datetime) -> None:
         """The telephone is down again and nobody spoke: the queue says whether it was tried in vain."""
@@ -247,6 +261,7 @@ class _Reader:
         elif caller is not None and caller.queue is not None and caller.connected is None:
             self._caller_first(caller, line.at)
         self.events.append(BridgeEntered(**self._base(line), **_bridge(line)))
+        self.exits.pop(line.uniqueid, None)
 
     def _caller_first(self, caller: _Caller, at: datetime) -> None:
         """The caller is in the bridge before the agent's channel."""
@@ -271,6 +286,7 @@ class _Reader:
 
     def _left(self, line: CelLine) -> None:
         self.events.append(BridgeLeft(**self._base(line), **_bridge(line)))
+        self.exits[line.uniqueid] = line.at
         for caller in self.callers.values():
             ring = caller.connected
             if ring is not None and line.uniqueid in (caller.uniqueid, ring.uniqueid):

@@ -10,6 +10,8 @@ from facts.call import Call
 from telephony.ami.codec import AmiMessage
 from telephony.ami.events import parse_event
 from telephony.call_fold import CallTracker, FoldRules
+from ticketing_bridge.call_ledger import EventSpool, LedgerWriter
+from ticketing_bridge.store import Database
 
 FOLDER = Path(__file__).parents[1] / "telephony" / "call_fold" / "evidence"
 RULES = FoldRules(frozenset({"agent101", "agent102", "agent103"}))
@@ -60,3 +62,33 @@ def tracker() -> CallTracker:
 
 def all_whole() -> Sequence[str]:
     return sorted(path.stem for path in FOLDER.glob("*.ami") if path.stem != "snapshot_of_two_calls")
+
+
+#: recordings with which the PBX's own records are kept
+SHAPES = sorted(path.stem for path in FOLDER.glob("*.cel"))
+
+
+def stamp(message: AmiMessage) -> float:
+    return float(message.headers["Timestamp"])
+
+
+def stream(names: Sequence[str] = SHAPES) -> list[AmiMessage]:
+    return sorted((message for name in names for message in messages(name)), key=stamp)
+
+
+async def written(
+    database: Database, folder: Path, heard: Sequence[AmiMessage], pbx_id: str = "city"
+) -> dict[str, Call]:
+    """A ledger that hears this; its rows."""
+    calls = CallTracker(pbx_id, RULES)
+    async with LedgerWriter(database, calls, EventSpool(folder, pbx_id)) as ledger:
+        for message in heard:
+            ledger.take(message)
+        await ledger.settled()
+    return await rows(database)
+
+
+async def rows(database: Database) -> dict[str, Call]:
+    """Every row, by its key."""
+    async with database.unit_of_work() as uow:
+        return {str(call.key): call for call in await uow.calls.list()}

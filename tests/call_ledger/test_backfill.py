@@ -9,27 +9,17 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from recordings import FOLDER, RULES, folded, mark, messages, tracker
+from recordings import FOLDER, RULES, SHAPES, folded, mark, messages, rows, stamp, stream, written
 
 from facts.call import Call, CallFlag, Outcome
 from telephony.ami.codec import AmiMessage
 from telephony.pbx_logs.source import FileLogs
-from ticketing_bridge.call_ledger import EventSpool, LedgerWriter, rebuild
+from ticketing_bridge.call_ledger import rebuild
 from ticketing_bridge.call_ledger.backfill import Backfill
 from ticketing_bridge.store import Database
 
-#: shapes that were recorded one after the other, on one PBX
-SHAPES = sorted(path.stem for path in FOLDER.glob("*.cel"))
 #: fields that say when something was taken in, or hold times that two records give a little differently
 _TIMES = ("arrived_at", "answered_at", "ended_at", "notice_at")
-
-
-def stamp(message: AmiMessage) -> float:
-    return float(message.headers["Timestamp"])
-
-
-def stream(names: Sequence[str] = SHAPES) -> list[AmiMessage]:
-    return sorted((message for name in names for message in messages(name)), key=stamp)
 
 
 def logs(folder: Path, names: Sequence[str] = SHAPES) -> FileLogs:
@@ -52,8 +42,10 @@ def logs(folder: Path, names: Sequence[str] = SHAPES) -> FileLogs:
 def with_gaps(heard: Sequence[AmiMessage], *gaps: tuple[float, float]) -> list[AmiMessage]:
     """The stream without what fell into the gaps (parts of the whole); the link's marks in their place."""
     kept: list[AmiMessage] = []
-    begin, end = stamp(heard[0]), stamp(heard[-1])
-    bounds = [(begin + first * (end - begin), begin + last * (end - begin)) for first, last in gaps]
+    last_place = len(heard) - 1
+    bounds = [
+        (stamp(heard[int(first * last_place)]), stamp(heard[int(last * last_place)])) for first, last in gaps
+    ]
     for message in heard:
         if not any(lost <= stamp(message) <= up for lost, up in bounds):
             kept.append(message)
@@ -73,19 +65,6 @@ def with_gaps(heard: Sequence[AmiMessage], *gaps: tuple[float, float]) -> list[A
         ]
         kept[place:place] = marks
     return kept
-
-
-async def written(database: Database, folder: Path, heard: Sequence[AmiMessage]) -> dict[str, Call]:
-    async with LedgerWriter(database, tracker(), EventSpool(folder, "city")) as ledger:
-        for message in heard:
-            ledger.take(message)
-        await ledger.settled()
-    return await rows(database)
-
-
-async def rows(database: Database) -> dict[str, Call]:
-    async with database.unit_of_work() as uow:
-        return {str(call.key): call for call in await uow.calls.list()}
 
 
 def facts(call: Call) -> tuple[object, ...]:

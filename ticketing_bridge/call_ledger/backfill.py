@@ -146,7 +146,9 @@ class Backfill:
         owners = self._owners([*known, *missing])
         mark = GapFilled(at=gap.end, pbx_id=self._pbx_id, begin=begin - EDGE)
         now = datetime.now(UTC)
-        await uow.events.add_batch([_record(event, owners.get(event), now) for event in (*missing, mark)])
+        await uow.events.add_batch(
+            [event_record(event, owners.get(event), now) for event in (*missing, mark)]
+        )
         return missing
 
     def _owners(self, events: Sequence[PbxEvent]) -> dict[PbxEvent, CallKey]:
@@ -193,7 +195,8 @@ def _out_of_reach(logs: PbxLogs, end: datetime) -> str | None:
     return None
 
 
-def _record(event: PbxEvent, owner: CallKey | None, received_at: datetime) -> EventRecord:
+def event_record(event: PbxEvent, owner: CallKey | None, received_at: datetime) -> EventRecord:
+    """An event that no message brought, as it is stored: the same event has the same key."""
     payload = event_to_json(event)
     return EventRecord(
         pbx_id=event.pbx_id,

@@ -33,7 +33,7 @@ def bench(
         str,
         typer.Argument(
             help="ami, ledger, drafting, search, speech, flows, web, desks, start, all;"
-            " delivery, wall, soak, path"
+            " delivery, wall, soak, programmes, path"
         ),
     ],
     repeat: Annotated[int, typer.Option(min=1, max=100, help="Measure so often; medians and ends.")] = 1,
@@ -42,8 +42,15 @@ def bench(
     ] = None,
     streams: Annotated[int, typer.Option(min=1, max=1000, help="soak: how many live legs.")] = 8,
     calls: Annotated[
-        int | None, typer.Option(min=1000, help="rate: how many calls a year; default ten million.")
+        int | None,
+        typer.Option(min=1, help="rate: how many calls a year (ten million); programmes: how many (60)."),
     ] = None,
+    seed: Annotated[int, typer.Option(help="programmes: draws them.")] = 1,
+    a_second: Annotated[float, typer.Option(min=0.05, help="programmes: calls a second.")] = 1.0,
+    cuts: Annotated[
+        bool,
+        typer.Option("--cuts", help="programmes: cut the manager link twice, kill the service for 30 s."),
+    ] = False,
     json_: Json = False,
 ) -> None:
     """Measure the parts of the hotline on this machine, apart from any installation on it."""
@@ -55,6 +62,9 @@ def bench(
         return
     if name == "soak":
         _soak(60.0 if minutes is None else minutes, streams, as_json=json_)
+        return
+    if name == "programmes":
+        _programmes(calls or 60, seed, a_second, cuts=cuts, as_json=json_)
         return
     if minutes is not None:
         os.environ["BENCH_WALL_MINUTES"] = str(minutes)
@@ -96,6 +106,13 @@ def _soak(minutes: float, streams: int, *, as_json: bool) -> None:
         return
     console.print(machine_line(facts), highlight=False, markup=False)
     console.print(report.as_table("live recognition over hours, demo model"))
+
+
+def _programmes(calls: int, seed: int, a_second: float, *, cuts: bool, as_json: bool) -> None:
+    """Random calls on a real PBX: exit code 1 when a row differs anywhere."""
+    from ticketing_bridge.cli.bench_programmes import show_programmes  # noqa: PLC0415 - simulated people
+
+    raise typer.Exit(show_programmes(calls, seed, a_second, cuts=cuts, as_json=as_json))
 
 
 def _tell_path(*, as_json: bool) -> None:

@@ -18,6 +18,7 @@ from telephony.pbx.program import AsteriskMissing
 from telephony.pbx.render import render_include
 from ticketing_bridge.bring_up import get_asterisk, render_sounds
 from ticketing_bridge.cli.output import Json, console, print_json
+from ticketing_bridge.cli.pbx_agent import write_agent_files
 from ticketing_bridge.cli.stages import Stages
 from ticketing_bridge.house import House, open_house
 
@@ -84,6 +85,19 @@ def render(
     sounds = out / "sounds"
     render_sounds(house, sounds)
     console.print(f"{sounds} (prompts: copy them below the PBX's sounds folder)", highlight=False)
+
+
+@_commands.command()
+def agent(
+    pbx: Annotated[str, typer.Argument(help="Which PBX (pbxs in hotline.yaml).")],
+    out: Annotated[Path, typer.Option(help="Folder for the files, to be copied to the PBX's machine.")],
+) -> None:
+    """Write what the agent beside a remote PBX needs: settings, its token, the receiver's certificate.
+
+    There, with these files: hotline run pbx-agent. Here: hotline run pbx-receiver (HOTLINE_RECEIVER_PORT).
+    """
+    for path in write_agent_files(open_house(), pbx, out):
+        console.print(str(path), highlight=False)
 
 
 @_commands.command()

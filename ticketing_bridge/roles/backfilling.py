@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Final
 
 import structlog
@@ -15,7 +16,9 @@ from telephony.call_fold import FoldRules
 from telephony.pbx.paths import PbxPaths
 from telephony.pbx_logs.source import FileLogs, LogSource
 from ticketing_bridge.call_ledger.backfill import Backfill
+from ticketing_bridge.call_ledger.self_service import SelfService
 from ticketing_bridge.call_ledger.service import LedgerWriter
+from ticketing_bridge.call_ledger.shipped_logs import ShippedLogs
 from ticketing_bridge.house import House
 from ticketing_bridge.store.database import Database
 
@@ -25,15 +28,20 @@ log = structlog.get_logger(__name__)
 BACKFILL_CHANNEL: Final = "hotline_backfill"
 #: what happened before the link's return is in the PBX's records by then (seconds)
 SETTLED_S = 4.5
+#: how often provisional self-service is looked at (seconds)
+SETTLE_EVERY_S = 20.0
 #: gaps that could not be filled are tried again after this time (seconds)
 AGAIN_S = 30.0
 
 
 def log_source(house: House, site: PbxSite, database: Database) -> LogSource:
-    """Where this PBX's records are."""
-    del database
-    paths = PbxPaths.of(house.settings)
-    return FileLogs(paths.cel, paths.queue_log, ours=site.local)
+    """Where this PBX's records are: our own PBX's files, files that are seen here, or what is shipped."""
+    if site.local:
+        paths = PbxPaths.of(house.settings)
+        return FileLogs(paths.cel, paths.queue_log, ours=True)
+    if site.cel_file is not None and site.queue_log_file is not None:
+        return FileLogs(site.cel_file, site.queue_log_file)
+    return ShippedLogs(database, site.id)
 
 
 class GapFiller:
@@ -46,6 +54,7 @@ class GapFiller:
         self._site_id = site_id
         self._writer = writer
         self._backfill = Backfill(database, site_id, rules, source, live=writer)
+        self._self_service = SelfService(database, site_id, rules, live=writer)
         self._wanted = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -53,6 +62,7 @@ class GapFiller:
         self._tasks = [
             asyncio.create_task(self._fill_for_ever(), name="gap-filler"),
             asyncio.create_task(self._listen(), name="gap-filler-asked"),
+            asyncio.create_task(self._settle_for_ever(), name="self-service"),
         ]
         return self
 
@@ -71,6 +81,17 @@ class GapFiller:
             async for notification in asked:
                 if notification.payload in ("", self._site_id):
                     self._wanted.set()
+
+    async def _settle_for_ever(self) -> None:
+        """Self-service becomes final, or is undone when the number has rung again."""
+        while True:
+            await asyncio.sleep(SETTLE_EVERY_S)
+            try:
+                await self._self_service.settle(datetime.now(UTC))
+            except HotlineError as problem:
+                log.warning("self_service_later", problem=str(problem), error_id=problem.error_id)
+            except Exception:  # a bug here must not end the role: calls stay provisional, and are seen
+                log.exception("self_service_bug")
 
     async def _fill_for_ever(self) -> None:
         while True:

@@ -32,6 +32,8 @@ def role_named(name: str) -> Role:
         RoleUnknown: naming the roles that there are.
     """
     kind, at, pbx_id = name.partition("@")
+    if name in ("pbx-agent", "pbx-receiver"):
+        return _role_of_remote_pbxs(name)
     kind, dash, number = kind.partition("-")
     if dash and (kind != "flows" or not number.isdecimal()):
         raise RoleUnknown(f"there is no role {name!r}", fix="flows-1, flows-2 … are the numbered ones")
@@ -52,9 +54,20 @@ def role_named(name: str) -> Role:
         from ticketing_bridge.roles.web import run_web as role  # noqa: PLC0415
     else:
         raise RoleUnknown(
-            f"there is no role {name!r}", fix="one of telephony, telephony@PBX, flows, speech, worker, web"
+            f"there is no role {name!r}",
+            fix="one of telephony, telephony@PBX, flows, speech, worker, web, pbx-agent, pbx-receiver",
         )
     return role
+
+
+def _role_of_remote_pbxs(name: str) -> Role:
+    if name == "pbx-agent":
+        from ticketing_bridge.roles.pbx_agent import run_pbx_agent  # noqa: PLC0415
+
+        return run_pbx_agent
+    from ticketing_bridge.roles.pbx_receiver import run_pbx_receiver  # noqa: PLC0415
+
+    return run_pbx_receiver
 
 
 async def run_role(name: str, house: House) -> None:

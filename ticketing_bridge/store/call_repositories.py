@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import func, select, text
@@ -201,6 +201,17 @@ class CallRepository:
         query = select(tables.call).where(column.caller_number == number)
         rows = await self._connection.execute(query.order_by(column.arrived_at.desc()).limit(limit))
         return [call_from_row(row) for row in rows.mappings()]
+
+    async def first_of_number(self, number: str | None, after: datetime, until: datetime) -> datetime | None:
+        """When this number first rang in ``(after, until]``; None: not, or it was withheld."""
+        if number is None:
+            return None
+        column = tables.call.c
+        query = select(func.min(column.arrived_at)).where(
+            column.caller_number == number, column.arrived_at > after, column.arrived_at <= until
+        )
+        found: datetime | None = (await self._connection.execute(query)).scalar()
+        return found.astimezone(UTC) if found else None
 
     async def survey_counts(self, since: datetime) -> tuple[dict[int, int], int]:
         """How often each score was given after calls that arrived since then, and how many were answered."""

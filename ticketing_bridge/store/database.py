@@ -39,6 +39,7 @@ from ticketing_bridge.store.leadership import Leadership
 from ticketing_bridge.store.notice_repository import NoticeRepository, QueueStateRepository
 from ticketing_bridge.store.notifications import Notifications
 from ticketing_bridge.store.outbox_repository import OutboxRepository
+from ticketing_bridge.store.pbx_log_repository import PbxLogRepository
 from ticketing_bridge.store.people_repositories import AccountRepository, AuditRepository
 from ticketing_bridge.store.phone_repository import PhoneRepository
 from ticketing_bridge.store.rate_books import RateBooks
@@ -66,6 +67,7 @@ class UnitOfWork:
         self.events = EventRepository(connection)
         self.calls = CallRepository(connection)
         self.gaps = GapRepository(connection)
+        self.pbx_logs = PbxLogRepository(connection)
         self.live = LiveRepository(connection)
         self.transcripts = TranscriptRepository(connection)
         self.drafts = DraftRepository(connection)

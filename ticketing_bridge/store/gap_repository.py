@@ -91,6 +91,15 @@ class GapRepository:
         found = await self._connection.execute(query, {"pbx_id": pbx_id, "moment": moment})
         return bool(found.scalar_one())
 
+    async def settled(self, pbx_id: str, since: datetime | None) -> dict[str, EventRecord]:
+        """By the caller's Uniqueid: whether self-service has held."""
+        query = "SELECT * FROM call_event WHERE pbx_id = :pbx_id AND kind = 'SelfServiceSettled'"
+        if since is not None:
+            query += " AND at >= :since"
+        bounds = {"pbx_id": pbx_id} | ({"since": since} if since else {})
+        rows = (await self._connection.execute(text(query), bounds)).mappings()
+        return {row["uniqueid"]: event_of_row(row) for row in rows}
+
     async def calls_on(self, pbx_id: str, begin: datetime, end: datetime, oldest: datetime) -> list[Call]:
         """Calls that were on at some time from ``begin`` to ``end``, none that arrived before ``oldest``."""
         bounds = {"pbx_id": pbx_id, "begin": begin, "end": end, "oldest": oldest}

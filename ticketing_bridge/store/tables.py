@@ -59,6 +59,7 @@ call_event = Table(
         "seq",
         postgresql_where=text("kind IN ('LinkUp', 'LinkLost', 'GapFilled')"),
     ),
+    Index("call_event_settled", "pbx_id", "at", postgresql_where=text("kind = 'SelfServiceSettled'")),
     Index(
         "call_event_gap",
         "pbx_id",

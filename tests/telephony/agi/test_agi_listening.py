@@ -160,7 +160,11 @@ async def test_a_fact_is_kept_for_the_ending_before_it_is_told(ask: Any) -> None
             'SET VARIABLE "HOTLINE_RESULTS" "closed:;answer:Name=%E4%BC%81%E4%B8%9A&Value=a%3Bb%2Cc%3Ad;"',
             "200 result=1",
         ),
-        ('EXEC "UserEvent" "HotlineFact,Fact: answer,Name: 企业,Value: a;b\\\\,c:d"', "200 result=0"),
+        (
+            'SET VARIABLE "HOTLINE_SAID" "HotlineFact,Fact: answer,Name: 企业,Value: a;b\\\\,c:d"',
+            "200 result=1",
+        ),
+        ('GOSUB "hotline-say" "s" "1"', "200 result=0 Gosub complete"),
     )
     assert await outcome is None
 

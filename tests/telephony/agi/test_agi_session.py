@@ -132,13 +132,11 @@ async def test_a_mark_and_a_variable_cannot_break_out(run: Any) -> None:
     asterisk, outcome = await run(mark)
     await asterisk.play(
         (
-            'EXEC "UserEvent" "HotlineStep,Node: menu\\\\, \\\\\\"1\\\\\\" \\\\(,Key: 1\\\\,2,Ms: 12"',
-            "200 result=0",
+            'SET VARIABLE "HOTLINE_SAID" "'
+            'HotlineStep,Node: menu\\\\, \\\\\\"1\\\\\\" \\\\(,Key: 1\\\\,2,Ms: 12"',
+            "200 result=1",
         ),
-        (
-            'EXEC "CELGenUserEvent" "HotlineStep,Node: menu\\\\, \\\\\\"1\\\\\\" \\\\(,Key: 1\\\\,2,Ms: 12"',
-            "200 result=0",
-        ),
+        ('GOSUB "hotline-say" "s" "1"', "200 result=0 Gosub complete"),
         ('SET VARIABLE "HOTLINE_QUEUE" "a \\"b\\" \\\\ c"', "200 result=1"),
         ("HANGUP", "200 result=1"),
     )

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from facts.call import Call, CallFlag
+from facts.call import Call
 from facts.identity import CallKey
 from telephony.ami.events import PbxEvent, parse_event
 from telephony.call_fold import CallTracker, FoldRules
+from telephony.call_fold.likeness import differing
 from telephony.pbx_logs.cel import parse_cel
 from telephony.pbx_logs.queue_log import parse_queue_log
 from telephony.pbx_logs.reconstruct import events_of
@@ -76,28 +77,9 @@ def _plain(value: object) -> Any:
     return value
 
 
-def alike(one: Call, other: Call, near_s: float = NEAR_S) -> list[str]:
-    """Fields in which two rows of one call differ; times may be ``near_s`` apart."""
-    return [
-        field.name
-        for field in fields(Call)
-        if not _alike(getattr(one, field.name), getattr(other, field.name), near_s)
-    ]
-
-
-def _alike(one: object, other: object, near_s: float) -> bool:
-    if isinstance(one, datetime) and isinstance(other, datetime):
-        return abs((one - other).total_seconds()) <= near_s
-    if isinstance(one, tuple) and isinstance(other, tuple):
-        return len(one) == len(other) and all(_alike(*pair, near_s) for pair in zip(one, other, strict=True))
-    if is_dataclass(one) and type(one) is type(other):
-        return all(_alike(getattr(one, it.name), getattr(other, it.name), near_s) for it in fields(one))
-    return one == other
-
-
-def heard_throughout(call: Call) -> Call:
-    """The same without the mark that something was taken in afterwards."""
-    return replace(call, flags=call.flags - {CallFlag.BACKFILLED})
+def alike(one: Call, other: Call) -> list[str]:
+    """Fields in which two rows of one call differ, but for milliseconds."""
+    return differing(one, other, NEAR_S)
 
 
 def calls_of(events: Iterable[PbxEvent], tracker: CallTracker | None = None) -> list[Call]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import time
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from facts.caller_session import JourneyFact
 from facts.prompts import prompt_name
 from telephony.agi.session import AgiSession
+from telephony.ami.actions import Action, ActionResult
+from telephony.ami.desk import SpyMode, Wanted, begin_room, call_third, look_in, send_on
 from tests.pbx import AmiWitness, RunningPbx
 from tests.pbx_people import Flows, Telephones
 from tests.sip_phone import SipPhone, wait_until
@@ -40,7 +45,8 @@ class Stage:
             assert phone.call(did) == 200
             yield phone
             assert wait_until(phone.gone.is_set, 20)
-        self.ami.wait_event("HotlineEnded", 10, CallerIDNum=number)
+        call = self.ami.wait_event("HotlineArrived", 5, CallerIDNum=number)["Uniqueid"]
+        self.ami.wait_event("HotlineEnded", 10, Uniqueid=call)
 
     def answered(self, number: str) -> dict[str, str]:
         """Wait until caller and agent are together."""
@@ -297,21 +303,6 @@ def leave_empty(stage: Stage) -> None:
         stage.joined("13997361508", "leave")
         assert desk.ringing.wait(10)
         assert desk.register(expires_s=0) == 200
-
-
-@shape
-def withdrawn(stage: Stage) -> None:
-    with stage.calling("13997361508"):
-        stage.joined("13997361508")
-        time.sleep(0.5)
-        stage.pbx.cli("manager set debug off")
-        with stage.pbx.withdrawer() as ami:
-            ami.action(
-                Action="QueueWithdrawCaller",
-                Queue="main",
-                Caller=stage.channel("13997361508"),
-                WithdrawInfo="asked",
-            )
 
 
 @shape
@@ -643,3 +634,170 @@ def local_member_optimised(stage: Stage) -> None:
             desk.hang_up()
     finally:
         stage.pbx.cli("queue remove member Local/102@hotline-from-agents from local")
+
+
+# -- what the desk does with a call
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The originator's link, over the plain client of the tests."""
+
+    ami: AmiWitness
+
+    async def action(self, action: Action, timeout_s: float = 5.0) -> ActionResult:
+        """Send an action; one that is refused fails the shape."""
+        del timeout_s
+        lists = {name: value for name, value in action.fields.items() if isinstance(value, list)}
+        plain = {name: str(value) for name, value in action.fields.items() if name not in lists}
+        plain |= {name: ",".join(values) for name, values in lists.items()}
+        answer = self.ami.action(Action=action.name, **plain)
+        assert answer["Response"] == "Success", answer
+        return ActionResult(answer, ())
+
+
+def _desk(stage: Stage, does: Callable[[Link], Awaitable[None]]) -> None:
+    with stage.pbx.originator() as ami:
+        asyncio.run(does(Link(ami)))
+
+
+@shape
+def blind_transfer_agent_ends(stage: Stage) -> None:
+    """Who was reached by a transfer hangs up."""
+    with (
+        stage.agent("agent101") as desk,
+        stage.agent("agent102") as other,
+        stage.calling("13997361508"),
+    ):
+        stage.answered("13997361508")
+        time.sleep(0.5)
+        assert desk.refer("102") == 202
+        stage.ami.wait(lambda it: it.get("Event") == "BridgeEnter" and "agent102" in it["Channel"], 10)
+        time.sleep(0.8)
+        other.hang_up()
+
+
+@shape
+def three_way(stage: Stage) -> None:
+    """Caller, agent and a colleague in one room; the first agent goes, the colleague stays."""
+    with (
+        stage.agent("agent101") as desk,
+        stage.agent("agent102"),
+        stage.calling("13997361508") as caller,
+    ):
+        connected = stage.answered("13997361508")
+        time.sleep(0.5)
+        call, mine = connected["Uniqueid"], connected["DestChannel"]
+        _desk(stage, lambda link: begin_room(link, connected["Channel"], call, mine, "agent"))
+        stage.ami.wait_event("ConfbridgeJoin", 5, Uniqueid=call)
+        wanted = Wanted("agent", "agent102")
+        _desk(stage, lambda link: call_third(link, wanted, connected["Channel"], call, 1))
+        stage.ami.wait_event("HotlineMove", 10, Move="join", Status="connected")
+        time.sleep(0.8)
+        desk.hang_up()
+        time.sleep(0.8)
+        caller.hang_up()
+
+
+@shape
+def sent_on_to_a_unit(stage: Stage) -> None:
+    with (
+        stage.telephones.carrier() as unit,
+        stage.agent("agent101"),
+        stage.calling("13997361508"),
+    ):
+        connected = stage.answered("13997361508")
+        time.sleep(0.5)
+        wanted = Wanted("unit", "water", "8456789")
+        _desk(stage, lambda link: send_on(link, connected["Channel"], wanted))
+        stage.ami.wait_event("HotlineMove", 10, Status="connected")
+        time.sleep(0.8)
+        unit.hang_up()
+
+
+@shape
+def sent_on_to_a_unit_that_is_busy(stage: Stage) -> None:
+    """Nobody there: the caller is first in the queue again, and gives up."""
+    with (
+        stage.telephones.carrier(refuses="486 Busy Here"),
+        stage.agent("agent101") as desk,
+        stage.calling("13997361508") as caller,
+    ):
+        connected = stage.answered("13997361508")
+        time.sleep(0.5)
+        desk.refuses = "486 Busy Here"
+        wanted = Wanted("unit", "water", "8456789")
+        _desk(stage, lambda link: send_on(link, connected["Channel"], wanted))
+        stage.ami.wait_event("HotlineMove", 10, Status="busy")
+        stage.ami.wait(
+            lambda it: it.get("Event") == "QueueCallerJoin" and it["Timestamp"] > connected["Timestamp"], 5
+        )
+        time.sleep(1.5)
+        caller.hang_up()
+
+
+@shape
+def spied(stage: Stage) -> None:
+    """Both legs are tapped while they talk, and a shift leader listens: no call of its own."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    with (
+        listener,
+        stage.agent("agent101"),
+        stage.agent("agent103"),
+        stage.calling("13997361508") as caller,
+    ):
+        connected = stage.answered("13997361508")
+        port, agent = listener.getsockname()[1], connected["DestUniqueid"]
+        with stage.pbx.originator() as ami:
+            for channel in (connected["Channel"], connected["DestChannel"]):
+                ami.action(
+                    Action="Originate",
+                    Channel=f"AudioSocket/127.0.0.1:{port}/{uuid.uuid4()}/c(slin)",
+                    Application="ChanSpy",
+                    Data=f"{channel},qSou",
+                    Async="true",
+                )
+        _desk(stage, lambda link: look_in(link, "agent103", agent, SpyMode.MONITOR, 1))
+        time.sleep(1.5)
+        caller.hang_up()
+
+
+@shape
+def joined_citizens(stage: Stage) -> None:
+    """Two calls are joined: Linkedids merge, the calls stay two with an agent each."""
+    with (
+        stage.agent("agent101"),
+        stage.agent("agent102"),
+        stage.calling("13997361508") as first,
+        stage.calling("13909790001"),
+    ):
+        stage.answered("13997361508")
+        stage.answered("13909790001")
+        time.sleep(0.5)
+        one, two = stage.channel("13997361508"), stage.channel("13909790001")
+        with stage.pbx.originator() as ami:
+            answer = ami.action(Action="Bridge", Channel1=one, Channel2=two, Tone="no")
+            assert answer["Response"] == "Success", answer
+        time.sleep(1.0)
+        first.hang_up()
+
+
+@shape
+def withdrawn_by_the_desk(stage: Stage) -> None:
+    """QueueWithdrawCaller: the PBX takes the caller out of the queue."""
+    config = stage.pbx.pbx.paths.etc / "manager.conf"
+    before = config.read_text()
+    user = "[withdrawer]\nsecret = w\npermit = 127.0.0.1/255.255.255.255\nread = agent\nwrite = agent\n"
+    config.write_text(before + "\n" + user)
+    stage.pbx.cli("manager reload")
+    try:
+        with stage.calling("13997361508"):
+            stage.joined("13997361508")
+            time.sleep(0.5)
+            with AmiWitness(stage.pbx.settings.ami_port, "withdrawer", "w") as ami:
+                channel = stage.channel("13997361508")
+                answer = ami.action(Action="QueueWithdrawCaller", Queue="main", Caller=channel)
+                assert answer["Response"] == "Success", answer
+    finally:
+        config.write_text(before)
+        stage.pbx.cli("manager reload")

@@ -31,7 +31,7 @@ def moved(name: str, copy: int, by: timedelta) -> list[PbxEvent]:
             "uniqueid": other(event.uniqueid),
             "linkedid": other(event.linkedid),
         }
-        for field in ("agent_uniqueid", "bridge_id"):
+        for field in ("agent_uniqueid", "bridge_id", "call"):
             if hasattr(event, field):
                 changes[field] = other(getattr(event, field))
         events.append(replace(event, **changes))  # type: ignore[arg-type]
