@@ -76,6 +76,7 @@ async def test_whatever_is_wrong_is_a_problem(clients: Clients) -> None:
     agent = await clients.of("agent", "agent")
     problem(await agent.get("/nowhere"), 404, "not-found")
     problem(await agent.put("/tickets"), 405, "method-not-allowed")
+    problem(await agent.get("/me", headers={"Host": "elsewhere.example"}), 400, "host-unknown")
     problem(await agent.get("/tickets/99999999999999"), 404, "ticket-unknown")
     problem(await agent.get("/calls/city:1.1"), 404, "call-unknown")
     problem(await agent.get("/calls", params={"cursor": "bm90IG91cnM"}), 400, "cursor-invalid")

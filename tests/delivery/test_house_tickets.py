@@ -11,7 +11,20 @@ from config.delivery import DeliveryConfig, Sends
 from tests.delivery.conftest import SECRETS, Outside, Post
 from tests.delivery.test_connectors import open311, webhook, zammad
 from tests.desk.people import NUMBER, answered_call, missed_call, waiting_call
-from tests.tickets.city import AGENT, HOUSING, LEADER, LIFT, NAME, NOW, OFFICE, PHONE, REPORT, done, taken
+from tests.tickets.city import (
+    AGENT,
+    HOUSING,
+    LABOUR,
+    LEADER,
+    LIFT,
+    NAME,
+    NOW,
+    OFFICE,
+    PHONE,
+    REPORT,
+    done,
+    taken,
+)
 from ticketing_bridge.bench.outside.georeport import GeoReport
 from ticketing_bridge.bench.outside.receiver import WebhookReceiver
 from ticketing_bridge.bench.outside.zammad import Zammad
@@ -93,6 +106,28 @@ async def test_a_ticket_goes_out_and_its_unit_answers_from_its_own_system(
         await routed(database, post)
         assert len(helpdesk.articles[mine["id"]]) == before, "what they said is not told back to them"
         assert city.updates[-1]["ticket"]["state"] == "replied"
+
+
+async def test_a_ticket_that_changes_hands_goes_to_who_has_it_then(
+    database: Database, outside: Outside
+) -> None:
+    ours, theirs = WebhookReceiver(SECRETS["sign"]), WebhookReceiver(SECRETS["sign"])
+    settings = [
+        webhook(outside.serve(ours.app()), id="housing", units=[HOUSING]),
+        webhook(outside.serve(theirs.app()), id="labour", units=[LABOUR]),
+    ]
+    config = DeliveryConfig.model_validate({"connectors": settings})
+    async with open_delivery(database, config, SECRETS, HouseTickets(the_service, lambda: NOW)) as service:
+        post = Post(database, service)
+        ticket = await dispatched(database, LIFT)
+        await routed(database, post)
+        assert (len(ours.items), len(theirs.items)) == (1, 0)
+        moved = {"main": LABOUR, "reason": "改派"}
+        await done(database, SERVICE, ticket, (Act.REDISPATCH, AGENT, moved))
+        await routed(database, post)
+        assert [it["ticket"]["unit"] for it in ours.updates] == [LABOUR]
+        assert [it["ticket"]["unit"] for it in theirs.items] == [LABOUR]
+        assert theirs.updates == []
 
 
 async def test_what_becomes_secret_before_it_is_sent_stays(database: Database, outside: Outside) -> None:

@@ -41,7 +41,7 @@ NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
 #: after this long a benchmark hangs (seconds)
 LONGEST_S = 1200.0
 #: one that fills a year first
-LONGEST_OF = {"rate": 3600.0}
+LONGEST_OF = {"delivery": 3600.0, "rate": 3600.0}
 
 
 class BenchUnknown(HotlineError):

@@ -27,7 +27,7 @@ from config.delivery import (
     ZammadCti,
 )
 from ticketing_bridge.delivery.hearing import Hearing
-from ticketing_bridge.delivery.outbound import wanted
+from ticketing_bridge.delivery.outbound import OutboundTicket, wanted
 from ticketing_bridge.delivery.policy import FINAL, after
 from ticketing_bridge.delivery.problems import DeliveryFailed, NotArrived
 from ticketing_bridge.delivery.senders import (
@@ -123,14 +123,27 @@ class DeliveryService:
             ticket = await self._tickets.outbound(uow, entry.subject)
             if ticket is None:
                 return
-        if entry.kind is OutboxKind.UPDATE and ticket and ticket.confidential and connector.public:
+        if entry.kind is OutboxKind.UPDATE and ticket is not None:
+            await self._changed(uow, entry, connector, ticket, sends)
+        elif Sends(entry.kind.value) in sends and (ticket is None or wanted(connector, ticket)):
+            await uow.deliveries.add(entry, connector.id)
+
+    async def _changed(
+        self,
+        uow: UnitOfWork,
+        entry: OutboxEntry,
+        connector: ConnectorBase,
+        ticket: OutboundTicket,
+        sends: tuple[Sends, ...],
+    ) -> None:
+        """A change goes to who has the ticket; to who gets it by this change, it goes as a ticket."""
+        if ticket.confidential and connector.public:
             await self._published(uow, entry, connector)
-            return
-        if ticket and entry.kind is OutboxKind.UPDATE and ticket.told_by == f"connector:{connector.id}":
-            return
-        if Sends(entry.kind.value) not in sends or (ticket and not wanted(connector, ticket)):
-            return
-        await uow.deliveries.add(entry, connector.id)
+        elif await uow.deliveries.ticket_at(entry.subject, connector.id) is None:
+            if Sends.TICKET in sends and ticket.unit is not None and wanted(connector, ticket):
+                await uow.deliveries.add(entry, connector.id, as_ticket=True)
+        elif Sends.UPDATE in sends and ticket.told_by != f"connector:{connector.id}":
+            await uow.deliveries.add(entry, connector.id)
 
     async def _published(self, uow: UnitOfWork, entry: OutboxEntry, connector: ConnectorBase) -> None:
         """It became confidential after a public endpoint got it: people must have it taken down there."""

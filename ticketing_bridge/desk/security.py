@@ -9,6 +9,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ticketing_bridge.api.problems import problem_response
+
 #: no form of ours is longer, bytes
 BODY_LIMIT = 64 * 1024
 #: a file of the city's data, bytes
@@ -77,7 +79,9 @@ class KnownHost:
         if scope["type"] not in {"http", "websocket"} or self._known(Headers(scope=scope).get("host", "")):
             await self.app(scope, receive, send)
         else:
-            await PlainTextResponse("unknown host", status_code=400)(scope, receive, send)
+            api = scope["path"].startswith("/api/")
+            refused = problem_response(400, "host-unknown") if api else PlainTextResponse("unknown host", 400)
+            await refused(scope, receive, send)
 
     def _known(self, header: str) -> bool:
         name = header.lower()

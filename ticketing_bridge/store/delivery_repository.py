@@ -50,15 +50,18 @@ class DeliveryRepository:
         self._connection = connection
         self._jobs = JobRepository(connection)
 
-    async def add(self, entry: OutboxEntry, connector: str) -> int | None:
-        """Put an entry on its way to a connector; None when it is on its way already."""
+    async def add(self, entry: OutboxEntry, connector: str, *, as_ticket: bool = False) -> int | None:
+        """Put an entry on its way to a connector; None when it is on its way already.
+
+        ``as_ticket``: a change by which a ticket comes to this connector for the first time.
+        """
         insertion = insert(delivery).values(
             outbox=entry.id,
             connector=connector,
-            kind=entry.kind.value,
+            kind=OutboxKind.TICKET.value if as_ticket else entry.kind.value,
             subject=entry.subject,
             revision=entry.revision,
-            key=entry.key,
+            key=f"{OutboxKind.TICKET.value}:{entry.subject}" if as_ticket else entry.key,
             state=DeliveryState.WAITING.value,
         )
         made = await self._connection.execute(insertion.on_conflict_do_nothing().returning(delivery.c.id))
