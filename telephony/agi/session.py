@@ -41,6 +41,8 @@ SAID_VARIABLE = "HOTLINE_SAID"
 VOICEMAIL_VARIABLE = "HOTLINE_VOICEMAIL"
 #: keys that no telephone has, for playing without winding
 _NO_KEYS = ("A", "B", "C")
+#: results from here on are no keys: somebody else stopped or wound the prompt (AST_CONTROL_STREAM_STOP, …)
+_STEERED = 1000
 _ENDPOS = re.compile(r"endpos=(\d+)")
 _SAMPLES_PER_MS = 8
 
@@ -216,6 +218,8 @@ class AgiSession:
                 return None
             arguments = (prompt, _ALL_KEYS, "3000", *_NO_KEYS)
             code = (await self.command("CONTROL STREAM FILE", *arguments, timeout_s=_PLAY_S)).number
+            if code >= _STEERED:
+                return None
             if code > 0:
                 return chr(code)
             if code < 0:

@@ -108,7 +108,7 @@ async def test_speech_ends_the_question(ask: Any) -> None:
     async with asyncio.timeout(5):
         while not stopped:
             await asyncio.sleep(0.01)
-    pbx.answer("200 result=0 endpos=1600")
+    pbx.answer("200 result=1000 endpos=1600")  # AST_CONTROL_STREAM_STOP: no key
     await answer_keys(pbx)
     assert await outcome == Utterance("有")
     assert stopped == ["PJSIP/trunk-00000001"]
