@@ -20,6 +20,7 @@ MODULES = {
     "calls": ("calls",),
     "rates": ("rate",),
     "staffing": ("staffing",),
+    "agents": ("agents",),
     "flows": ("flows",),
     "journeys": ("import", "callbacks", "followup", "notice"),
     "lookup": ("knowledge", "phonebook"),
