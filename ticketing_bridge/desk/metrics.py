@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from ticketing_bridge.desk.rates.metrics import RateMetrics
+
 
 @dataclass(slots=True)
 class Metrics:
@@ -19,6 +21,7 @@ class Metrics:
     render_s: Histogram = field(init=False)
     live_connected: Gauge = field(init=False)
     telephony_age_s: Gauge = field(init=False)
+    rates: RateMetrics = field(init=False)
 
     def __post_init__(self) -> None:
         it = self.registry
@@ -33,6 +36,8 @@ class Metrics:
         self.telephony_age_s = Gauge(
             "hotline_web_telephony_age_seconds", "Age of the telephony role's beat; NaN: none", registry=it
         )
+
+        self.rates = RateMetrics(it)
 
     def text(self) -> bytes:
         """In Prometheus's text format."""

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Form, HTTPException, Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 
+from config.rates import load_rates
 from ticketing_bridge.access import Permission
 from ticketing_bridge.desk.auth import (
     SESSION_COOKIE,
@@ -263,6 +264,9 @@ async def metrics(request: Request) -> Response:
     health = desk.health_view()
     desk.metrics.live_connected.set(health.live_connected)
     desk.metrics.telephony_age_s.set(float("nan") if health.age_s is None else health.age_s)
+    settings = desk.settings
+    rates = load_rates(settings.hotline_config)
+    await desk.metrics.rates.read(desk.database, rates, settings.target_percent, desk.now())
     return PlainTextResponse(desk.metrics.text(), media_type="text/plain; version=0.0.4")
 
 

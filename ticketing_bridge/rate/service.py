@@ -6,9 +6,12 @@ import time as clocks
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 
 from config.rates import RateDefinition, Rates
+from facts.agents import AgentState
 from facts.call import Outcome
+from facts.percent import percent_of
 from ticketing_bridge.rate.book import LOCAL, DefinitionBook, DefinitionUnknown, Stretch, definition_book
 from ticketing_bridge.rate.definitions import Rate, formula_of
 from ticketing_bridge.rate.plans import Plan, plan_of, wanted
@@ -273,7 +276,30 @@ async def _waits(uow: UnitOfWork, query: RateQuery, sums: Mapping[str, int]) -> 
                 outcomes, query.begin, query.end, at_least_ms=least, line=query.line
             )
         )
-    return waits_of(sums, longest_answered_ms=longest[0], longest_abandoned_ms=longest[1])
+    wrap_up_s, occupancy = await _work(uow, query)
+    return waits_of(
+        sums,
+        longest_answered_ms=longest[0],
+        longest_abandoned_ms=longest[1],
+        wrap_up_s=wrap_up_s,
+        occupancy_percent=occupancy,
+    )
+
+
+async def _work(uow: UnitOfWork, query: RateQuery) -> tuple[float | None, Decimal | None]:
+    """Mean wrap-up, and occupancy, from agents' states. An agent's time is of no line or queue alone."""
+    if query.line or query.queue or query.end - query.begin > timedelta(days=CALLERS_DAYS):
+        return None, None
+    now = datetime.now(UTC)
+    spans = await uow.agents.spans(query.begin, min(query.end, now))
+    wraps = [it.seconds(now) for it in spans if it.state is AgentState.WRAP_UP]
+    busy = sum(it.seconds(now) for it in spans if it.state in _OCCUPIED)
+    there = sum(it.seconds(now) for it in spans if it.state.signed_in)
+    return (sum(wraps) / len(wraps) if wraps else None), percent_of(round(busy), round(there))
+
+
+#: what counts as work of those who are signed in
+_OCCUPIED = frozenset({AgentState.RINGING, AgentState.TALKING, AgentState.BUSY, AgentState.WRAP_UP})
 
 
 def _changes(book: DefinitionBook, names: Sequence[str], query: RateQuery) -> dict[str, list[date]]:

@@ -186,6 +186,10 @@ class RateRepository:
             return None
         return int((await self._connection.execute(_FOLD, {"most": most})).scalar_one())
 
+    async def unfolded(self) -> int:
+        """How many changes wait to be folded."""
+        return int((await self._connection.execute(text("SELECT count(*) FROM rate_delta"))).scalar_one())
+
     async def count_version(self) -> int | None:
         """By which rules everything is counted; None: nothing was counted ever."""
         query = text("SELECT value FROM rate_state WHERE name = 'version'")
