@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,8 @@ from ticketing_bridge.store.journey_records import CallbackKind, NewCallback
 from ticketing_bridge.store.rate_facts import RateFact, fact_of
 from ticketing_bridge.store.rate_pieces import Level
 
+#: more of them prove more: HOTLINE_EXAMPLES=500 before a release
+EXAMPLES = int(os.environ.get("HOTLINE_EXAMPLES", "6"))
 #: midnight in Asia/Shanghai
 DAY = datetime(2026, 11, 20, 16, tzinfo=UTC)
 NUMBERS = ("13909790001", "13909790002", None)
@@ -243,7 +246,7 @@ def test_cells_answer_as_the_calls_do(database_url: str, runner: asyncio.Runner,
 WINDOW = shipped()["rolling_24h"]
 
 
-@settings(max_examples=10, suppress_health_check=SLOW)
+@settings(max_examples=EXAMPLES, suppress_health_check=SLOW)
 @given(
     arrivals=st.lists(
         st.tuples(

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.hotline import load_hotline
@@ -109,6 +109,7 @@ def test_it_says_how_it_stood() -> None:
     ]
 
 
+@settings(max_examples=30)
 @given(changed_calls(), st.sampled_from([BUSY, EMPTY]))
 def test_every_miss_has_a_cause_and_nothing_else_has(call: Call, around: Surroundings) -> None:
     miss = explain(call, around)

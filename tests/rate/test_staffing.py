@@ -86,14 +86,15 @@ def test_it_is_the_fewest_that_meet_the_goal(load: float, patience_s: float, mos
     ("load", "agents", "patience_s"), [(6.0, 7, 90.0), (20.0, 19, 60.0), (2.0, 4, 240.0)]
 )
 def test_the_simulation_and_the_formula_agree(load: float, agents: int, patience_s: float) -> None:
-    hours, handle_s = 700, 180.0
+    handle_s = 180.0
     calls = load / handle_s * 3600
+    hours = round(40_000 / calls)
     seen = play([calls] * hours, [agents] * hours, 3600, handle_s, patience_s, seed=1)
     expected = erlang_a(load / handle_s, handle_s, patience_s, agents)
-    assert seen.abandons == pytest.approx(expected.abandons, abs=0.006)
-    assert seen.within_share == pytest.approx(expected.within, abs=0.012)
+    assert seen.abandons == pytest.approx(expected.abandons, abs=0.01)
+    assert seen.within_share == pytest.approx(expected.within, abs=0.02)
     assert seen.occupancy == pytest.approx(expected.occupancy, abs=0.012)
-    assert seen.wait_s == pytest.approx(expected.wait_s, rel=0.1)
+    assert seen.wait_s == pytest.approx(expected.wait_s, rel=0.15)
 
 
 def test_nobody_there_and_nobody_calling() -> None:
