@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
@@ -62,7 +62,7 @@ def period(from_: str | None, to: str | None) -> tuple[datetime, datetime]:
     begin = day(from_ or to)
     end = day(to, after=True) or last
     assert begin is not None
-    return begin, end
+    return begin.astimezone(UTC), end.astimezone(UTC)
 
 
 def rate(

@@ -61,14 +61,18 @@ def miss_json(miss: Miss) -> dict[str, Any]:
         "outcome": miss.outcome.value,
         "cause": miss.cause.value,
         "would_have_saved": miss.remedy.value,
-        "lasted_s": miss.lasted_s,
+        "lasted_s": _rounded(miss.lasted_s),
         "queue": miss.queue or None,
-        "waited_s": miss.waited_s,
+        "waited_s": _rounded(miss.waited_s),
         "ahead": miss.ahead,
         "busy": miss.busy,
         "rang": list(miss.rang),
         "place": miss.place or None,
     }
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
 
 
 async def miss_report(
