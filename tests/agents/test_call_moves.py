@@ -10,7 +10,16 @@ import pytest
 
 from facts.call_control import Standing, Target, TargetKind
 from facts.identity import CallKey
-from telephony.ami.events import AgentConnected, ChannelHangup, ChannelRenamed, DeskMove, LinkUp
+from telephony.ami.events import (
+    AgentConnected,
+    ChannelHangup,
+    ChannelRenamed,
+    DeskMove,
+    LinkUp,
+    SnapshotBegin,
+    SnapshotChannel,
+    SnapshotEnd,
+)
 from ticketing_bridge.agents.call_moves import CallMoves
 
 CALL, LEG, THIRD = "city-1.1", "city-1.2", "city-1.3"
@@ -134,6 +143,12 @@ def test_an_agent_who_goes_while_a_service_rings_and_one_who_goes_from_a_hold(de
     assert desk.stands is None
     desk.move("join", "connected", "emergency", "fire", by=THIRD)
     assert desk.history[-1] == ("handed_over", "agent101")
+    unreached = Desk()
+    unreached.connected()
+    unreached.move("join", "dialing", "emergency", "fire", by="rings")
+    unreached.gone(LEG)
+    unreached.move("join", "no_answer", "emergency", "fire", by="rings")
+    assert unreached.history[-2:] == [("join_ringing", "agent101"), ("over", "agent101")]
     held = Desk()
     held.connected()
     held.move("hold", "done")
@@ -174,6 +189,29 @@ def test_what_is_no_citizen_s_call_is_not_handled() -> None:
     desk.moves.pause(KEY, desk.now, paused=True)
     desk.moves.take(LinkUp(at=desk.now, pbx_id="city"))
     assert (desk.stands, desk.history, desk.moves.of_agent("agent101")) == (None, [], None)
+
+
+@pytest.mark.parametrize(
+    ("there", "stands"),
+    [
+        ((CALL, LEG, THIRD), (T.THREE_WAY, "agent101")),
+        ((CALL, LEG), (T.TALK, "agent101")),
+        ((CALL, THIRD), (T.TALK, "agent102")),
+        ((LEG, THIRD), None),
+    ],
+)
+def test_what_ended_unheard_is_swept(desk: Desk, there: tuple[str, ...], stands: object) -> None:
+    desk.move("consult", "dialing", "agent", "agent102")
+    desk.move("consult", "connected", "agent", "agent102", by=THIRD)
+    desk.move("talk", "done")
+    desk.move("enter", "done", "agent", "agent102", by=THIRD)
+    desk.moves.take(SnapshotBegin(at=desk.now, pbx_id="city", number=1))
+    for uniqueid in there:
+        desk.moves.take(SnapshotChannel(at=desk.now, pbx_id="city", uniqueid=uniqueid))
+    desk.moves.take(SnapshotEnd(at=desk.now, pbx_id="city", number=1, complete=False))
+    assert desk.stands == (T.THREE_WAY, "agent101"), "half a snapshot says nothing"
+    desk.moves.take(SnapshotEnd(at=desk.now, pbx_id="city", number=1, complete=True))
+    assert desk.stands == stands
 
 
 def test_a_channel_that_is_renamed_keeps_its_call(desk: Desk) -> None:

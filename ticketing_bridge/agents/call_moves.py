@@ -11,7 +11,16 @@ from datetime import datetime
 
 from facts.call_control import DeskCall, Standing, Target, TargetKind
 from facts.identity import CallKey
-from telephony.ami.events import AgentConnected, ChannelHangup, ChannelRenamed, DeskMove, PbxEvent
+from telephony.ami.events import (
+    AgentConnected,
+    ChannelHangup,
+    ChannelRenamed,
+    DeskMove,
+    PbxEvent,
+    SnapshotBegin,
+    SnapshotChannel,
+    SnapshotEnd,
+)
 from telephony.call_fold.rules import NEVER_CITIZENS
 from ticketing_bridge.store.agent_repository import Move
 
@@ -67,6 +76,8 @@ class CallMoves:
     _moves: list[Move] = field(default_factory=list)
     #: calls that came to another agent while their recording rested
     _to_resume: list[CallKey] = field(default_factory=list)
+    #: channels of the snapshot that is being taken
+    _there: set[str] = field(default_factory=set)
 
     def get(self, key: CallKey) -> Handled | None:
         """One call; None when it is with no agent."""
@@ -107,10 +118,25 @@ class CallMoves:
             case DeskMove():
                 self._moved(event)
             case ChannelHangup():
-                self._gone(event)
+                self._channel_gone(event.uniqueid, event.at)
             case ChannelRenamed():
                 if call := self._calls.get(event.uniqueid):
                     call.caller = event.new_name
+            case SnapshotBegin():
+                self._there.clear()
+            case SnapshotChannel():
+                self._there.add(event.uniqueid)
+            case SnapshotEnd(complete=True):
+                self._sweep(event.at)
+
+    def _sweep(self, at: datetime) -> None:
+        """What ended while the PBX was not heard: callers first, then who was with them."""
+        for uniqueid in [it for it in self._calls if it not in self._there]:
+            self._channel_gone(uniqueid, at)
+        for call in [*self._calls.values()]:
+            for channel in (call.third, call.agent_channel if call.agent else None):
+                if channel is not None and channel not in self._there:
+                    self._channel_gone(channel, at)
 
     def _connected(self, event: AgentConnected) -> None:
         if event.channel.startswith(NEVER_CITIZENS):
@@ -189,26 +215,28 @@ class CallMoves:
     def _third_is_not_there(self, call: Handled, event: DeskMove) -> None:
         """Not reached, or gone: who consulted comes back by itself (``talk``)."""
         call.third = None
-        if event.move == "join" and call.standing in _TOGETHER:
+        if event.move == "join" and call.standing in _TOGETHER and call.agent is not None:
             call.standing, call.since = Standing.TALK, event.at
         self._note(call, event.at, event.status if event.status in _MISSED else None)
         call.target = None
-
-    def _gone(self, event: ChannelHangup) -> None:
-        if call := self._calls.pop(event.uniqueid, None):
+        if call.agent is None:
             self._over(call, event.at)
+
+    def _channel_gone(self, uniqueid: str, at: datetime) -> None:
+        if call := self._calls.pop(uniqueid, None):
+            self._over(call, at)
             return
         for call in self._calls.values():
-            if call.agent is not None and call.agent_channel == event.uniqueid:
-                self._agent_gone(call, event.at)
-            elif call.rings == event.uniqueid and call.standing is Standing.JOIN_RINGING:
+            if call.agent is not None and call.agent_channel == uniqueid:
+                self._agent_gone(call, at)
+            elif call.rings == uniqueid and call.standing is Standing.JOIN_RINGING:
                 call.target = None
-                self._stand(call, Standing.TALK, event.at)
-            elif call.third == event.uniqueid:
+                self._stand(call, Standing.TALK, at)
+            elif call.third == uniqueid:
                 call.third = None
                 if call.standing is Standing.THREE_WAY:
                     call.target = None
-                    self._stand(call, Standing.TALK, event.at)
+                    self._stand(call, Standing.TALK, at)
 
     def _agent_gone(self, call: Handled, at: datetime) -> None:
         call.agent = None

@@ -297,6 +297,7 @@ class Roster:
 
     def _take_up(self, members: Mapping[str, dict[str, _Member]], at: datetime) -> None:
         self._known = True
+        self._queues = {call: queue for call, queue in self._queues.items() if call in self._channels}
         for agent in self._agents.values():
             agent.members = members.get(agent.now.agent, {})
             agent.rings = {key: ring for key, ring in agent.rings.items() if key in self._channels}
