@@ -80,6 +80,7 @@ def _chain_numbers() -> re.Pattern[str]:
 
 _ROOM = re.compile(rf"{DIGIT}{{3,4}}(?!{NUMERAL}|[个块元人年月天点])(?:室|号)?")
 _STOREY = re.compile(rf"{NUMERAL}{{1,3}}(?:楼|层)")
+_TWICE = re.compile(r"(.{2,8})(?=\1)")
 _NUMERALS = "一二三四五六七八九十两几零"
 _BOUNDARY_BEFORE = re.compile(NUMERAL)
 
@@ -93,6 +94,33 @@ def _tail() -> re.Pattern[str]:
 def _crossing() -> re.Pattern[str]:
     filler = any_of(place_words("crossing_filler"))
     return re.compile(f"{filler}?{any_of(place_words('crossing'))}")
+
+
+@cache
+def _short_name() -> re.Pattern[str]:
+    w = words("places")
+    return re.compile(f"{w['short_names']}(?={any_of(w['short_after'])}|$)")
+
+
+@cache
+def _shop() -> re.Pattern[str]:
+    endings = any_of(word_list("parties", "endings"))
+    return re.compile(f"{endings}(?={any_of(place_words('shop_after'))})")
+
+
+@cache
+def _lead_in() -> re.Pattern[str]:
+    return re.compile(f"{any_of(place_words('says_place'))}+")
+
+
+@cache
+def _answer_ends() -> re.Pattern[str]:
+    return re.compile("|".join((any_of(place_words("hard")), any_of(place_words("answer_ends")))))
+
+
+@cache
+def _no_name() -> re.Pattern[str]:
+    return re.compile(any_of(place_words("no_name")))
 
 
 class AddressReader:
@@ -112,12 +140,15 @@ class AddressReader:
                 continue
             end, kinds, sure = self._chain(part, parts)
             at = max(at, end)
-            if self._counts(part.start, end, kinds):
-                yield part.start, end, sure
+            twice = _TWICE.match(self.text[part.start : end])
+            start = part.start + (len(twice[1]) if twice else 0)
+            if self._counts(start, end, kinds):
+                yield start, end, sure
         if self.answers and not parts:
             yield from self._bare_answer()
 
     def _bare_answer(self) -> Iterator[tuple[int, int, float]]:
+        """The answer to 哪个小区 or 什么位置 when it has no ending that tells a place."""
         if len(self.text) <= 6:
             for found in _tail().finditer(self.text):
                 yield found.start(), found.end(), 0.6
@@ -125,6 +156,12 @@ class AddressReader:
         for found in _STOREY.finditer(self.text):
             yield found.start(), found.end(), 0.6
             return
+        lead = _lead_in().match(self.text)
+        start = lead.end() if lead else 0
+        stop = _answer_ends().search(self.text, start + 1)
+        end = stop.start() if stop else len(self.text)
+        if 2 <= end - start <= 8 and not _no_name().search(self.text[start:end]):
+            yield start, end, 0.55
 
     def _parts(self) -> Iterator[_Part]:
         taken: list[tuple[int, int]] = []
@@ -139,7 +176,28 @@ class AddressReader:
                 if named:
                     taken.append((named.start, named.end))
                     yield named
+        for part in (*self._short_names(), *self._shops(taken)):
+            if not any(a < part.end and part.start < b for a, b in taken):
+                taken.append((part.start, part.end))
+                yield part
         yield from self._number_parts(taken)
+
+    def _short_names(self) -> Iterator[_Part]:
+        """三院, 二小: only where a place must be meant."""
+        for found in _short_name().finditer(self.text):
+            if not found.start() or self.text[found.start() - 1] not in "周第期初高大":
+                yield _Part(found.start(), found.end(), "facility", 0.8)
+
+    def _shops(self, taken: list[tuple[int, int]]) -> Iterator[_Part]:
+        """A shop's or company's name is a place when something lies before, behind or beside it."""
+        for found in _shop().finditer(self.text):
+            floor = max((b for _, b in taken if b <= found.start()), default=0)
+            start, bounded = name_start(self.text, found.start(), floor, 6)
+            stem = self.text[start : found.start()]
+            start += max((stem.rfind(it) + 1 for it in place_words("leading")), default=0)
+            stem = self.text[start : found.start()]
+            if len(stem) >= 2 and bounded and stem not in place_words("generic"):
+                yield _Part(start, found.end(), "facility", 0.8)
 
     def _known_parts(self) -> Iterator[_Part]:
         for found in self.names.names.finditer(self.text):
@@ -198,7 +256,12 @@ class AddressReader:
         """Where the name begins; verbs in front of it do not belong to it."""
         leading = place_words("leading")
         start, bounded = name_start(self.text, found.start(), floor, _LONGEST[kind])
-        while start < found.start() - (1 if bounded else 2) and self.text[start] in leading:
+        inside = place_words("inside")
+        while (
+            start < found.start() - (1 if bounded else 2)
+            and self.text[start] in leading
+            and not self.text.startswith(inside, start)
+        ):
             start += 1
         stem = self.text[start : found.start()]
         joins = 0 < floor == start and stem[:1] in place_words("conjunction")
@@ -212,8 +275,11 @@ class AddressReader:
         """An ending without a name counts after another part, before 门口 and the like, or as an answer."""
         if len(found[0]) >= 2 and follows:
             return _Part(found.start(), found.end(), kind, 0.85)
+        if found[0] in place_words("standing"):
+            return _Part(found.start(), found.end(), kind, 0.75)
         located = _tail().match(self.text, found.end()) or (self.answers and len(found[0]) >= 2)
-        return _Part(found.start(), found.end(), kind, 0.5) if kind == "facility" and located else None
+        fits = kind == "facility" or (kind == "village" and len(found[0]) >= 3)
+        return _Part(found.start(), found.end(), kind, 0.5) if fits and located else None
 
     def _no_ending(self, found: re.Match[str], kind: str) -> bool:
         after = self.text[found.end() : found.end() + 1]
@@ -258,7 +324,7 @@ class AddressReader:
     def _next(self, end: int, kinds: list[str], parts: list[_Part]) -> tuple[int, str, float] | None:
         """The part that continues the address at ``end``: its end, kind and confidence."""
         if kinds[-1] == "tail":
-            return None
+            return self._second_tail(end, kinds)
         known = [it for it in parts if it.start == end and it.kind != "answer"]
         if known:
             best = max(known, key=lambda it: it.end)
@@ -274,6 +340,11 @@ class AddressReader:
             return number.end(), "number", 0.9
         room = _ROOM.match(self.text, end) if kinds[-1] == "number" else None
         return (room.end(), "number", 0.9) if room else None
+
+    def _second_tail(self, end: int, kinds: list[str]) -> tuple[int, str, float] | None:
+        """西门旁边, 路口西北角: a second tail, never a third."""
+        tail = _tail().match(self.text, end)
+        return (tail.end(), "tail", 0.9) if tail and kinds[-2:] != ["tail", "tail"] else None
 
     def _tail_at(self, end: int, kinds: list[str]) -> tuple[int, str, float] | None:
         tail = _tail().match(self.text, end)
@@ -313,7 +384,7 @@ class AddressReader:
             return None
         for length in range(1, 7):
             stop = end + length
-            if stop >= len(self.text) or self.text[stop - 1] in place_words("hard"):
+            if stop > len(self.text) or self.text[stop - 1] in place_words("hard"):
                 return None
             if any(self.text.endswith(word, end, stop) for word in place_words("stop_words")):
                 return None
@@ -350,7 +421,9 @@ class AddressReader:
 def _plausible(stem: str, ending: str, kind: str, *, bounded: bool, first: bool) -> bool:
     if kind == "mall" and (not bounded or first):
         return False
-    if kind == "road" and all(it in _NUMERALS for it in stem):
+    if kind == "road" and all(it in _NUMERALS for it in stem) and stem not in place_words("number_roads"):
+        return False
+    if kind == "road" and stem[-1:] in place_words("not_last"):
         return False
     if len(stem) < _SHORTEST[kind] or stem in place_words("generic"):
         return False

@@ -13,8 +13,21 @@ def name_start(text: str, end: int, floor: int, longest: int) -> tuple[int, bool
 
     >>> name_start("我住在福来小区", 5, 0, 6)
     (3, True)
+
+    What is said twice in a row begins once: 叫水岸明珠水岸明珠小区.
     """
-    at = end
+    for length in range(6, 1, -1):
+        said = text[end - length : end]
+        if end - 2 * length >= floor and text[end - 2 * length : end - length] == said:
+            return end - length, True
+    start, bounded = _boundary(text, end, floor, longest)
+    while start > floor and end - start < longest and text[start : start + 1] in word_list("places", "not_first"):
+        start, bounded = _boundary(text, start - 2, floor, longest)
+    return start, bounded
+
+
+def _boundary(text: str, end: int, floor: int, longest: int) -> tuple[int, bool]:
+    at = max(end, floor)
     stops = word_list("places", "stop_words")
     hard, weak = word_list("places", "hard"), word_list("places", "weak")
     inside = word_list("places", "inside")
