@@ -277,6 +277,9 @@ class AddressReader:
             return _Part(found.start(), found.end(), kind, 0.85)
         if found[0] in place_words("standing"):
             return _Part(found.start(), found.end(), kind, 0.75)
+        led = not found.start() or self.text[found.start() - 1] in place_words("place_before")
+        if len(found[0]) >= 4 and led:
+            return _Part(found.start(), found.end(), kind, 0.6)
         located = _tail().match(self.text, found.end()) or (self.answers and len(found[0]) >= 2)
         fits = kind == "facility" or (kind == "village" and len(found[0]) >= 3)
         return _Part(found.start(), found.end(), kind, 0.5) if fits and located else None

@@ -32,7 +32,10 @@ def any_of(options: Iterable[str]) -> str:
 @cache
 def pattern(file: str, name: str) -> re.Pattern[str]:
     """One list of regular expressions as one expression."""
-    return re.compile("|".join(f"(?:{it})" for it in words(file)[name]))
+    text = "|".join(f"(?:{it})" for it in words(file)[name])
+    for macro, means in words(file).get("macros", {}).items():
+        text = text.replace(f"<{macro}>", means)
+    return re.compile(text)
 
 
 def because(key: str) -> str:

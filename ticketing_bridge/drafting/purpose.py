@@ -102,19 +102,28 @@ def is_emergency(call: DraftInput) -> Value[bool]:
 
 
 @cache
-def _harmless_cues() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
+def _harmless_cues() -> tuple[re.Pattern[str], ...]:
     flags = words("flags")
     return (
         re.compile(any_of(flags["no_emergency_far"])),
+        re.compile(any_of(flags["no_emergency_day"])),
+        re.compile(any_of(flags["still"])),
         re.compile(any_of(flags["no_emergency_near"]) + "$"),
         re.compile(any_of(flags["no_emergency_after"])),
     )
 
 
 def _harmless(text: str, found: re.Match[str]) -> bool:
-    far, near, after = _harmless_cues()
+    """Past, supposed, asked about or a figure of speech."""
+    far, day, still, near, after = _harmless_cues()
     before = text[: found.start()]
-    return bool(far.search(before[-8:]) or near.search(before[-4:]) or after.search(text[found.end() :][:12]))
+    past = day.search(before[-12:]) and not still.search(text[max(0, found.start() - 12) :])
+    return bool(
+        past
+        or far.search(before[-8:] + found[0][:-1])
+        or near.search(before[-4:])
+        or after.search(text[found.start() :][: len(found[0]) + 12])
+    )
 
 
 def is_repeat(call: DraftInput) -> Value[bool]:

@@ -12,6 +12,8 @@ from ticketing_bridge.drafting.lexicon import any_of, because, pattern, words
 from ticketing_bridge.drafting.model import DraftInput, Span, Value, When
 from ticketing_bridge.drafting.numbers import NUMERAL, number
 
+#: a holiday so near is meant when it is asked about
+_SOON = timedelta(days=30)
 _N = f"{NUMERAL}{{1,4}}"
 
 
@@ -35,28 +37,34 @@ def _grammar() -> re.Pattern[str]:
     holiday = any_of((*w["holidays"], *w["lunar"]))
     year = f"(?P<year>去年|今年|前年|明年|{NUMERAL}{{4}}年|{NUMERAL}{{2}}年)"
     month = "(?P<month>上上个月|上个月|上月|这个月|本月|[一二三四五六七八九十]{1,3}月(?:份)?)"
-    dated = f"{year}?的?(?:{month}(?P<third>初|底|中旬|上旬|下旬|末)?(?P<dom>{_N}(?:号|日))?)"
+    dated = f"{year}?的?(?:{month}(?P<third>初|底|中旬|上旬|下旬|末)?(?P<dom>{_N}几?(?:号|日))?)"
     week = (
         "(?P<shift>上上|上|这|本|下)?(?:一)?个?(?:周|星期|礼拜)"
         "(?P<weekday>[一二三四五六日天末])(?![个年天级层])"
     )
+    weekonly = "(?P<weekonly>(?:上上|上)(?:一)?个?(?:周|星期|礼拜))(?![一二三四五六日天末])"
+    season = f"(?P<season>(?:{year.replace('<year>', '<seasonyear>')})?(?:年)?{any_of(w['seasons'])})"
     ago = (
         f"(?P<ago>{_N}|半|几)(?P<many>来|多)?个?"
         "(?P<unit>小时|钟头|分钟|天|月|年|周|星期|礼拜)(?P<half>半)?(?:以|之)?前"
     )
+    third_only = "(?P<monthpart>月初|月底)"
     clock = (
         f"(?P<hour>{_N})点(?:钟)?"
         f"(?P<minute>半|一刻|三刻|{NUMERAL}{{2,3}}(?:来)?分?|{NUMERAL}来?分)?(?P<rough>多|来分|左右|来钟)?"
     )
     dayword = f"(?P<day>{day})"
     return re.compile(
-        f"(?P<now>刚才|刚刚)?(?:{ago}|{dated}|{week}|{dayword}|(?P<holiday>{holiday})(?P<on>那天|当天)?"
-        f"|(?P<onlydom>{NUMERAL}{{1,3}}号)(?!楼|院|库|门|线|井|厂|商|铺|车)|(?P<onlyyear>去年|前年))?"
+        f"(?P<now>刚才|刚刚)?(?:{season}|{ago}|{dated}|{week}|{weekonly}|{dayword}|(?P<holiday>{holiday})(?P<on>那天|当天)?"
+        f"|(?P<onlydom>{NUMERAL}{{1,3}}号)(?!楼|院|库|门|线|井|厂|商|铺|车)"
+        f"|(?P<onlyyear>去年|前年|大前年|(?:一|二){NUMERAL}年(?=就|我|签|买|交|办|的))|{third_only})?"
         f"的?(?P<part>{part})?(?:{clock})?"
     )
 
 
-def _moments(text: str, call: datetime, masked: Sequence[tuple[int, int]]) -> Iterator[_Moment]:
+def _moments(
+    text: str, call: datetime, masked: Sequence[tuple[int, int]], soon: timedelta
+) -> Iterator[_Moment]:
     at = 0
     while at < len(text):
         found = _grammar().match(text, at)
@@ -70,7 +78,7 @@ def _moments(text: str, call: datetime, masked: Sequence[tuple[int, int]]) -> It
         if any(a < found.end() and found.start() < b for a, b in masked):
             at += 1
             continue
-        moment = _resolve(found, call)
+        moment = _resolve(found, call, soon)
         if moment:
             yield moment
             at = moment.end
@@ -78,7 +86,7 @@ def _moments(text: str, call: datetime, masked: Sequence[tuple[int, int]]) -> It
             at += 1
 
 
-def _resolve(found: re.Match[str], call: datetime) -> _Moment | None:
+def _resolve(found: re.Match[str], call: datetime, soon: timedelta) -> _Moment | None:
     """The moment that an expression means; None when it means none (一点意见, 今 alone)."""
     get = found.groupdict()
     text = found[0]
@@ -86,7 +94,7 @@ def _resolve(found: re.Match[str], call: datetime) -> _Moment | None:
         return None
     today = call.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
     local = call.replace(tzinfo=None)
-    base, exact = _day(get, today, local)
+    base, exact = _day(get, today, local, soon)
     if get["day"] in {"今", "昨"} and not get["part"] and not get["hour"]:
         return None
     if get["hour"]:
@@ -106,7 +114,8 @@ def _with_hour(
 ) -> _Moment | None:
     get = found.groupdict()
     minutes = _hour(get, base, local)
-    if minutes is None or (base is None and not _stands_alone(get, found[0])):
+    begins = re.match(f"到{NUMERAL}{{1,3}}点", found.string[found.end() :])
+    if minutes is None or (base is None and not begins and not _stands_alone(get, found[0])):
         return None
     when = (base or today) + timedelta(minutes=minutes)
     if base is None and get["part"] not in {"晚上", "下午"} and when - local > timedelta(hours=3):
@@ -138,6 +147,8 @@ def _hour(get: dict[str, str | None], base: datetime | None, local: datetime) ->
     if part in {"下午", "傍晚", "晚上", "晚", "夜里", "深夜", "夜"} and hour < 12:
         late = part in {"晚上", "晚", "夜里", "深夜", "夜"} and hour <= 4
         hour += 24 if late else 12
+    elif part in {"晚上", "晚", "夜里", "深夜", "夜", "半夜"} and hour == 12:
+        hour = 24
     elif (part == "中午" and hour in {1, 2}) or (part == "半夜" and 9 <= hour <= 12):
         hour += 12
     elif part is None and base is None and hour < 12:
@@ -147,7 +158,9 @@ def _hour(get: dict[str, str | None], base: datetime | None, local: datetime) ->
     return hour * 60 + minute
 
 
-def _day(get: dict[str, str | None], today: datetime, local: datetime) -> tuple[datetime | None, int]:
+def _day(
+    get: dict[str, str | None], today: datetime, local: datetime, soon: timedelta
+) -> tuple[datetime | None, int]:
     """The day of an expression, and how exact it is."""
     if get["ago"]:
         return _ago(get, today, local)
@@ -159,9 +172,31 @@ def _day(get: dict[str, str | None], today: datetime, local: datetime) -> tuple[
         days = words("times")["day"][get["day"]]
         return today + timedelta(days=days), 1 if days == 0 and not get["part"] else 3
     if get["holiday"]:
-        return _holiday(get["holiday"], today), 3
-    years = {"去年": 1, "前年": 2}.get(get["onlyyear"] or "")
-    return (today.replace(year=today.year - years, month=1, day=1), 1) if years else (None, 0)
+        return _holiday(get["holiday"], today, soon), 3
+    if get["season"]:
+        return _season(get["season"], today), 2
+    if get["weekonly"]:
+        monday = today - timedelta(days=today.weekday() + (14 if get["weekonly"].startswith("上上") else 7))
+        return monday, 2
+    if get["monthpart"]:
+        return today.replace(day=1 if get["monthpart"] == "月初" else 21), 2
+    return _only_year(get["onlyyear"], today)
+
+
+def _only_year(word: str | None, today: datetime) -> tuple[datetime | None, int]:
+    if not word:
+        return None, 0
+    years = {"去年": 1, "前年": 2, "大前年": 3}.get(word)
+    return today.replace(year=today.year - years if years else _year(word, today.year), month=1, day=1), 1
+
+
+def _season(said: str, today: datetime) -> datetime:
+    """The first day of the season that is meant, at the latest this day."""
+    name = next(it for it in words("times")["seasons"] if it in said)
+    month = words("times")["seasons"][name]
+    year_word = next((it for it in ("前年", "去年", "今年") if said.startswith(it)), None)
+    begin = today.replace(month=month, day=1, year=_year(year_word, today.year) if year_word else today.year)
+    return begin if begin <= today else begin.replace(year=begin.year - 1)
 
 
 def _weekday(shift: str | None, name: str, today: datetime) -> datetime:
@@ -209,7 +244,9 @@ def _dated(get: dict[str, str | None], today: datetime) -> tuple[datetime | None
         first = first.replace(year=_year(year_word, today.year))
     spoken = get["dom"] or get["onlydom"]
     if spoken:
-        dom = number(spoken[:-1])
+        about = spoken[:-1].endswith("几")
+        dom = number(spoken[:-1].rstrip("几"))
+        dom = dom + 1 if dom and about and dom % 10 == 0 else dom
         if not dom or dom > _last_day(first.year, first.month):
             return None, 0
         first = first.replace(day=dom)
@@ -231,14 +268,15 @@ def _year(word: str, this: int) -> int:
     return year if 1970 <= year <= 2100 else this
 
 
-def _holiday(name: str, today: datetime) -> datetime | None:
+def _holiday(name: str, today: datetime, soon: timedelta) -> datetime | None:
+    """The latest such day, one that comes soon included."""
     w = words("times")
     if name in w["holidays"]:
         month, day = w["holidays"][name]
         near = today.replace(month=month, day=day)
-        return near if near <= today else near.replace(year=near.year - 1)
+        return near if near <= today + soon else near.replace(year=near.year - 1)
     days = [datetime.combine(it, datetime.min.time()) for it in w["lunar"][name].values()]
-    past = [it for it in days if it <= today]
+    past = [it for it in days if it <= today + soon]
     return max(past) if past else None
 
 
@@ -291,12 +329,13 @@ def find_when(call: DraftInput, masked: Sequence[Span], *, future: bool) -> Valu
     Times of earlier calls, births, deadlines and appointments are passed over.
     """
     found: list[tuple[float, Span, _Moment, bool]] = []
+    soon = _SOON if future else timedelta(0)
     for index, text in call.citizen():
         blocked = [(it.start, it.end) for it in masked if it.turn == index]
         asked = _asks(call, index, "asks_time")
-        for moment, _ in _ranges(text, list(_moments(text, call.call_start, blocked))):
+        for moment, _ in _ranges(text, list(_moments(text, call.call_start, blocked, soon))):
             span = Span(index, moment.start, moment.end, text[moment.start : moment.end])
-            if re.match("(?:嗯|呃|哦|啊)?(?:不对|不是|错了|说错了)", text[moment.end :]):
+            if _taken_back(text, moment):
                 continue
             score, habitual = _score(text, span, moment, asked, call, future)
             if score > 0:
@@ -314,6 +353,13 @@ def find_when(call: DraftInput, masked: Sequence[Span], *, future: bool) -> Valu
     end = None if habitual else _text_of(moment.last, moment.clock)
     reason = because("habitual") if habitual else because("relative")
     return Value(When(span.text, start, end), min(0.95, 0.4 + score / 8), reason, (span,), others)
+
+
+def _taken_back(text: str, moment: _Moment) -> bool:
+    """十六号不对十七号, 不是国庆是八月底."""
+    before = text[: moment.start]
+    denied = before.endswith("不是") and not before.endswith("是不是")
+    return denied or bool(re.match("(?:嗯|呃|哦|啊)?(?:不对|不是|错了|说错了|记错了)", text[moment.end :]))
 
 
 def _whole_month(text: str, moment: _Moment) -> _Moment:
