@@ -90,7 +90,7 @@ def test_answers_of_the_flow_and_earlier_tickets_count() -> None:
         NOTHING,
         caller_number=None,
         turns=said("a 您好", "c 还是停水那个事上次也打过你们电话"),
-        answers=(("保密要求", "匿名"), ("隐患", "柳荫路三号楼道里堆满了杂物")),
+        answers=(("保密要求", "匿名"), ("隐患", "柳荫路三号停水了")),
         earlier=(earlier,),
     )
     draft = draft_call(call, CITY)

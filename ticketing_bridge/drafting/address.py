@@ -204,7 +204,9 @@ class AddressReader:
             if self._known_here(found):
                 end = self._extended(found.end())
                 kind = self.names.kinds[found[0]] if end == found.end() else "facility"
-                yield _Part(found.start(), end, "city" if found[0] in self.names.city else kind, 0.95)
+                yield _Part(
+                    self._old(found.start()), end, "city" if found[0] in self.names.city else kind, 0.95
+                )
 
     def _number_parts(self, taken: list[tuple[int, int]]) -> Iterator[_Part]:
         for found in house_numbers().finditer(self.text):
@@ -216,8 +218,18 @@ class AddressReader:
                 yield _Part(start, found.end(), "number", 0.7)
             elif found[0][-1] in "楼层" and self.text[found.end() : found.end() + 2] in place_words("side"):
                 yield _Part(found.start(), found.end(), "number", 0.7)
-            elif self.answers and (found[0][-1] in "楼层室号" or _kilometre(found[0])):
+            elif (
+                self.answers
+                and not self.text[: found.start()].endswith(("到", "从"))
+                and (found[0][-1] in "楼层室号" or _kilometre(found[0]))
+            ):
                 yield _Part(found.start(), found.end(), "answer", 0.6)
+
+    def _old(self, start: int) -> int:
+        """老火车站 is not the new one."""
+        before = self.text[:start]
+        named = before.endswith("老") and not before.endswith(place_words("not_old"))
+        return start - 1 if named else start
 
     def _known_here(self, found: re.Match[str]) -> bool:
         after = self.text[found.end() : found.end() + 1]
@@ -250,7 +262,7 @@ class AddressReader:
             start = floor
         if not bounded and kind == "road":
             start = max(start, found.start() - (3 if stem[-1] in "东西南北中" else 2))
-        return _Part(start, self._extended(found.end()), kind, 0.85 if bounded else 0.6)
+        return _Part(self._old(start), self._extended(found.end()), kind, 0.85 if bounded else 0.6)
 
     def _stem(self, found: re.Match[str], kind: str, floor: int) -> tuple[int, bool]:
         """Where the name begins; verbs in front of it do not belong to it."""
@@ -276,7 +288,7 @@ class AddressReader:
         if len(found[0]) >= 2 and follows:
             return _Part(found.start(), found.end(), kind, 0.85)
         if found[0] in place_words("standing"):
-            return _Part(found.start(), found.end(), kind, 0.75)
+            return _Part(self._old(found.start()), found.end(), kind, 0.75)
         led = not found.start() or self.text[found.start() - 1] in place_words("place_before")
         if len(found[0]) >= 4 and led:
             return _Part(found.start(), found.end(), kind, 0.6)
@@ -295,7 +307,7 @@ class AddressReader:
             self.text.startswith(it, found.end())
             for it in (*place_words("road"), *place_words("estate"), *place_words("village"))
         )
-        if kind == "facility" and len(ending) == 1 and longer:
+        if (kind == "facility" and len(ending) == 1 and longer) or (ending == "市场" and after == "监"):
             return True
         return kind == "facility" and ending in {"路口", "十字", "十字路口"}
 

@@ -21,7 +21,11 @@ def name_start(text: str, end: int, floor: int, longest: int) -> tuple[int, bool
         if end - 2 * length >= floor and text[end - 2 * length : end - length] == said:
             return end - length, True
     start, bounded = _boundary(text, end, floor, longest)
-    while start > floor and end - start < longest and text[start : start + 1] in word_list("places", "not_first"):
+    while (
+        start > floor
+        and end - start < longest
+        and text[start : start + 1] in word_list("places", "not_first")
+    ):
         start, bounded = _boundary(text, start - 2, floor, longest)
     return start, bounded
 

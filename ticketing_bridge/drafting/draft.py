@@ -73,7 +73,7 @@ def _draft(words: DraftInput, call: DraftInput, data: CityData) -> Draft:
         when = Value(None, reason=because("withdrawn_time"))
     answered = is_answered(call, purpose.value)
     line = choose_line(call)
-    party = find_party(words, spans, stuck=line.value == "办不成事")
+    party = find_party(words, spans, data, stuck=line.value == "办不成事")
     if purpose.value in _NO_PARTY:
         party = Value(None, party.confidence, because("no_party_kind"), (), party.candidates)
     emergency = is_emergency(words)

@@ -18,7 +18,10 @@ from ticketing_bridge.drafting.model import DraftInput, Span, Value
 _AGENT_WEIGHT = 0.25
 _DISPATCHED = 4.0
 _KEYWORD = 0.5
-_OTHER_UNIT = "其他单位"
+#: characters between the parts of a word that belong together, and what it counts when they are apart
+_NEAR = 12
+_APART = 0.4
+_BREAK = "\n"
 
 
 @dataclass(slots=True)
@@ -60,24 +63,58 @@ def sound(text: str) -> str:
     return " " + "".join(f"{_syllable(it)} " for it in text)
 
 
-def _by_sound(text_by_turn: Iterable[tuple[int, str]], word: str) -> Span | None:
-    """A word of three characters or more that the recogniser printed as others of the same sound."""
-    wanted = sound(word)
-    for turn, text in text_by_turn:
-        heard = sound(text)
-        found = heard.find(wanted)
-        if found >= 0:
-            at = heard.count(" ", 0, found)
-            return Span(turn, at, at + len(word), text[at : at + len(word)])
-    return None
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """One side's turns, joined for fast look-up; no word crosses from one turn into the next."""
+
+    turns: tuple[tuple[int, str], ...]
+    joined: str
+    sounds: str
+
+    @classmethod
+    def of(cls, turns: Iterable[tuple[int, str]]) -> Speech:
+        """The turns of the caller or of the agent."""
+        said = tuple(turns)
+        joined = _BREAK.join(text for _, text in said)
+        return cls(said, joined, sound(joined))
+
+    def span(self, at: int, length: int) -> Span:
+        """The span of the characters ``at`` of the joined text."""
+        for turn, text in self.turns:
+            if at < len(text):
+                return Span(turn, at, at + length, text[at : at + length])
+            at -= len(text) + 1
+        raise AssertionError("outside of the text")
+
+    def first(self, word: str) -> Span | None:
+        """Where the word was said first."""
+        at = self.joined.find(word)
+        return self.span(at, len(word)) if at >= 0 else None
+
+    def like(self, word: str) -> Span | None:
+        """The word as the recogniser printed it in other characters of the same sound."""
+        found = self.sounds.find(sound(word))
+        if found < 0:
+            return None
+        return self.span(self.sounds.count(" ", 0, found), len(word))
+
+    def together(self, parts: Sequence[str]) -> tuple[Span, ...] | None:
+        """All parts, the nearest of each to the first one; None when one was not said."""
+        places = [self._all(part) for part in parts]
+        if not all(places):
+            return None
+        best = min(places[0], key=lambda at: sum(min(abs(at - it) for it in other) for other in places[1:]))
+        nearest = [min(other, key=lambda it: abs(best - it)) for other in places[1:]]
+        return tuple(self.span(at, len(part)) for at, part in zip((best, *nearest), parts, strict=True))
+
+    def _all(self, word: str) -> list[int]:
+        return [it.start() for it in re.finditer(re.escape(word), self.joined)]
 
 
-def _first(text_by_turn: Iterable[tuple[int, str]], word: str) -> Span | None:
-    for turn, text in text_by_turn:
-        at = text.find(word)
-        if at >= 0:
-            return Span(turn, at, at + len(word), word)
-    return None
+def _near(spans: Sequence[Span]) -> bool:
+    """Whether the parts of a word stand in one turn, close to each other."""
+    same = len({it.turn for it in spans}) == 1
+    return same and max(it.start for it in spans) - min(it.end for it in spans) <= _NEAR
 
 
 def _within(span: Span, place: Span) -> bool:
@@ -86,7 +123,7 @@ def _within(span: Span, place: Span) -> bool:
 
 def hear(call: DraftInput, data: CityData, places: Sequence[Span] = ()) -> Heard:
     """Score every matter and unit of the catalogue against the call's words; a place's name counts half."""
-    citizen, agent = list(call.citizen()), list(call.agent())
+    citizen, agent = Speech.of(call.citizen()), Speech.of(call.agent())
     heard = Heard()
     for matter in data.matters:
         score = _score_matter(matter, citizen, agent, heard, places)
@@ -98,49 +135,48 @@ def hear(call: DraftInput, data: CityData, places: Sequence[Span] = ()) -> Heard
 
 
 def _score_matter(
-    matter: Matter,
-    citizen: list[tuple[int, str]],
-    agent: list[tuple[int, str]],
-    heard: Heard,
-    places: Sequence[Span],
+    matter: Matter, citizen: Speech, agent: Speech, heard: Heard, places: Sequence[Span]
 ) -> float:
     score = 0.0
     for word in matter.words:
         parts = word.split("+")
-        for turns, weight in ((citizen, 1.0), (agent, _AGENT_WEIGHT)):
-            spans = [_first(turns, part) for part in parts]
-            if all(spans):
-                placed = all(any(_within(it, place) for place in places) for it in spans if it)
-                score += weight * _weight(word) * (0.5 if placed else 1.0)
-                heard.spans[matter.title] += [it for it in spans if it]
+        for speech, weight in ((citizen, 1.0), (agent, _AGENT_WEIGHT)):
+            spans = speech.together(parts) if len(parts) > 1 else _one(speech.first(word))
+            if spans:
+                placed = all(any(_within(it, place) for place in places) for it in spans)
+                apart = 1.0 if len(spans) == 1 or _near(spans) else _APART
+                score += weight * apart * _weight(word) * (0.5 if placed else 1.0)
+                heard.spans[matter.title] += spans
                 break
         else:
-            meant = _by_sound(citizen, word) if len(parts) == 1 and len(word) >= 3 else None
+            meant = citizen.like(word) if len(parts) == 1 and len(word) >= 3 else None
             if meant:
                 score += 0.8 * _weight(word)
                 heard.spans[matter.title].append(meant)
     return score
 
 
-def _score_units(
-    data: CityData, citizen: list[tuple[int, str]], agent: list[tuple[int, str]], heard: Heard
-) -> None:
+def _one(span: Span | None) -> tuple[Span, ...] | None:
+    return (span,) if span else None
+
+
+def _score_units(data: CityData, citizen: Speech, agent: Speech, heard: Heard) -> None:
     scores: dict[str, float] = defaultdict(float)
     for rank, (score, matter) in enumerate(heard.matters[:5]):
         scores[matter.unit] = max(scores[matter.unit], score - 0.1 * rank)
     for unit in data.units:
         for word in unit.keywords:
-            span = _first(citizen, word)
+            span = citizen.first(word)
             if span:
                 scores[unit.name] += _KEYWORD
                 heard.spans[unit.name].append(span)
-    for unit_name, span in _sent_to(data, agent):
+    for unit_name, span in _sent_to(data, agent.turns):
         scores[unit_name] += _DISPATCHED
         heard.spans[unit_name].insert(0, span)
     heard.units = dict(sorted(scores.items(), key=lambda it: -it[1]))
 
 
-def _sent_to(data: CityData, agent: list[tuple[int, str]]) -> Iterable[tuple[str, Span]]:
+def _sent_to(data: CityData, agent: Sequence[tuple[int, str]]) -> Iterable[tuple[str, Span]]:
     """Units that the agent names where the matter is sent on; the longest name counts."""
     aliases = defaultdict(list)
     for unit in data.units:
@@ -159,10 +195,11 @@ def choose_appeal(heard: Heard, *, answered_question: bool, emergency: bool = Fa
     scores: dict[str, float] = defaultdict(float)
     for score, matter in heard.matters[:6]:
         scores[matter.appeal] = max(scores[matter.appeal], score) + 0.25 * min(scores[matter.appeal], score)
+    most = max(scores.values(), default=0.0)
     if emergency:
-        scores["公共安全"] += 2.0
+        scores["公共安全"] += 1.0 + most
     if answered_question:
-        scores["政务咨询"] += 3.0 + 0.5 * max(scores.values(), default=0.0)
+        scores["政务咨询"] += 3.0 + most
     spans = tuple(heard.spans[heard.matter.title][:3]) if heard.matter else ()
     return _best(scores, because("by_matter"), spans, least=0.8)
 

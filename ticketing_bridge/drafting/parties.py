@@ -8,6 +8,7 @@ from functools import cache
 
 from pypinyin import lazy_pinyin
 
+from config.catalogue import CityData
 from ticketing_bridge.drafting.boundaries import name_start
 from ticketing_bridge.drafting.lexicon import any_of, because, word_list, words
 from ticketing_bridge.drafting.model import DraftInput, Span, Value
@@ -53,11 +54,14 @@ def _named(text: str, taken: list[tuple[int, int]]) -> Iterator[tuple[int, int, 
             and not text.startswith(inside, begin)
         ):
             begin += 1
+        if begin and text[begin - 1] == "老" and not text[: begin - 1].endswith(("家", "那", "是", "总")):
+            begin -= 1
         stem, ending = text[begin:start], text[start:end]
         if (
             len(stem) < 2
             or re.match(f"{NUMERAL}|半|几", stem)
             or stem in _w("generic")
+            or any(it in stem for it in _w("not_inside"))
             or any(stem.startswith(it) for it in _w("generic") if len(it) > 1)
         ):
             continue
@@ -80,7 +84,30 @@ def _by_sound(text: str) -> Iterator[tuple[int, int]]:
             yield at, at + 2
 
 
-def find_party(call: DraftInput, places: Sequence[Span], *, stuck: bool = False) -> Value[str | None]:
+@cache
+def _offices(data: CityData) -> re.Pattern[str]:
+    """What people call the city's units, when they say what one of them does."""
+    names = {name for unit in data.units for name in (unit.name, *unit.aliases)} - set(_w("not_office"))
+    return re.compile(any_of(names) if names else "(?!)")
+
+
+def _complained_of(text: str, data: CityData, *, asked: bool) -> Iterator[tuple[int, int]]:
+    """A unit of the city that the caller complains of: 社保局说让我回去等."""
+    does = re.compile(any_of(_w("office_does")))
+    for found in _offices(data).finditer(text):
+        told = text[: found.start()].endswith(_w("office_asked"))
+        if asked or (does.match(text, found.end()) and not told):
+            yield found.start(), found.end()
+
+
+def _own(text: str, start: int) -> bool:
+    """The caller's own firm: 我是做快递的, 我自己加盟的."""
+    return text[:start].endswith(_w("own_before"))
+
+
+def find_party(
+    call: DraftInput, places: Sequence[Span], data: CityData, *, stuck: bool = False
+) -> Value[str | None]:
     """The party, empty when none is named."""
     found: list[tuple[float, Span]] = []
     for turn, text in call.citizen():
@@ -89,16 +116,20 @@ def find_party(call: DraftInput, places: Sequence[Span], *, stuck: bool = False)
         for plate in _plate().finditer(text):
             found.append((1.2, Span(turn, plate.start(), plate.end(), plate[0])))
         for start, end, sure in _named(text, taken):
-            if any(a < end and start < b for a, b in taken) and not asked:
+            if (any(a < end and start < b for a, b in taken) and not asked) or _own(text, start):
                 continue
             found.append((sure + (0.6 if asked else 0), Span(turn, start, end, text[start:end])))
+        for start, end in _complained_of(text, data, asked=asked):
+            if not any(it[1].turn == turn and it[1].start <= start and end <= it[1].end for it in found):
+                found.append((1.1 if asked else 0.58, Span(turn, start, end, text[start:end])))
         for cue in re.finditer(any_of(_w("names_party")), text):
             if not any(it[1].turn == turn and it[1].start == cue.end() for it in found):
                 found += [(0.7, span) for span in _bare_answer(turn, text, cue.end())]
         if asked and not any(it[1].turn == turn for it in found):
             found += [(0.75, span) for span in _bare_answer(turn, text)]
     at_place = _w("place_party") + (_w("stuck_party") if stuck else ())
-    found = found or [(0.55, it) for it in places if it.text.endswith(at_place)]
+    if stuck or not found:
+        found += [(0.6, it) for it in places if it.text.endswith(at_place)]
     if not found:
         return Value(None, reason=because("no_party"))
     score, span = max(found, key=lambda it: (it[0], -it[1].turn, -it[1].start))

@@ -78,4 +78,11 @@ def _distinct(found: Sequence[Mention]) -> list[Mention]:
         if not covered:
             kept = [it for it in kept if it.span.text not in mention.span.text]
             kept.append(mention)
-    return sorted(kept, key=lambda it: it.span)
+    return sorted((it for it in kept if not _vaguer(it, kept)), key=lambda it: it.span)
+
+
+def _vaguer(mention: Mention, others: Sequence[Mention]) -> bool:
+    """绿地公馆门口, when 绿地公馆南门 was said as well."""
+    text = mention.span.text
+    stem = next((text.removesuffix(it) for it in place_words("vague_tail") if text.endswith(it)), text)
+    return stem != text and any(len(stem) >= 3 and stem in it.span.text for it in others if it is not mention)

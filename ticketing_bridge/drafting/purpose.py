@@ -11,6 +11,11 @@ from ticketing_bridge.drafting.lexicon import any_of, because, pattern, words
 from ticketing_bridge.drafting.matters import Heard
 from ticketing_bridge.drafting.model import AGENT, DraftInput, Span, Value
 
+#: what the matter usually is
+_LEAN = 1.3
+#: characters of an agent who explains
+_AN_ANSWER = 8
+
 
 @cache
 def _cues() -> dict[str, list[tuple[float, re.Pattern[str]]]]:
@@ -35,7 +40,9 @@ def choose_purpose(call: DraftInput, heard: Heard) -> Value[str | None]:
                 scores[purpose] += weight * (1 + 0.2 * min(len(found) - 1, 3))
                 spans[purpose] += [_span(turn, it) for turn, it in found]
     if heard.matter and heard.matter.lean:
-        scores[heard.matter.lean] += 0.9
+        scores[heard.matter.lean] += _LEAN
+    for name, weight in _by_agent(call).items():
+        scores[name] += weight
     if is_confidential(call).value:
         scores["举报"] += 1.5
     if is_emergency(call).value:
@@ -50,6 +57,20 @@ def choose_purpose(call: DraftInput, heard: Heard) -> Value[str | None]:
         return Value(None, 0.2, because("no_purpose"), (), candidates)
     confidence = min(0.97, top / (top + second + 0.4))
     return Value(best, confidence, because("as_said"), tuple(spans[best][:3]), candidates)
+
+
+def _by_agent(call: DraftInput) -> dict[str, float]:
+    """What the agent makes of it: an answer given, a matter sent on, a proposal noted."""
+    weights = words("lines")["agent_leans"]
+    found: dict[str, float] = dict(weights["sent"] if is_dispatched(call) else {})
+    asks = re.compile(weights["asks"])
+    told = sum(len(text) for turn, text in call.agent() if turn and not asks.search(text))
+    if not is_dispatched(call) and told >= _AN_ANSWER:
+        found = dict(weights["answered"])
+    for purpose, cue in weights["words"].items():
+        if any(turn and re.search(cue, text) for turn, text in call.agent()):
+            found[purpose] = found.get(purpose, 0.0) + weights["by_word"]
+    return found
 
 
 def choose_line(call: DraftInput) -> Value[str | None]:
