@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from facts.errors import HotlineError
@@ -111,6 +111,17 @@ class Settings(BaseSettings):
     doubt_below: float = Field(
         0.85, ge=0, le=1, description="words of a transcript with less confidence are marked as doubtful"
     )
+    drafting_model: Path | None = Field(
+        None, description="what hotline drafting train wrote; default: rules alone"
+    )
+    second_opinion_url: str | None = Field(
+        None,
+        pattern=r"^https?://",
+        description="OpenAI-compatible endpoint in your own house, such as http://10.0.0.5/v1; default: off",
+    )
+    second_opinion_model: str = Field("deepseek", description="the model's name at that endpoint")
+    second_opinion_timeout_s: float = Field(5.0, gt=0, le=60)
+    second_opinion_key: SecretStr | None = Field(None, description="key for that endpoint, if it wants one")
     live_streams: int | None = Field(None, ge=1, description="streams heard live at once; default: measured")
 
     hotline_config: Path | None = Field(None, description="folder with the city's YAML; default: built in")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -32,10 +32,16 @@ from facts.errors import HotlineError
 from facts.identity import CallKey
 from facts.transcript import Leg, Transcript
 from telephony.recordings import wait_for_recording
+<<<<<<< HEAD
 from ticketing_bridge.drafting import DraftInput, draft_call
 from ticketing_bridge.drafting.content import SUGGESTED, draft_content
+=======
+from ticketing_bridge.drafting import Draft, DraftInput, Value, draft_call
+from ticketing_bridge.drafting.learned import Learned
+>>>>>>> ed1dd89 (Drafting: probabilities and disturbed calls, learning from the city's tickets, a second opinion; errors a line)
 from ticketing_bridge.journeys.answers import dedicated_line, with_answers
 from ticketing_bridge.journeys.voicemail import hear_message
+from ticketing_bridge.second_opinion import SecondOpinion
 from ticketing_bridge.speech_models import recording_model
 from ticketing_bridge.store.database import Database, UnitOfWork
 from ticketing_bridge.store.records import Json, LiveSegment, LiveStreamRecord
@@ -77,6 +83,8 @@ class CallWords:
         self._catalogue = city.current if isinstance(city, CatalogueStore) else lambda: city
         self._kept: tuple[CityData, KeptNames] | None = None
         self._database = database
+        self._learned = _learned(settings.drafting_model)
+        self._second = _second_opinion(settings)
 
     @property
     def _city(self) -> CityData:
@@ -103,6 +111,9 @@ class CallWords:
             log.info("nothing heard live", call=str(key))
             return
         content = await asyncio.to_thread(self._content, call, hearing.transcript)
+        if self._second:
+            opinions = await self._second.ask(*self._drafted(call, hearing.transcript), self._city)
+            content = {**content, "opinions": opinions} if opinions else content
         words = await asyncio.to_thread(search_words, hearing.transcript, self._names)
         async with self._database.unit_of_work() as uow:
             await uow.transcripts.put(key, "live", hearing.transcript)
@@ -224,18 +235,43 @@ class CallWords:
         return LiveHearing(Transcript(merge_turns(heard), model), heard_whole(call, streams))
 
     def _content(self, call: Call, transcript: Transcript) -> dict[str, Any]:
-        draft = draft_call(
-            DraftInput.from_transcript(
-                str(call.key),
-                call.arrived_at.astimezone(LOCAL),
-                call.caller_number,
-                transcript,
-                dedicated_line=dedicated_line(call, self._hotline),
-            ),
-            self._city,
-        )
+        _, draft = self._drafted(call, transcript)
         content = {**draft_content(draft), "line": call.line, "turns": _turns(transcript)}
         return with_answers(content, call)
+
+    def _drafted(self, call: Call, transcript: Transcript) -> tuple[DraftInput, Draft]:
+        words = DraftInput.from_transcript(
+            str(call.key),
+            call.arrived_at.astimezone(LOCAL),
+            call.caller_number,
+            transcript,
+            dedicated_line=dedicated_line(call, self._hotline),
+        )
+        words = replace(words, answers=call.answers)
+        draft = draft_call(words, self._city)
+        return words, self._learned.second(draft, words) if self._learned else draft
+
+
+def _learned(model: Path | None) -> Learned | None:
+    """The city's own classifier, when it is switched on.
+
+    Raises:
+        ModelInvalid: the file is none.
+    """
+    return Learned.loads(model.read_text(encoding="utf-8")) if model else None
+
+
+def _second_opinion(settings: Settings) -> SecondOpinion | None:
+    """The language model in the house, when one is named."""
+    if settings.second_opinion_url is None:
+        return None
+    key = settings.second_opinion_key
+    return SecondOpinion(
+        settings.second_opinion_url,
+        settings.second_opinion_model,
+        settings.second_opinion_timeout_s,
+        key.get_secret_value() if key else None,
+    )
 
 
 async def _known(uow: UnitOfWork, key: CallKey) -> Call:
@@ -302,6 +338,56 @@ def audio_digest(files: Sequence[Path]) -> str:
     return digest.hexdigest()
 
 
+<<<<<<< HEAD
+=======
+def draft_content(draft: Draft) -> dict[str, Any]:
+    """A draft as it is kept: a field, its value, and beside it the evidence."""
+    content: dict[str, Any] = {"rules": draft.rules}
+    for name in DRAFT_FIELDS:
+        found = getattr(draft, name)
+        content[name] = [_field(place) for place in found] if isinstance(found, tuple) else _field(found)
+    return content
+
+
+DRAFT_FIELDS = (
+    "title",
+    "urgency",
+    "matter",
+    "repeat_of",
+    "places",
+    "purpose",
+    "when",
+    "party",
+    "demand",
+    "appeal",
+    "unit",
+    "dedicated_line",
+    "callback_phone",
+    "confidential",
+    "emergency",
+    "repeat",
+    "answered_online",
+    "content",
+)
+
+
+def _field(value: Value[Any]) -> dict[str, Any]:
+    plain = value.value
+    if hasattr(plain, "text"):  # a time: as it was said, and what it means
+        plain = {"text": plain.text, "start": plain.start, "end": plain.end}
+    return {
+        "value": plain,
+        "confidence": round(value.confidence, 2),
+        "reason": value.reason,
+        "spans": [
+            {"turn": span.turn, "start": span.start, "end": span.end, "text": span.text}
+            for span in value.spans
+        ],
+        "candidates": list(value.candidates),
+    }
+
+
+>>>>>>> ed1dd89 (Drafting: probabilities and disturbed calls, learning from the city's tickets, a second opinion; errors a line)
 def suggestions(before: Json, after: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that the second hearing sees otherwise: field to its value there."""
     found: dict[str, Any] = {}

@@ -10,7 +10,7 @@ import pytest
 
 from config.catalogue import CatalogueInvalid, CityData, load_catalogue
 from config.hotline import DEFAULTS
-from ticketing_bridge.drafting import CallLineInvalid, draft_lines, evaluate, table
+from ticketing_bridge.drafting import CallLineInvalid, draft_lines, draft_rows, evaluate, plain, table
 
 GOOD = {
     "id": "x1",
@@ -57,6 +57,17 @@ def test_a_line_that_is_no_call_is_named(city: CityData, line: str, expected: st
     assert expected in str(refused.value)
 
 
+def test_a_bad_line_gets_its_error_and_the_others_go_on(city: CityData) -> None:
+    good = json.dumps(GOOD, ensure_ascii=False)
+    broken = good.encode("gb18030").decode("utf-8", "surrogateescape")
+    rows = list(draft_rows(["\ufeff" + good, "{", "", broken, good], city))
+    assert [row.get("line") for row in rows] == [None, 2, 4, None]
+    assert rows[1]["error"]["error_id"] == "call-line-invalid"
+    assert "line 4: not UTF-8" in rows[2]["error"]["message"]
+    assert rows[0]["places"] == rows[3]["places"] == ["柳荫路三号门口"]
+    json.dumps(rows)
+
+
 def test_evaluation_counts_right_wrong_and_missed(city: CityData) -> None:
     gold = {
         "purpose": "投诉",
@@ -72,6 +83,7 @@ def test_evaluation_counts_right_wrong_and_missed(city: CityData) -> None:
     assert result.fields["purpose"].precision == 0
     assert result.fields["emergency"].precision is None
     assert "places" in table(result)
+    assert plain(result)["fields"]["places"]["recall_interval"] is not None
     with pytest.raises(CallLineInvalid, match="line 1: gold is missing"):
         evaluate([json.dumps(GOOD)], city)
 

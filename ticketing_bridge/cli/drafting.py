@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.progress import Progress
 
 from config.catalogue_store import city_in_force
-from ticketing_bridge.cli.output import Json, console, print_json
-from ticketing_bridge.drafting import draft_lines, evaluate, table
+from ticketing_bridge.cli.output import Json, console, errors, print_json
+from ticketing_bridge.drafting import draft_rows, evaluate, plain, table
+from ticketing_bridge.drafting.evaluate import Score
+from ticketing_bridge.drafting.learned import FIELDS, Comparison, best_temperature, cross_validate
+from ticketing_bridge.drafting.learned import train as learn
+from ticketing_bridge.drafting.lines import CallLineInvalid, read_labelled
 
 _drafting = typer.Typer(no_args_is_help=True, help="How good the drafting is.")
 
+#: fewer labelled calls say nothing about what is learned
+LEAST_CALLS = 20
 Files = Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True)]
 
 
@@ -25,26 +32,105 @@ def add_to(app: typer.Typer) -> None:
 
 
 def draft(files: Files) -> None:
-    """Draft tickets from transcripts: JSON Lines in, one draft a line out."""
-    city = city_in_force()
-    for line in draft_lines(_lines(files), city):
-        print(line)
+    """Draft tickets from transcripts: JSON Lines in, one draft a line out.
+
+    A line that is no call gives a line with its error; the others go on. Exit code 1 when there was one.
+    """
+    wrong = 0
+    for row in draft_rows(_lines(files), city_in_force()):
+        wrong += "error" in row
+        print(json.dumps(row, ensure_ascii=False))
+        if "error" in row:
+            fault = row["error"]
+            errors.print(f"{fault['error_id']}: {fault['message']}", highlight=False, markup=False)
+    if wrong:
+        raise typer.Exit(1)
 
 
 def _lines(files: list[Path]) -> Iterator[str]:
     for path in files:
-        with path.open(encoding="utf-8") as lines:
+        with path.open(encoding="utf-8", errors="surrogateescape") as lines:
             yield from lines
 
 
 @_drafting.command("evaluate")
 def evaluate_(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Labelled calls, JSON Lines.")],
+    noise: Annotated[
+        float, typer.Option(min=0.0, max=0.9, help="Share of characters to disturb before drafting.")
+    ] = 0.0,
+    seed: Annotated[str, typer.Option(help="Another disturbance of the same strength.")] = "",
+    faults: Annotated[bool, typer.Option("--faults", help="Also show what was wrong.")] = False,
     json_: Json = False,
 ) -> None:
-    """Precision and recall of every field against labelled calls."""
-    found = evaluate(_lines([file]), city_in_force())
+    """Precision and recall of every field against labelled calls, with Wilson intervals."""
+    found = evaluate(_lines([file]), city_in_force(), noise=noise, seed=seed)
     if json_:
-        print_json(asdict(found))
+        print_json(plain(found))
+        return
+    console.print(table(found), highlight=False)
+    if faults:
+        for name, score in found.fields.items():
+            for call, given, wanted in score.faults:
+                console.print(f"{name} {call}: {given!r}, wanted {wanted!r}", highlight=False, markup=False)
+
+
+@_drafting.command()
+def train(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The city's own labelled calls.")],
+    out: Annotated[Path | None, typer.Option(help="Where to write the model.")] = None,
+    folds: Annotated[int, typer.Option(min=2, max=20)] = 5,
+    json_: Json = False,
+) -> None:
+    """Learn purpose, appeal and unit from labelled calls, and show whether that beats the rules.
+
+    It is compared by cross-validation. The model counts only for fields where it beat the rules, and only
+    when HOTLINE_DRAFTING_MODEL names it. Exit code 1: the rules are as good everywhere.
+    """
+    rows = read_labelled(_lines([file]), FIELDS)
+    if len(rows) < LEAST_CALLS:
+        raise CallLineInvalid(f"{len(rows)} labelled calls are too few", fix=f"label at least {LEAST_CALLS}")
+    temperature = best_temperature(rows)
+    with Progress(console=errors, transient=True) as progress:
+        task = progress.add_task("cross-validation", total=folds)
+        compared = cross_validate(rows, city_in_force(), folds, temperature, lambda: progress.advance(task))
+    better = {it.field: it.better for it in compared}
+    if out:
+        out.write_text(learn(rows, better, temperature).dumps(), encoding="utf-8")
+    if json_:
+        print_json({"calls": len(rows), "folds": folds, "fields": [_comparison(it) for it in compared]})
     else:
-        console.print(table(found), highlight=False)
+        console.print(_comparisons(compared), highlight=False)
+        if out:
+            console.print(f"written: {out}; switch it on with HOTLINE_DRAFTING_MODEL={out}", highlight=False)
+    if not any(better.values()):
+        raise typer.Exit(1)
+
+
+def _comparison(it: Comparison) -> dict[str, Any]:
+    scores = {"rules": it.rules, "learned": it.learned, "together": it.together}
+    return {
+        "field": it.field,
+        **{
+            name: {"right": score.right, "share": score.recall, "interval": score.recall_interval}
+            for name, score in scores.items()
+        },
+        "gained": it.gained,
+        "lost": it.lost,
+        "p": it.p,
+        "better": it.better,
+    }
+
+
+def _comparisons(compared: list[Comparison]) -> str:
+    lines = [f"{'field':<10}{'rules':>20}{'learned':>20}{'together':>20}  gained lost      p  counts"]
+    for it in compared:
+        shares = "".join(f"{_share(score):>20}" for score in (it.rules, it.learned, it.together))
+        counts = "yes" if it.better else "no"
+        lines.append(f"{it.field:<10}{shares}  {it.gained:>6}{it.lost:>5}{it.p:>7.3f}  {counts}")
+    return "\n".join(lines)
+
+
+def _share(score: Score) -> str:
+    around = score.recall_interval or (0.0, 0.0)
+    return f"{score.recall or 0:.2f} ({around[0]:.2f}–{around[1]:.2f})"

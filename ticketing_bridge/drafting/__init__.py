@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ticketing_bridge.drafting.draft import draft_call, rules_version
-from ticketing_bridge.drafting.evaluate import Evaluation, evaluate, table
-from ticketing_bridge.drafting.lines import CallLineInvalid, draft_lines
+from ticketing_bridge.drafting.evaluate import Evaluation, evaluate, plain, table
+from ticketing_bridge.drafting.lines import CallLineInvalid, draft_lines, draft_rows
 from ticketing_bridge.drafting.model import (
     CallState,
     Draft,
@@ -43,10 +43,12 @@ __all__ = [
     "begin",
     "draft_call",
     "draft_lines",
+    "draft_rows",
     "evaluate",
     "finish",
     "give_back",
     "hear_more",
+    "plain",
     "rules_version",
     "table",
     "type_in",

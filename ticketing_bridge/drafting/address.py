@@ -9,7 +9,7 @@ from functools import cache
 
 from config.catalogue import CityData
 from ticketing_bridge.drafting.boundaries import name_start
-from ticketing_bridge.drafting.lexicon import any_of, word_list, words
+from ticketing_bridge.drafting.lexicon import any_of, once_a_city, word_list, words
 from ticketing_bridge.drafting.numbers import DIGIT, NUMERAL
 
 #: longest name before an ending, in characters
@@ -36,7 +36,7 @@ class Gazetteer:
     city: frozenset[str]
 
 
-@cache
+@once_a_city
 def gazetteer(data: CityData) -> Gazetteer:
     """Built once a catalogue."""
     kinds = {name: place.kind for place in data.places for name in (place.name, *place.aliases)}

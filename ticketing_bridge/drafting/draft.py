@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from config.catalogue import CityData
 from ticketing_bridge.drafting import wording
 from ticketing_bridge.drafting.answers import with_answer_turns, without_answer_turns
+from ticketing_bridge.drafting.calibration import Hearing, calibrated
 from ticketing_bridge.drafting.circumstances import matter_of, repeat_of, state_of, to_ask, urgency_of
 from ticketing_bridge.drafting.lexicon import because
-from ticketing_bridge.drafting.matters import choose_appeal, choose_unit, hear
+from ticketing_bridge.drafting.matters import Heard, choose_appeal, choose_unit, hear
 from ticketing_bridge.drafting.model import CallState, Draft, DraftInput, SecondMatter, Value
 from ticketing_bridge.drafting.parties import find_party
 from ticketing_bridge.drafting.phones import find_callback
@@ -25,9 +27,12 @@ from ticketing_bridge.drafting.purpose import (
     is_emergency,
     is_repeat,
 )
+from ticketing_bridge.drafting.repair import as_printed, known_words, repaired
 from ticketing_bridge.drafting.second import split
 from ticketing_bridge.drafting.times import find_when
 
+#: fields whose confidence is a fitted probability; what protects people is always shown
+CALIBRATED = ("purpose", "appeal", "dedicated_line", "places", "when", "party", "callback_phone", "unit")
 _NO_PARTY = {"咨询", "建议", "其他", "表扬"}
 
 
@@ -39,84 +44,124 @@ def rules_version() -> str:
     return f"rules-1-{hashlib.sha256(lists).hexdigest()[:8]}"
 
 
-def draft_call(words: DraftInput, data: CityData, *, ended: bool = True) -> Draft:
+def draft_call(words: DraftInput, data: CityData, *, ended: bool = True, shown_only: bool = True) -> Draft:
     """Draft the ticket of one call. Never raises on any text; deterministic.
 
-    Of a call that goes on (``ended`` False) it is not said that it had no matter.
+    Of a call that goes on (``ended`` False) it is not said that it had no matter. With ``shown_only`` False
+    doubtful values stay, with the rules' own weights for confidences: for fitting.
     """
-    call, added = with_answer_turns(words)
+    printed, added = with_answer_turns(words)
+    call, for_places = repaired(printed, data), repaired(printed, data, places=True)
     parts = split(call, data)
-    draft = _draft(parts[0] if parts else call, call, data)
+    hearing = Hearing.of(printed, call, known_words(data)) if shown_only else None
+    first, first_places = (parts.first(call), parts.first(for_places)) if parts else (call, for_places)
+    draft = _draft(_Heard(first, call, first_places, data, hearing))
     if draft.state is CallState.EMPTY and not ended:
         nothing = Value(None, reason=because("nearly_empty"))
         draft = replace(draft, purpose=nothing, appeal=nothing, unit=nothing, title=nothing)
     if parts:
-        draft = replace(draft, second_matter=_second(_draft(parts[1], call, data)))
-    return without_answer_turns(draft, added)
+        other = _Heard(parts.second(call), call, parts.second(for_places), data, hearing)
+        draft = replace(draft, second_matter=_second(_draft(other)))
+    return without_answer_turns(as_printed(draft, printed), added)
 
 
 def _second(draft: Draft) -> SecondMatter:
     return SecondMatter(**{it.name: getattr(draft, it.name) for it in fields(SecondMatter)})
 
 
-def _draft(words: DraftInput, call: DraftInput, data: CityData) -> Draft:
-    """One matter: ``words`` are those that belong to it, ``call`` is the whole call."""
-    places = find_places(words, data)
-    spans = [span for place in places for span in place.spans]
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """One matter's words: ``words`` are those that belong to it, ``call`` is the whole call."""
+
+    words: DraftInput
+    call: DraftInput
+    #: the words with only places put right
+    places: DraftInput
+    data: CityData
+    #: None: nothing is held back
+    hearing: Hearing | None
+
+
+def _draft(it: _Heard) -> Draft:
+    """One matter."""
+    words, call, data = it.words, it.call, it.data
+    found = find_places(it.places, data)
+    spans = [span for place in found for span in place.spans]
     heard = hear(words, data, spans)
-    purpose = choose_purpose(words, heard)
+    line = choose_line(call)
+    emergency = is_emergency(words)
+    party = find_party(it.places, spans, data, stuck=line.value == "办不成事")
+    purpose = choose_purpose(words, heard, party=party.value is not None)
     state = state_of(call, purpose, heard)
     if state in {CallState.EMPTY, CallState.PRANK}:
-        purpose = Value("其他", 0.6, because("nearly_empty" if state is CallState.EMPTY else "prank"))
+        purpose = Value("其他", 0.9, because("nearly_empty" if state is CallState.EMPTY else "prank"))
+    answered = is_answered(call, purpose.value)
     when = find_when(words, spans, future=purpose.value in {"咨询", "建议"})
     if state is CallState.WITHDRAWN:
         when = Value(None, reason=because("withdrawn_time"))
-    answered = is_answered(call, purpose.value)
-    line = choose_line(call)
-    party = find_party(words, spans, data, stuck=line.value == "办不成事")
     if purpose.value in _NO_PARTY:
         party = Value(None, party.confidence, because("no_party_kind"), (), party.candidates)
-    emergency = is_emergency(words)
     appeal = choose_appeal(
         heard, answered_question=purpose.value == "咨询" and answered.value, emergency=emergency.value
     )
     unit = choose_unit(heard)
     if purpose.value == "其他" and state is not CallState.WITHDRAWN:
-        appeal, unit = (Value(it, 0.6, because("no_matter"), purpose.spans) for it in ("其他", "其他单位"))
-        places = ()
-    wish = wording.find_wish(words, purpose.value, heard)
-    callback = find_callback(call)
+        appeal, unit = (Value(it, 0.9, because("no_matter"), purpose.spans) for it in ("其他", "其他单位"))
+        found = ()
     repeat = is_repeat(call)
-    return Draft(
+    raw = Draft(
         id=call.id,
         rules=rules_version(),
         purpose=purpose,
         appeal=appeal,
         dedicated_line=line,
-        places=places,
+        places=found,
         when=when,
         party=party,
-        callback_phone=callback,
-        demand=wish,
+        callback_phone=find_callback(call),
+        demand=wording.find_wish(words, purpose.value, heard),
         confidential=is_confidential(call),
         emergency=emergency,
         repeat=repeat,
         unit=unit,
         answered_online=answered,
-        title=wording.make_title(words, purpose.value, places[0].value if places else None, heard, state),
-        content=wording.make_content(
-            words,
-            {
-                "purpose": purpose.value,
-                "place": "、".join(it.value for it in places) or None,
-                "when": when.value.text if when.value else None,
-                "party": party.value,
-                "wish": wish.value,
-            },
-        ),
+        title=Value(None),
+        content=Value(""),
         matter=matter_of(heard),
         urgency=urgency_of(words, emergency=emergency.value),
         repeat_of=repeat_of(call, heard, unit.value, repeated=repeat.value),
         state=state,
-        ask=to_ask(call, state, places=bool(places), callback=callback.value is not None),
+    )
+    return _composed(_shown(raw, it.hearing) if it.hearing else raw, it, heard)
+
+
+def _shown(draft: Draft, hearing: Hearing) -> Draft:
+    """With probabilities, and without what is too doubtful to be shown."""
+    changed: dict[str, Any] = {
+        name: calibrated(name, getattr(draft, name), hearing) for name in CALIBRATED if name != "places"
+    }
+    places = [(place, calibrated("places", place, hearing)) for place in draft.places]
+    changed["places"] = tuple(shown for _, shown in places if shown.value is not None)
+    changed["maybe_places"] = tuple(place.value for place, shown in places if shown.value is None)
+    return replace(draft, **changed)
+
+
+def _composed(draft: Draft, it: _Heard, heard: Heard) -> Draft:
+    """What is written from the fields: title, content, what to ask."""
+    places = draft.places
+    purpose, when = draft.purpose.value, draft.when.value
+    shown = {
+        "purpose": purpose,
+        "place": "、".join(place.value for place in places) or None,
+        "when": when.text if when else None,
+        "party": draft.party.value,
+        "wish": draft.demand.value,
+    }
+    title = wording.make_title(it.words, purpose, places[0].value if places else None, heard, draft.state)
+    callback = draft.callback_phone.value is not None
+    return replace(
+        draft,
+        title=title,
+        content=wording.make_content(it.words, shown),
+        ask=to_ask(it.call, draft.state, places=bool(places), callback=callback),
     )

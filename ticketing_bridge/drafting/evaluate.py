@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from config.catalogue import CityData
 from ticketing_bridge.drafting.draft import draft_call
-from ticketing_bridge.drafting.lines import CallLineInvalid, call_of, read_object
-from ticketing_bridge.drafting.model import Draft
+from ticketing_bridge.drafting.lines import call_of, read_labelled
+from ticketing_bridge.drafting.model import Draft, DraftInput, Span, Value, When
+from ticketing_bridge.drafting.noise import Disturbed, disturb
 
 _SCALARS = ("purpose", "appeal", "dedicated_line", "party", "callback_phone", "unit")
 _FLAGS = ("confidential", "emergency", "repeat", "answered_online")
@@ -45,6 +48,11 @@ class Score:
         return 2 * self.right / base if base else None
 
     @property
+    def precision_interval(self) -> tuple[float, float] | None:
+        """Wilson's 95 % interval of the precision."""
+        return wilson(self.right, self.right + self.wrong)
+
+    @property
     def recall_interval(self) -> tuple[float, float] | None:
         """Wilson's 95 % interval of the recall."""
         return wilson(self.right, self.right + self.missed)
@@ -66,47 +74,101 @@ def wilson(right: int, of: int) -> tuple[float, float] | None:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Scores by field. ``title`` and ``demand`` are not compared: wording is free."""
+    """Scores by field. ``title`` and ``demand`` are not compared: wording is free.
+
+    ``noise`` is the share of characters that were disturbed before drafting.
+    """
 
     calls: int
     fields: dict[str, Score]
+    noise: float = 0.0
 
 
-def evaluate(lines: Iterable[str], data: CityData) -> Evaluation:
-    """Draft every labelled call and compare.
+Drafter = Callable[[DraftInput], Draft]
+
+
+def evaluate(
+    lines: Iterable[str],
+    data: CityData,
+    *,
+    noise: float = 0.0,
+    seed: str = "",
+    drafter: Drafter | None = None,
+) -> Evaluation:
+    """Draft every labelled call and compare; ``drafter`` is another way to draft than the rules.
 
     Raises:
         CallLineInvalid: a line is not a call or has no gold.
     """
-    names = ("places", "when", *_SCALARS, "unit_top3", "dedicated_line_exact", *_FLAGS)
+    names = ("places", "when", *_SCALARS, "unit_top3", "dedicated_line_exact", *_FLAGS, "second_matter")
     scores = {name: Score() for name in names}
     calls = 0
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        row = read_object(line, number)
-        gold = row.get("gold")
-        if not isinstance(gold, dict):
-            raise CallLineInvalid(f"line {number}: gold is missing", fix="label the call first")
+    make = drafter or partial(draft_call, data=data)
+    for number, row in enumerate(read_labelled(lines), 1):
         calls += 1
-        _compare(draft_call(call_of(row, number), data), gold, scores)
-    return Evaluation(calls, scores)
+        call = call_of(row, number)
+        disturbed = disturb(call, noise, seed)
+        quotes = Quotes(call, disturbed if noise else None)
+        _compare(make(disturbed.call if noise else call), row["gold"], scores, quotes)
+    return Evaluation(calls, scores, noise)
 
 
-def _compare(draft: Draft, gold: dict[str, Any], scores: dict[str, Score]) -> None:
+@dataclass(frozen=True, slots=True)
+class Quotes:
+    """Whether a quotation of the draft is the one that is wanted.
+
+    In a disturbed call it is, when it covers the same characters but for one at either end.
+    """
+
+    call: DraftInput
+    disturbed: Disturbed | None
+
+    def same(self, given: Value[Any], wanted: str | None) -> bool:
+        text = given.value.text if isinstance(given.value, When) else given.value
+        if text is None or wanted is None:
+            return text is wanted
+        if self.disturbed is None or not given.spans:
+            return bool(text == wanted)
+        span = given.spans[0]
+        return any(
+            span.turn == it.turn and abs(span.start - it.start) <= 1 and abs(span.end - it.end) <= 1
+            for it in self._wanted(wanted)
+        )
+
+    def _wanted(self, text: str) -> Iterator[Span]:
+        assert self.disturbed is not None
+        for number, turn in enumerate(self.call.turns):
+            for found in re.finditer(re.escape(text), turn.text):
+                yield self.disturbed.span(Span(number, found.start(), found.end(), text))
+
+
+def _compare(draft: Draft, gold: dict[str, Any], scores: dict[str, Score], quotes: Quotes) -> None:
     given = draft.plain()
     for name in _SCALARS:
-        _count(scores[name], draft.id, given[name], gold.get(name))
+        if name == "party":
+            shown = gold.get(name) if quotes.same(draft.party, gold.get(name)) else draft.party.value
+            count(scores[name], draft.id, shown, gold.get(name))
+        else:
+            count(scores[name], draft.id, given[name], gold.get(name))
     when, wanted = given["when"], gold.get("when") or {}
-    _count(scores["when"], draft.id, _times(when), _times(wanted))
-    _count_places(scores["places"], draft.id, given["places"], gold.get("places") or [])
+    if quotes.same(draft.when, wanted.get("text")):
+        when = {**when, "text": wanted.get("text")}
+    count(scores["when"], draft.id, _times(when), _times(wanted))
+    _count_places(scores["places"], draft, gold.get("places") or [], quotes)
     likely = [draft.unit.value, *draft.unit.candidates][:3]
     top3 = gold.get("unit") if gold.get("unit") in likely else draft.unit.value
-    _count(scores["unit_top3"], draft.id, top3, gold.get("unit"))
+    count(scores["unit_top3"], draft.id, top3, gold.get("unit"))
     line = (given["dedicated_line"] or "none", gold.get("dedicated_line") or "none")
-    _count(scores["dedicated_line_exact"], draft.id, *line)
+    count(scores["dedicated_line_exact"], draft.id, *line)
     for name in _FLAGS:
-        _count(scores[name], draft.id, given[name] or None, gold.get(name) or None)
+        count(scores[name], draft.id, given[name] or None, gold.get(name) or None)
+    second = (draft.second_matter.unit.value if draft.second_matter else None, _second_unit(gold))
+    count(scores["second_matter"], draft.id, *second)
+
+
+def _second_unit(gold: dict[str, Any]) -> object:
+    second = gold.get("second_matter")
+    return second.get("unit") if isinstance(second, dict) else None
 
 
 def _times(when: dict[str, Any]) -> tuple[object, ...] | None:
@@ -114,7 +176,8 @@ def _times(when: dict[str, Any]) -> tuple[object, ...] | None:
     return (when["text"], when["start"], when["end"]) if when.get("text") else None
 
 
-def _count(score: Score, call: str, given: object, wanted: object) -> None:
+def count(score: Score, call: str, given: object, wanted: object) -> None:
+    """Add one call's value; None is nothing shown, or nothing wanted."""
     score.right += given is not None and given == wanted
     score.wrong += given is not None and given != wanted
     score.missed += wanted is not None and given != wanted
@@ -122,13 +185,13 @@ def _count(score: Score, call: str, given: object, wanted: object) -> None:
         score.faults.append((call, given, wanted))
 
 
-def _count_places(score: Score, call: str, given: list[str], wanted: list[str]) -> None:
-    right = len(set(given) & set(wanted))
-    score.right += right
-    score.wrong += len(given) - right
-    score.missed += len(wanted) - right
-    if set(given) != set(wanted):
-        score.faults.append((call, given, wanted))
+def _count_places(score: Score, draft: Draft, wanted: list[str], quotes: Quotes) -> None:
+    found = {it for it in wanted if any(quotes.same(place, it) for place in draft.places)}
+    score.right += len(found)
+    score.wrong += len(draft.places) - len(found)
+    score.missed += len(wanted) - len(found)
+    if len(found) < max(len(wanted), len(draft.places)):
+        score.faults.append((draft.id, [it.value for it in draft.places], wanted))
 
 
 def table(result: Evaluation) -> str:
@@ -137,11 +200,38 @@ def table(result: Evaluation) -> str:
     def share(value: float | None) -> str:
         return "    —" if value is None else f"{value:5.2f}"
 
-    lines = [f"{result.calls} calls", f"{'field':<22}{'prec':>6}{'rec':>6}{'F1':>6}   recall 95 %"]
+    def around(interval: tuple[float, float] | None) -> str:
+        return f"{interval[0]:.2f}–{interval[1]:.2f}" if interval else "—"
+
+    head = f"{result.calls} calls" + (f", {result.noise:.0%} of characters disturbed" if result.noise else "")
+    lines = [head, f"{'field':<22}{'prec':>6}{'95 %':>12}{'rec':>7}{'95 %':>12}{'F1':>7}"]
     for name, score in result.fields.items():
-        around = score.recall_interval
-        interval = f"{around[0]:.2f}–{around[1]:.2f}" if around else "—"
         lines.append(
-            f"{name:<22}{share(score.precision):>6}{share(score.recall):>6}{share(score.f1):>6}   {interval}"
+            f"{name:<22}{share(score.precision):>6}{around(score.precision_interval):>12}"
+            f"{share(score.recall):>7}{around(score.recall_interval):>12}{share(score.f1):>7}"
         )
     return "\n".join(lines) + "\n"
+
+
+def plain(result: Evaluation) -> dict[str, Any]:
+    """The scores as facts for ``--json``."""
+    return {
+        "calls": result.calls,
+        "noise": result.noise,
+        "fields": {
+            name: {
+                "right": score.right,
+                "wrong": score.wrong,
+                "missed": score.missed,
+                "precision": score.precision,
+                "precision_interval": score.precision_interval,
+                "recall": score.recall,
+                "recall_interval": score.recall_interval,
+                "f1": score.f1,
+                "faults": [
+                    {"id": id_, "given": given, "wanted": wanted} for id_, given, wanted in score.faults
+                ],
+            }
+            for name, score in result.fields.items()
+        },
+    }

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Callable, Iterable
+from functools import cache, wraps
 from importlib.resources import files
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import yaml
+
+from config.catalogue import CityData
+
+#: catalogues of which something is remembered
+_KEPT = 4
 
 
 @cache
@@ -41,3 +46,23 @@ def pattern(file: str, name: str) -> re.Pattern[str]:
 def because(key: str) -> str:
     """The reason that an agent reads beside a field."""
     return str(words("reasons")[key])
+
+
+Made = TypeVar("Made")
+
+
+def once_a_city(make: Callable[[CityData], Made]) -> Callable[[CityData], Made]:
+    """Remember what was made of a catalogue, by its identity: to hash a whole catalogue takes too long."""
+    kept: list[tuple[CityData, Made]] = []
+
+    @wraps(make)
+    def remembered(data: CityData) -> Made:
+        for known, made in kept:
+            if known is data:
+                return made
+        made = make(data)
+        kept.append((data, made))
+        del kept[:-_KEPT]
+        return made
+
+    return remembered

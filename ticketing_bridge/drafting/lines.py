@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -37,13 +37,39 @@ def read_call(line: str, number: int) -> DraftInput:
 
 def read_object(line: str, number: int) -> dict[str, Any]:
     """One line as a JSON object."""
+    if any("\udc80" <= it <= "\udcff" for it in line):
+        raise _wrong(number, "not UTF-8")
     try:
-        row = json.loads(line)
-    except ValueError as problem:
+        row = json.loads(line.lstrip("\ufeff"))
+    except (ValueError, RecursionError) as problem:
         raise _wrong(number, f"not JSON ({problem})") from None
     if not isinstance(row, dict):
         raise _wrong(number, "not an object")
     return row
+
+
+def read_labelled(lines: Iterable[str], needed: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Labelled calls, each a call with its ``gold``.
+
+    Raises:
+        CallLineInvalid: a line is not a call, has no gold, or its gold lacks one of the ``needed`` fields.
+    """
+    rows = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        row = read_object(line, number)
+        call_of(row, number)
+        gold = row.get("gold")
+        if not isinstance(gold, dict):
+            raise CallLineInvalid(f"line {number}: gold is missing", fix="label the call first")
+        missing = [it for it in needed if not isinstance(gold.get(it), str)]
+        if missing:
+            raise CallLineInvalid(
+                f"line {number}: gold has no {', '.join(missing)}", fix="label the call first"
+            )
+        rows.append(row)
+    return rows
 
 
 def call_of(row: dict[str, Any], number: int) -> DraftInput:
@@ -53,7 +79,7 @@ def call_of(row: dict[str, Any], number: int) -> DraftInput:
         raise _wrong(number, f"{', '.join(missing)} is missing")
     try:
         start = datetime.fromisoformat(row["call_start"])
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise _wrong(number, f"call_start {row['call_start']!r} is not an ISO time") from None
     if start.utcoffset() is None:
         raise _wrong(number, "call_start has no zone, such as +08:00")
@@ -63,7 +89,10 @@ def call_of(row: dict[str, Any], number: int) -> DraftInput:
     if not isinstance(row["turns"], list):
         raise _wrong(number, "turns is not a list")
     turns = tuple(_turn(it, number, k) for k, it in enumerate(row["turns"], 1))
-    return DraftInput(str(row["id"]), start, caller, turns, row.get("line"))
+    line = row.get("line")
+    if line is not None and not isinstance(line, str):
+        raise _wrong(number, "line is not text")
+    return DraftInput(str(row["id"]), start, caller, turns, line)
 
 
 def _turn(turn: object, number: int, k: int) -> Said:
@@ -85,5 +114,15 @@ def draft_lines(lines: Iterable[str], data: CityData) -> Iterator[str]:
     """
     for number, line in enumerate(lines, 1):
         if line.strip():
-            draft = draft_call(read_call(line.lstrip("\ufeff"), number), data)
-            yield json.dumps(draft.plain(), ensure_ascii=False)
+            yield json.dumps(draft_call(read_call(line, number), data).plain(), ensure_ascii=False)
+
+
+def draft_rows(lines: Iterable[str], data: CityData) -> Iterator[dict[str, Any]]:
+    """A draft a call, and for a line that is no call its error in its place. Empty lines are passed over."""
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            yield draft_call(read_call(line, number), data).plain()
+        except CallLineInvalid as wrong:
+            yield {"line": number, "error": {"error_id": wrong.error_id, "message": str(wrong)}}

@@ -6,13 +6,11 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
-
-from pypinyin import lazy_pinyin
 
 from config.catalogue import CityData, Matter
-from ticketing_bridge.drafting.lexicon import any_of, because, pattern
+from ticketing_bridge.drafting.lexicon import any_of, because, once_a_city, pattern
 from ticketing_bridge.drafting.model import DraftInput, Span, Value
+from ticketing_bridge.drafting.sounds import sound
 
 #: what the agent says counts less than what the caller says, except where the matter is sent
 _AGENT_WEIGHT = 0.25
@@ -38,29 +36,9 @@ class Heard:
         return self.matters[0][1] if self.matters else None
 
 
-@cache
-def _needed(words: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile(any_of(words))
-
-
 def _weight(word: str) -> float:
     """Longer words say more; two words that must meet say about as much as one long one."""
     return 1.4 if "+" in word else 0.7 + 0.35 * len(word)
-
-
-@lru_cache(maxsize=8192)
-def _syllable(character: str) -> str:
-    return str(lazy_pinyin(character)[0]).replace(" ", "_")
-
-
-@lru_cache(maxsize=4096)
-def sound(text: str) -> str:
-    """One syllable a character, without tones, a blank before and after each.
-
-    >>> sound("电梯")
-    ' dian ti '
-    """
-    return " " + "".join(f"{_syllable(it)} " for it in text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,14 +154,20 @@ def _score_units(data: CityData, citizen: Speech, agent: Speech, heard: Heard) -
     heard.units = dict(sorted(scores.items(), key=lambda it: -it[1]))
 
 
-def _sent_to(data: CityData, agent: Sequence[tuple[int, str]]) -> Iterable[tuple[str, Span]]:
-    """Units that the agent names where the matter is sent on; the longest name counts."""
-    aliases = defaultdict(list)
+@once_a_city
+def _aliases(data: CityData) -> tuple[Mapping[str, list[str]], re.Pattern[str]]:
+    aliases: dict[str, list[str]] = defaultdict(list)
     for unit in data.units:
         for alias in (unit.name, *unit.aliases):
             aliases[alias].append(unit.name)
+    return aliases, re.compile(any_of(aliases) if aliases else "(?!)")
+
+
+def _sent_to(data: CityData, agent: Sequence[tuple[int, str]]) -> Iterable[tuple[str, Span]]:
+    """Units that the agent names where the matter is sent on; the longest name counts."""
+    aliases, named = _aliases(data)
     for turn, text in agent:
-        for found in _needed(tuple(aliases)).finditer(text):
+        for found in named.finditer(text):
             if not pattern("flags", "sends").search(text[max(0, found.start() - 14) : found.start()]):
                 continue
             for unit_name in aliases[found[0]]:

@@ -182,6 +182,8 @@ class Draft:
     repeat_of: Value[str | None] = Value(None)
     state: CallState = CallState.MATTER
     ask: tuple[str, ...] = ()
+    #: places that were heard too badly to be shown as such
+    maybe_places: tuple[str, ...] = ()
     second_matter: SecondMatter | None = None
 
     def plain(self) -> dict[str, Any]:
@@ -198,6 +200,7 @@ class Draft:
             "rules": self.rules,
             "state": self.state.value,
             "ask": list(self.ask),
+            "maybe_places": list(self.maybe_places),
             **values,
             "evidence": evidence,
         }

@@ -10,7 +10,7 @@ from pypinyin import lazy_pinyin
 
 from config.catalogue import CityData
 from ticketing_bridge.drafting.boundaries import name_start
-from ticketing_bridge.drafting.lexicon import any_of, because, word_list, words
+from ticketing_bridge.drafting.lexicon import any_of, because, once_a_city, word_list, words
 from ticketing_bridge.drafting.model import DraftInput, Span, Value
 from ticketing_bridge.drafting.numbers import NUMERAL
 
@@ -84,7 +84,7 @@ def _by_sound(text: str) -> Iterator[tuple[int, int]]:
             yield at, at + 2
 
 
-@cache
+@once_a_city
 def _offices(data: CityData) -> re.Pattern[str]:
     """What people call the city's units, when they say what one of them does."""
     names = {name for unit in data.units for name in (unit.name, *unit.aliases)} - set(_w("not_office"))
@@ -109,24 +109,7 @@ def find_party(
     call: DraftInput, places: Sequence[Span], data: CityData, *, stuck: bool = False
 ) -> Value[str | None]:
     """The party, empty when none is named."""
-    found: list[tuple[float, Span]] = []
-    for turn, text in call.citizen():
-        asked = _asked(call, turn)
-        taken = [(it.start, it.end) for it in places if it.turn == turn]
-        for plate in _plate().finditer(text):
-            found.append((1.2, Span(turn, plate.start(), plate.end(), plate[0])))
-        for start, end, sure in _named(text, taken):
-            if (any(a < end and start < b for a, b in taken) and not asked) or _own(text, start):
-                continue
-            found.append((sure + (0.6 if asked else 0), Span(turn, start, end, text[start:end])))
-        for start, end in _complained_of(text, data, asked=asked):
-            if not any(it[1].turn == turn and it[1].start <= start and end <= it[1].end for it in found):
-                found.append((1.1 if asked else 0.58, Span(turn, start, end, text[start:end])))
-        for cue in re.finditer(any_of(_w("names_party")), text):
-            if not any(it[1].turn == turn and it[1].start == cue.end() for it in found):
-                found += [(0.7, span) for span in _bare_answer(turn, text, cue.end())]
-        if asked and not any(it[1].turn == turn for it in found):
-            found += [(0.75, span) for span in _bare_answer(turn, text)]
+    found = [it for turn, text in call.citizen() for it in _in_turn(call, turn, text, places, data)]
     at_place = _w("place_party") + (_w("stuck_party") if stuck else ())
     if stuck or not found:
         found += [(0.6, it) for it in places if it.text.endswith(at_place)]
@@ -137,6 +120,26 @@ def find_party(
     if score < 0.55:
         return Value(None, score, because("name_doubtful"), (), (span.text, *others))
     return Value(span.text, min(0.95, score), because("name_and_trade"), (span,), others)
+
+
+def _in_turn(
+    call: DraftInput, turn: int, text: str, places: Sequence[Span], data: CityData
+) -> list[tuple[float, Span]]:
+    """Every name of a turn with its weight."""
+    asked = _asked(call, turn)
+    taken = [(it.start, it.end) for it in places if it.turn == turn]
+    found = [(1.2, Span(turn, plate.start(), plate.end(), plate[0])) for plate in _plate().finditer(text)]
+    for start, end, sure in _named(text, taken):
+        if (any(a < end and start < b for a, b in taken) and not asked) or _own(text, start):
+            continue
+        found.append((sure + (0.6 if asked else 0), Span(turn, start, end, text[start:end])))
+    for start, end in _complained_of(text, data, asked=asked):
+        if not any(it.start <= start and end <= it.end for _, it in found):
+            found.append((1.1 if asked else 0.58, Span(turn, start, end, text[start:end])))
+    for cue in re.finditer(any_of(_w("names_party")), text):
+        if not any(it.start == cue.end() for _, it in found):
+            found += [(0.7, span) for span in _bare_answer(turn, text, cue.end())]
+    return found or [(0.75, span) for span in (_bare_answer(turn, text) if asked else ())]
 
 
 def _bare_answer(turn: int, text: str, at: int = 0) -> Iterator[Span]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from config.catalogue import CityData
 from ticketing_bridge.drafting.lexicon import pattern
@@ -18,14 +18,31 @@ _SHORTEST = 8
 _BLANK = "，"
 
 
-def split(call: DraftInput, data: CityData) -> tuple[DraftInput, DraftInput] | None:
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Where the second matter begins."""
+
+    turn: int
+    at: int
+
+    def first(self, call: DraftInput) -> DraftInput:
+        """Up to the announcement; the agent's later words stay, as they close both matters."""
+        return _part(call, lambda number, said: _head(number, said, self.turn, self.at))
+
+    def second(self, call: DraftInput) -> DraftInput:
+        """From the announcement on; how the agent answered the phone counts for both."""
+        return _part(call, lambda number, said: _rest(number, said, self.turn, self.at))
+
+
+def split(call: DraftInput, data: CityData) -> Split | None:
     """The call's two matters, when the caller announces a second one that is of another kind."""
     for turn, at in _announced(call):
-        first, second = _before(call, turn, at), _after(call, turn, at)
+        parts = Split(turn, at)
+        first, second = parts.first(call), parts.second(call)
         if _spoken(first) < _SHORTEST or _spoken(second) < _SHORTEST:
             continue
         if _different(hear(first, data), hear(second, data)):
-            return first, second
+            return parts
     return None
 
 
@@ -46,25 +63,16 @@ def _spoken(call: DraftInput) -> int:
     return sum(len(text.strip(_BLANK)) for _, text in call.citizen())
 
 
-def _before(call: DraftInput, turn: int, at: int) -> DraftInput:
-    """Up to the announcement; the agent's later words stay, as they close both matters."""
-    return _part(call, lambda n, said: _head(n, said, turn, at))
-
-
-def _after(call: DraftInput, turn: int, at: int) -> DraftInput:
-    def part(number: int, said: Said) -> str:
-        if number == turn:
-            return _BLANK * at + said.text[at:]
-        # how the agent answered the phone counts for both
-        return said.text if number > turn or (number < 2 and said.speaker != CITIZEN) else ""
-
-    return _part(call, part)
-
-
 def _head(number: int, said: Said, turn: int, at: int) -> str:
     if number == turn:
         return said.text[:at]
     return said.text if number < turn or said.speaker != CITIZEN else ""
+
+
+def _rest(number: int, said: Said, turn: int, at: int) -> str:
+    if number == turn:
+        return _BLANK * at + said.text[at:]
+    return said.text if number > turn or (number < 2 and said.speaker != CITIZEN) else ""
 
 
 def _part(call: DraftInput, text_of: Callable[[int, Said], str]) -> DraftInput:

@@ -173,6 +173,11 @@ def _day(
         return today + timedelta(days=days), 1 if days == 0 and not get["part"] else 3
     if get["holiday"]:
         return _holiday(get["holiday"], today, soon), 3
+    return _stretch(get, today) or _only_year(get["onlyyear"], today)
+
+
+def _stretch(get: dict[str, str | None], today: datetime) -> tuple[datetime, int] | None:
+    """The first day of a season, of last week, of this month's beginning or end."""
     if get["season"]:
         return _season(get["season"], today), 2
     if get["weekonly"]:
@@ -180,7 +185,7 @@ def _day(
         return monday, 2
     if get["monthpart"]:
         return today.replace(day=1 if get["monthpart"] == "月初" else 21), 2
-    return _only_year(get["onlyyear"], today)
+    return None
 
 
 def _only_year(word: str | None, today: datetime) -> tuple[datetime | None, int]:

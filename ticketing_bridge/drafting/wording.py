@@ -106,9 +106,10 @@ def make_title(
     w = _w()
     if state.value in w["states"]:
         return Value(w["states"][state.value], 0.7, because(state.value))
-    if purpose is None:
-        return Value(None, reason=because("purpose_unknown"))
     matter = heard.matter.title if heard.matter else ""
+    if purpose is None and not matter:
+        return Value(None, reason=because("purpose_unknown"))
+    purpose = purpose or "求助"  # named like a plain matter
     if purpose == "表扬":
         matter = w["no_matter"][purpose]
     proposal = _proposal(call) if purpose == "建议" else None
