@@ -78,15 +78,20 @@ class Speech:
 
     def together(self, parts: Sequence[str]) -> tuple[Span, ...] | None:
         """All parts, the nearest of each to the first one; None when one was not said."""
-        places = [self._all(part) for part in parts]
-        if not all(places):
+        if not all(part in self.joined for part in parts):
             return None
+        places = [self._all(part) for part in parts]
         best = min(places[0], key=lambda at: sum(min(abs(at - it) for it in other) for other in places[1:]))
         nearest = [min(other, key=lambda it: abs(best - it)) for other in places[1:]]
         return tuple(self.span(at, len(part)) for at, part in zip((best, *nearest), parts, strict=True))
 
     def _all(self, word: str) -> list[int]:
-        return [it.start() for it in re.finditer(re.escape(word), self.joined)]
+        found = []
+        at = self.joined.find(word)
+        while at >= 0:
+            found.append(at)
+            at = self.joined.find(word, at + 1)
+        return found
 
 
 def _near(spans: Sequence[Span]) -> bool:
