@@ -32,13 +32,9 @@ from facts.errors import HotlineError
 from facts.identity import CallKey
 from facts.transcript import Leg, Transcript
 from telephony.recordings import wait_for_recording
-<<<<<<< HEAD
-from ticketing_bridge.drafting import DraftInput, draft_call
+from ticketing_bridge.drafting import Draft, DraftInput, draft_call
 from ticketing_bridge.drafting.content import SUGGESTED, draft_content
-=======
-from ticketing_bridge.drafting import Draft, DraftInput, Value, draft_call
 from ticketing_bridge.drafting.learned import Learned
->>>>>>> ed1dd89 (Drafting: probabilities and disturbed calls, learning from the city's tickets, a second opinion; errors a line)
 from ticketing_bridge.journeys.answers import dedicated_line, with_answers
 from ticketing_bridge.journeys.voicemail import hear_message
 from ticketing_bridge.second_opinion import SecondOpinion
@@ -338,56 +334,6 @@ def audio_digest(files: Sequence[Path]) -> str:
     return digest.hexdigest()
 
 
-<<<<<<< HEAD
-=======
-def draft_content(draft: Draft) -> dict[str, Any]:
-    """A draft as it is kept: a field, its value, and beside it the evidence."""
-    content: dict[str, Any] = {"rules": draft.rules}
-    for name in DRAFT_FIELDS:
-        found = getattr(draft, name)
-        content[name] = [_field(place) for place in found] if isinstance(found, tuple) else _field(found)
-    return content
-
-
-DRAFT_FIELDS = (
-    "title",
-    "urgency",
-    "matter",
-    "repeat_of",
-    "places",
-    "purpose",
-    "when",
-    "party",
-    "demand",
-    "appeal",
-    "unit",
-    "dedicated_line",
-    "callback_phone",
-    "confidential",
-    "emergency",
-    "repeat",
-    "answered_online",
-    "content",
-)
-
-
-def _field(value: Value[Any]) -> dict[str, Any]:
-    plain = value.value
-    if hasattr(plain, "text"):  # a time: as it was said, and what it means
-        plain = {"text": plain.text, "start": plain.start, "end": plain.end}
-    return {
-        "value": plain,
-        "confidence": round(value.confidence, 2),
-        "reason": value.reason,
-        "spans": [
-            {"turn": span.turn, "start": span.start, "end": span.end, "text": span.text}
-            for span in value.spans
-        ],
-        "candidates": list(value.candidates),
-    }
-
-
->>>>>>> ed1dd89 (Drafting: probabilities and disturbed calls, learning from the city's tickets, a second opinion; errors a line)
 def suggestions(before: Json, after: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that the second hearing sees otherwise: field to its value there."""
     found: dict[str, Any] = {}
