@@ -140,6 +140,8 @@ def _shown(draft: Draft, hearing: Hearing) -> Draft:
     changed: dict[str, Any] = {
         name: calibrated(name, getattr(draft, name), hearing) for name in CALIBRATED if name != "places"
     }
+    if changed["purpose"].value is None and draft.answered_online.value:
+        changed["answered_online"] = Value(False, 0.4, because("doubtful"))
     places = [(place, calibrated("places", place, hearing)) for place in draft.places]
     changed["places"] = tuple(shown for _, shown in places if shown.value is not None)
     changed["maybe_places"] = tuple(place.value for place, shown in places if shown.value is None)

@@ -126,11 +126,13 @@ def _in_turn(
     call: DraftInput, turn: int, text: str, places: Sequence[Span], data: CityData
 ) -> list[tuple[float, Span]]:
     """Every name of a turn with its weight."""
-    asked = _asked(call, turn)
+    own = any(it in call.question_before(turn) for it in _w("asks_own"))
+    asked = _asked(call, turn) and not own
     taken = [(it.start, it.end) for it in places if it.turn == turn]
     found = [(1.2, Span(turn, plate.start(), plate.end(), plate[0])) for plate in _plate().finditer(text)]
     for start, end, sure in _named(text, taken):
-        if (any(a < end and start < b for a, b in taken) and not asked) or _own(text, start):
+        covered = any(a < end and start < b for a, b in taken) and not asked
+        if covered or _own(text, start) or own:
             continue
         found.append((sure + (0.6 if asked else 0), Span(turn, start, end, text[start:end])))
     for start, end in _complained_of(text, data, asked=asked):

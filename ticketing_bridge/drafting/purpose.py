@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 from ticketing_bridge.drafting.answers import chose
@@ -11,10 +12,6 @@ from ticketing_bridge.drafting.lexicon import any_of, because, pattern, words
 from ticketing_bridge.drafting.matters import Heard
 from ticketing_bridge.drafting.model import AGENT, DraftInput, Span, Value
 
-#: what the matter usually is
-_LEAN = 1.3
-#: who names a party complains, more often than not
-_PARTY = 0.5
 #: characters of an agent who explains
 _AN_ANSWER = 8
 
@@ -32,34 +29,49 @@ def _span(turn: int, found: re.Match[str]) -> Span:
 
 
 def choose_purpose(call: DraftInput, heard: Heard, *, party: bool = False) -> Value[str | None]:
-    """The purpose with the strongest cues; what the matter usually is breaks ties."""
-    scores: dict[str, float] = dict.fromkeys(_cues(), 0.0)
-    spans: dict[str, list[Span]] = {purpose: [] for purpose in scores}
+    """The likeliest purpose: what the caller says, what the matter usually is, what the agent makes of it.
+
+    The weights are those of a multinomial logistic regression over these few features.
+    """
+    spans: dict[str, list[Span]] = {purpose: [] for purpose in _cues()}
+    found = features(call, heard, party=party, spans=spans)
+    scores = dict.fromkeys(spans, 0.0)
+    for feature, value in found.items():
+        for purpose, weight in zip(scores, words("purpose_weights").get(feature, ()), strict=False):
+            scores[purpose] += weight * value
+    most = max(scores.values())
+    shares = {purpose: math.exp(score - most) for purpose, score in scores.items()}
+    ranked = sorted(shares.items(), key=lambda it: -it[1])
+    best, top = ranked[0]
+    candidates = tuple(name for name, _ in ranked[1:3])
+    if set(found) <= {"const"}:
+        return Value(None, 0.2, because("no_purpose"), (), candidates)
+    return Value(best, top / sum(shares.values()), because("as_said"), tuple(spans[best][:3]), candidates)
+
+
+def features(
+    call: DraftInput, heard: Heard, *, party: bool, spans: dict[str, list[Span]]
+) -> dict[str, float]:
+    """What speaks for a purpose, by name; only what is there. ``spans`` gets the words found."""
+    found = {"const": 1.0}
     for purpose, cues in _cues().items():
         for weight, cue in cues:
-            found = [(turn, it) for turn, text in call.citizen() for it in cue.finditer(text)]
-            if found:
-                scores[purpose] += weight * (1 + 0.2 * min(len(found) - 1, 3))
-                spans[purpose] += [_span(turn, it) for turn, it in found]
+            heard_here = [(turn, it) for turn, text in call.citizen() for it in cue.finditer(text)]
+            if heard_here:
+                more = weight * (1 + 0.2 * min(len(heard_here) - 1, 3))
+                found[f"says {purpose}"] = found.get(f"says {purpose}", 0.0) + more
+                spans[purpose] += [_span(turn, it) for turn, it in heard_here]
     if heard.matter and heard.matter.lean:
-        scores[heard.matter.lean] += _LEAN
-    scores["投诉"] += _PARTY if party else 0.0
-    for name, weight in _by_agent(call).items():
-        scores[name] += weight
-    if is_confidential(call).value:
-        scores["举报"] += 1.5
-    if is_emergency(call).value:
-        scores["求助"] += 3.0
-    for purpose, weight in words("lines")["leans"].get(choose_line(call).value, {}).items():
-        scores[purpose] += weight
-    best, top = max(scores.items(), key=lambda it: it[1])
-    rest = sorted((it for it in scores.items() if it[0] != best and it[1] > 0), key=lambda it: -it[1])
-    second = rest[0][1] if rest else 0.0
-    candidates = tuple(name for name, _ in rest[:2])
-    if top <= 0.3:
-        return Value(None, 0.2, because("no_purpose"), (), candidates)
-    confidence = min(0.97, top / (top + second + 0.4))
-    return Value(best, confidence, because("as_said"), tuple(spans[best][:3]), candidates)
+        found[f"usually {heard.matter.lean}"] = 1.0
+    found |= {f"agent {purpose}": weight for purpose, weight in _by_agent(call).items()}
+    line = choose_line(call).value
+    marks = {
+        "party": party,
+        "emergency": is_emergency(call).value,
+        "confidential": is_confidential(call).value,
+        f"line {line}": line is not None,
+    }
+    return found | {name: 1.0 for name, there in marks.items() if there}
 
 
 def _by_agent(call: DraftInput) -> dict[str, float]:
@@ -102,9 +114,20 @@ def is_confidential(call: DraftInput) -> Value[bool]:
         for it in pattern("flags", "confidential").finditer(text)
         if not any(no.start() <= it.end() and it.start() <= no.end() for no in refused.finditer(text))
     ]
+    found += list(_answered_secrecy(call))
     if chose(call, "confidential"):
         return Value(True, 1.0, because("chosen_by_caller"), tuple(found[:3]))
     return _flag(found, because("confidential"), 0.9)
+
+
+def _answered_secrecy(call: DraftInput) -> Iterator[Span]:
+    """要 to the agent's 需要保密吗."""
+    for turn, text in call.citizen():
+        if turn and call.turns[turn - 1].speaker == AGENT:
+            asked = pattern("flags", "asks_secrecy").search(call.turns[turn - 1].text)
+            wants = pattern("flags", "wants_secrecy").search(text)
+            if asked and wants and not pattern("flags", "no_wish_of_secrecy").search(text):
+                yield _span(turn, wants)
 
 
 def is_emergency(call: DraftInput) -> Value[bool]:

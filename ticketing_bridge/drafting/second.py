@@ -41,7 +41,7 @@ def split(call: DraftInput, data: CityData) -> Split | None:
         first, second = parts.first(call), parts.second(call)
         if _spoken(first) < _SHORTEST or _spoken(second) < _SHORTEST:
             continue
-        if _different(hear(first, data), hear(second, data)):
+        if _different(hear(first, data), hear(second, data), announced=_two(call)):
             return parts
     return None
 
@@ -52,11 +52,18 @@ def _announced(call: DraftInput) -> Iterator[tuple[int, int]]:
             yield turn, found.start()
 
 
-def _different(first: Heard, second: Heard) -> bool:
+def _two(call: DraftInput) -> bool:
+    """Whether the caller said that there are two."""
+    return any(pattern("flags", "two").search(text) for _, text in call.citizen())
+
+
+def _different(first: Heard, second: Heard, *, announced: bool) -> bool:
     if not first.matters or not second.matters:
         return False
     (one, matter), (two, other) = first.matters[0], second.matters[0]
-    return min(one, two) >= _LEAST and matter.title != other.title and matter.unit != other.unit
+    return (
+        min(one, two) >= _LEAST and matter.title != other.title and (announced or matter.unit != other.unit)
+    )
 
 
 def _spoken(call: DraftInput) -> int:

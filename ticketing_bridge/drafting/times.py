@@ -113,6 +113,9 @@ def _with_hour(
     found: re.Match[str], base: datetime | None, today: datetime, local: datetime
 ) -> _Moment | None:
     get = found.groupdict()
+    about = found.start("hour") and re.match(NUMERAL, found.string[found.start("hour") - 1])
+    if about and base is None and not get["part"]:
+        return None
     minutes = _hour(get, base, local)
     begins = re.match(f"到{NUMERAL}{{1,3}}点", found.string[found.end() :])
     if minutes is None or (base is None and not begins and not _stands_alone(get, found[0])):
@@ -340,7 +343,7 @@ def find_when(call: DraftInput, masked: Sequence[Span], *, future: bool) -> Valu
         asked = _asks(call, index, "asks_time")
         for moment, _ in _ranges(text, list(_moments(text, call.call_start, blocked, soon))):
             span = Span(index, moment.start, moment.end, text[moment.start : moment.end])
-            if _taken_back(text, moment):
+            if _taken_back(text, moment) or _birth(call, index):
                 continue
             score, habitual = _score(text, span, moment, asked, call, future)
             if score > 0:
@@ -358,6 +361,10 @@ def find_when(call: DraftInput, masked: Sequence[Span], *, future: bool) -> Valu
     end = None if habitual else _text_of(moment.last, moment.clock)
     reason = because("habitual") if habitual else because("relative")
     return Value(When(span.text, start, end), min(0.95, 0.4 + score / 8), reason, (span,), others)
+
+
+def _birth(call: DraftInput, index: int) -> bool:
+    return any(it in call.question_before(index) for it in words("times")["asks_birth"])
 
 
 def _taken_back(text: str, moment: _Moment) -> bool:
@@ -394,7 +401,9 @@ def _score(
         re.search(any_of(words("times")["habitual_before"]) + "$", before)
         or re.match(any_of(words("times")["habitual_after"]), after)
     )
-    if _misses(before, after) and not (asked and moment.exact == 3 and not _other_call(after)):
+    if _misses(before, after) and not (
+        asked and moment.exact >= 2 and not _other_call(after) and not after.startswith(("生的", "出生"))
+    ):
         return 0, habitual
     if moment.at and moment.at > call.call_start.replace(tzinfo=None) + timedelta(minutes=5) and not future:
         return 0, habitual
