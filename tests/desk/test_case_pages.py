@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import httpx
 import pytest_asyncio
 
-from tests.desk.people import PASSWORD, House, csrf_of, signed_in
+from tests.desk.people import PASSWORD, House, answered_call, csrf_of, signed_in, stored
 from tests.tickets.city import AGENT, HOUSING, LEADER, LIFT, NAME, PHONE, POLICE, REPORT
 from ticketing_bridge.desk import auth
 from ticketing_bridge.desk.desk import utc_now
@@ -168,3 +168,28 @@ async def test_the_office_pages(town: Town) -> None:
         (adopted,) = await uow.undertakings.rules("adopted")
     assert adopted.to_unit == HOUSING
     assert adopted.replay == {"prevented": [ticket.number], "spoiled": [], "confirmed": 0}
+
+
+async def test_the_call_of_a_secret_is_closed_to_those_who_must_not_know(town: Town) -> None:
+    """Its page, its words, its search and its drafts: open to the taker and to leaders, on record."""
+    call = answered_call()
+    await stored(town.house.database, call, with_words=True)
+    async with town.house.database.unit_of_work() as uow:
+        await uow.users.add("chen", auth.hash_password(PASSWORD), "agent")
+    transport = httpx.ASGITransport(town.house.app, client=("127.0.0.1", 50000))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as other:
+        await signed_in(other, "chen")
+        assert (await other.get(f"/calls/{call.key}")).status_code == 200
+        await town.taken(replace(REPORT, call=str(call.key)))
+        for path in (f"/calls/{call.key}", f"/calls/{call.key}/transcript.json?kind=live"):
+            assert (await other.get(path)).status_code == 403, path
+            assert (await town.people["wang"].get(path)).status_code == 200, path
+            assert (await town.people["li"].get(path)).status_code == 200, path
+        drafts = (await other.get("/drafts")).text
+        assert str(call.key) not in drafts
+        assert str(call.key) in (await town.people["li"].get("/drafts")).text
+    async with town.house.database.unit_of_work() as uow:
+        lines = [(it.actor, it.action) for it in await uow.audit.list(subject=str(call.key))]
+    assert ("chen", "call-refused") in lines
+    assert ("chen", "call-viewed") in lines
+    assert ("li", "confidential-viewed") in lines

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import structlog
 import uvicorn
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
@@ -43,6 +43,7 @@ from ticketing_bridge.desk.lookup import knowledge_page, ledger_page, phone_page
 from ticketing_bridge.desk.rates import books_page, staffing_page
 from ticketing_bridge.desk.rates import pages as rate_pages
 from ticketing_bridge.desk.rendering import STATIC, Assets
+from ticketing_bridge.desk.secret_calls import keeps_secrets
 from ticketing_bridge.desk.security import BodyLimit, KnownHost, SecurityHeaders
 from ticketing_bridge.desk.team import page as team_page
 from ticketing_bridge.desk.visitor import NotAllowed, SignInFirst, needs
@@ -118,7 +119,7 @@ def create_app(
     app.mount(API_PREFIX, app.state.api)
     app.include_router(office_page.router)
     for page, permission in PAGES:
-        app.include_router(page.router, dependencies=[needs(permission)])
+        app.include_router(page.router, dependencies=[needs(permission), Depends(keeps_secrets)])
     for router, any_of in UNITS_PAGES:
         app.include_router(router, dependencies=[needs(*any_of)])
     app.add_exception_handler(SignInFirst, _to_login)

@@ -235,12 +235,17 @@ async def show_number(
 
 
 @router.get("/drafts")
-async def drafts_page(request: Request) -> Response:
+async def drafts_page(request: Request, visitor: SignedIn) -> Response:
     """The newest draft of each call, newest first."""
     desk: Desk = request.app.state.desk
     rows = []
     async with desk.database.unit_of_work() as uow:
-        for record in await uow.drafts.list(limit=DRAFTS_SHOWN):
+        drafts = await uow.drafts.list(limit=DRAFTS_SHOWN)
+        secret = await uow.desk_tickets.secret_calls([it.call for it in drafts])
+        seen = visitor.may(Permission.CONFIDENTIAL_SEE)
+        for record in drafts:
+            if visitor.name not in secret.get(record.call, {visitor.name}) and not seen:
+                continue
             call = await uow.calls.get(parse_key(record.call))
             if call is not None:
                 rows.append(draft_row(record, call, desk.hotline))

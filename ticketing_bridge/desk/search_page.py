@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Annotated
@@ -17,6 +17,7 @@ from facts.transcript import Leg
 from ticketing_bridge.desk.desk import Desk
 from ticketing_bridge.desk.labels import labels
 from ticketing_bridge.desk.pages import render_page
+from ticketing_bridge.desk.secret_calls import closed_calls
 from ticketing_bridge.desk.views import CallView, call_url, call_view
 from ticketing_bridge.desk.visitor import Visitor, signed_in
 from ticketing_bridge.rate.service import LOCAL
@@ -96,10 +97,12 @@ class AnswerView:
     older: str | None
 
 
-def answer_view(answer: SearchAnswer, form: SearchForm, hotline: Hotline, now: datetime) -> AnswerView:
-    """An answer as people see it. Pure."""
+def answer_view(
+    answer: SearchAnswer, shown: Sequence[FoundWords], form: SearchForm, hotline: Hotline, now: datetime
+) -> AnswerView:
+    """An answer as people see it; ``shown``: those of its calls that are theirs to see. Pure."""
     older = form.address(answer.until) if answer.more and answer.until else None
-    found = tuple(_found_view(it, hotline, now) for it in answer.found)
+    found = tuple(_found_view(it, hotline, now) for it in shown)
     return AnswerView(found, answer.more, older)
 
 
@@ -133,7 +136,10 @@ async def search_page(
         try:
             names = (await desk.city()).names.kept
             found = await search(desk.database, q, form.wanted(), actor=visitor.name, names=names)
-            answer = answer_view(found, form, desk.hotline, desk.now())
+            async with desk.database.unit_of_work() as uow:
+                closed = await closed_calls(uow, visitor, [str(it.call.key) for it in found.found])
+            open_ = tuple(it for it in found.found if str(it.call.key) not in closed)
+            answer = answer_view(found, open_, form, desk.hotline, desk.now())
         except NothingToFind:
             problem = labels().problems["nothing_to_find"]
         except ValueError:

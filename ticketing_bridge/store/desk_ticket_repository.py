@@ -187,6 +187,14 @@ class DeskTicketRepository:
             chosen = [ticket.c.phone_last4 == last4, ticket.c.number.endswith(last_digits, autoescape=True)]
         return await self._rows(select(ticket).where(*chosen).order_by(ticket.c.updated_at.desc()).limit(50))
 
+    async def secret_calls(self, calls: Sequence[str]) -> dict[str, frozenset[str]]:
+        """Those of these calls that became confidential tickets, with who took them."""
+        query = select(ticket.c.call, func.array_agg(ticket.c.body["received_by"].astext)).where(
+            ticket.c.call.in_(calls), ticket.c.confidential
+        )
+        found = await self._connection.execute(query.group_by(ticket.c.call))
+        return {row[0]: frozenset(row[1]) for row in found}
+
     async def unasked(self, limit: int) -> list[TicketRow]:
         """Tickets that wait for their follow-up and have no task, or one of before their last reply."""
         task = follow_up_task.c

@@ -1,0 +1,53 @@
+"""Calls of confidential tickets: their words are for who took the ticket, and who may know the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from ticketing_bridge.access import Permission
+from ticketing_bridge.desk.desk import Desk
+from ticketing_bridge.desk.events import parse_key
+from ticketing_bridge.desk.visitor import NotAllowed, Visitor, signed_in
+from ticketing_bridge.store import UnitOfWork
+
+#: the pages of one call: each look at them is a line of the audit log
+_PAGES = frozenset({"/calls/{key}", "/desk/calls/{key}"})
+
+
+async def keeps_secrets(request: Request, visitor: Annotated[Visitor, Depends(signed_in)]) -> None:
+    """For every route about one call: refused (403) when its caller is not this visitor's to know.
+
+    Raises:
+        NotAllowed: and the attempt is on record.
+    """
+    given = request.path_params.get("key")
+    if given is None:
+        return
+    key = str(parse_key(given))
+    desk: Desk = request.app.state.desk
+    async with desk.database.unit_of_work() as uow:
+        secret = await uow.desk_tickets.secret_calls([key])
+        allowed = key not in closed_to(visitor, secret)
+        page = getattr(request.scope.get("route"), "path", "") in _PAGES and request.method == "GET"
+        if page and allowed:
+            action = "confidential-viewed" if key in secret else "call-viewed"
+            await uow.audit.add(visitor.name, action, subject=key, fields=["words", "draft"])
+        if not allowed:
+            await uow.audit.add(visitor.name, "call-refused", subject=key)
+    if not allowed:
+        raise NotAllowed
+
+
+def closed_to(visitor: Visitor, secret: dict[str, frozenset[str]]) -> frozenset[str]:
+    """Which of these secret calls are not this visitor's; ``secret``: by call, who took its tickets."""
+    if visitor.may(Permission.CONFIDENTIAL_SEE):
+        return frozenset()
+    return frozenset(call for call, takers in secret.items() if visitor.name not in takers)
+
+
+async def closed_calls(uow: UnitOfWork, visitor: Visitor, calls: Iterable[str]) -> frozenset[str]:
+    """Calls that are left out of this visitor's lists and answers."""
+    return closed_to(visitor, await uow.desk_tickets.secret_calls([*calls]))
