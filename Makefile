@@ -20,7 +20,7 @@ CORE_TESTS = tests/telephony/call_fold tests/telephony/ami/test_ami_events.py te
 	tests/telephony/live_audio/test_audio_framing.py tests/ivr_flows tests/rate tests/tickets \
 	tests/asr/test_asr_gate.py tests/asr/test_asr_timeline.py tests/asr/test_asr_transcript.py \
 	tests/asr/test_asr_capacity.py tests/asr/test_asr_drift.py \
-	tests/agents/test_roster.py tests/agents/test_call_moves.py
+	tests/agents/test_roster.py tests/agents/test_call_moves.py tests/workplace
 
 coverage: env
 	@.venv/bin/python -m pytest -q -n 2 $(CORE_TESTS) --cov --cov-report=term --cov-fail-under=98

@@ -98,10 +98,6 @@ async def test_an_expired_entry_is_not_offered_and_spoken_words_find_the_right_o
         assert asked
         found = await uow.knowledge.find(asked.some, today=TODAY)
         assert [it.text.question for it in found if is_offered(asked, it.text)] == ["住房公积金怎么提取"]
-    assert spoken_question(["你好请问一下"]) is None
-    asked = spoken_question(["我家楼下烧烤店天天晚上放音乐吵得睡不着"])
-    assert asked
-    assert not is_offered(asked, FUND)
 
 
 async def test_the_phone_book_from_a_file_to_tonights_list(
