@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from facts.call import CallState
 from facts.identity import CallKey
+from facts.tasks import end_task
 from ticketing_bridge.desk.desk import CALL, SHEET
 from ticketing_bridge.desk.events import RETRY, SIGNED_OUT, Pulse, Sent, counted, event
 from ticketing_bridge.desk.feed import WORDS
@@ -28,6 +31,8 @@ from ticketing_bridge.desk.workplace.rings import RING, WORKPLACES, agent_subjec
 from ticketing_bridge.desk.workplace.wording import workplace_words
 from ticketing_bridge.store import DatabaseAway
 
+#: the topic of a page whose draft has been made again
+DRAFTED = "drafted"
 #: fragment → template: what words change, and what the call itself changes
 WORD_FRAGMENTS: Mapping[str, str] = {"said": "_said.html", "saying": "_saying.html"}
 CALL_FRAGMENTS: Mapping[str, str] = {
@@ -108,12 +113,29 @@ class _Teller:
         fields = json.dumps(fields_event(self.place), ensure_ascii=False)
         return self._sent.changed({**fragments, "fields": fields})
 
-    async def sentence(self) -> bytes:
-        """Somebody finished a sentence: draft again, offer again."""
-        self.finals = count_of_finals(self._office, self.place.page)
-        self.place = await drafted(self._office, self.place)
-        self.offers = await offers_for(self._office, self.place)
+    async def stands(self) -> bytes:
+        """While people talk the standing may change without a word from the ledger."""
+        if self.place.call.state is not CallState.TALKING:
+            return b""
+        try:
+            standing = await self._office.standing(self.place.call.key)
+        except DatabaseAway:
+            return b""
+        if standing == self.place.standing:
+            return b""
+        self.place = replace(self.place, standing=standing)
         return self.everything()
+
+    @property
+    def behind(self) -> bool:
+        """Whether somebody has finished a sentence that is not drafted yet."""
+        return count_of_finals(self._office, self.place.page) != self.finals
+
+    async def sentence(self) -> None:
+        """Draft again and offer again; what is to be shown of it is rendered by whoever tells it."""
+        self.finals = count_of_finals(self._office, self.place.page)
+        place = await drafted(self._office, self.place)
+        self.place, self.offers = place, await offers_for(self._office, place)
 
     async def anew(self, visitor: Visitor) -> bytes:
         """The call, the sheet or the standing changed: read all of it."""
@@ -150,29 +172,35 @@ async def workplace_stream(
         # read again: what changed before the mailbox was plugged in was told to nobody
         first = await teller.anew(visitor)
         yield RETRY + sent.health() + first + event("ring", ring_event(office, agent))
-        while not desk.closing.is_set():
-            topics = await pulse.news(mailbox)
-            if WORDS in topics:
-                if news := teller.words():
+        drafting: asyncio.Task[None] | None = None
+        try:
+            while not desk.closing.is_set():
+                topics = await pulse.news(mailbox)
+                if WORDS in topics and (news := teller.words()):
                     yield news
-                if count_of_finals(office, teller.place.page) != teller.finals:
-                    yield await teller.sentence()
-            beat = pulse.due(topics)
-            waits = beat and (teller.place.page.waits_for_more(desk.now()) or _talks(teller.place))
-            if (topics & {CALL, SHEET} or waits) and (news := await teller.anew(visitor)):
-                yield news
-            if RING in topics:
-                yield sent.changed({"ring": ring_event(office, agent)})
-            if beat:
-                if await pulse.signed_out():
-                    yield SIGNED_OUT
-                    return
-                yield sent.health()
-
-
-def _talks(place: Workplace) -> bool:
-    """While people talk the standing may change without a word from the ledger."""
-    return place.standing is not None
+                if drafting is not None and (drafting.done() or topics & {CALL, SHEET}):
+                    await drafting
+                    drafting = None
+                    yield teller.everything()
+                if drafting is None and teller.behind:
+                    # words go on while the draft is made
+                    drafting = asyncio.create_task(teller.sentence(), name="workplace-draft")
+                    drafting.add_done_callback(lambda _: mailbox.poke(DRAFTED))
+                beat = pulse.due(topics)
+                waits = beat and drafting is None and teller.place.page.waits_for_more(desk.now())
+                if (topics & {CALL, SHEET} or waits) and (news := await teller.anew(visitor)):
+                    yield news
+                if beat and (news := await teller.stands()):
+                    yield news
+                if RING in topics:
+                    yield sent.changed({"ring": ring_event(office, agent)})
+                if beat:
+                    if await pulse.signed_out():
+                        yield SIGNED_OUT
+                        return
+                    yield sent.health()
+        finally:
+            await end_task(drafting)
 
 
 async def home_stream(office: WorkplaceOffice, visitor: Visitor) -> AsyncIterator[bytes]:
