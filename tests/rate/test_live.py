@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.rates import RateDefinition, Rates
+from facts.agents import AgentNow, AgentState
 from facts.call import Outcome
 from tests.rate.test_rate import NOON, a_call
 from ticketing_bridge.rate.allowance import allowance
@@ -24,8 +25,9 @@ from ticketing_bridge.rate.book import (
 from ticketing_bridge.rate.counting import ensure_counted
 from ticketing_bridge.rate.definitions import shipped
 from ticketing_bridge.rate.live import rate_now
-from ticketing_bridge.rate.service import rate_between
+from ticketing_bridge.rate.service import rate_between, today
 from ticketing_bridge.store import Database
+from ticketing_bridge.store.agent_repository import StateChange
 from ticketing_bridge.store.rate_records import DefinitionVersion
 
 
@@ -120,3 +122,26 @@ async def test_calls_of_before_are_counted_once_somebody_asks(database: Database
     await ensure_counted(database)
     async with database.unit_of_work() as uow:
         assert (await rate_between(uow, NOON, NOON + timedelta(hours=1), "person")).rate("person").base == 3
+
+
+async def test_work_is_measured_where_agents_states_are_kept(database: Database) -> None:
+    states = [
+        (AgentState.READY, 0),
+        (AgentState.TALKING, 600),
+        (AgentState.WRAP_UP, 780),
+        (AgentState.PAUSED, 840),
+        (AgentState.OFF, 1200),
+    ]
+    changes = [
+        StateChange(AgentNow("agent101", "city", state, NOON + timedelta(seconds=at))) for state, at in states
+    ]
+    async with database.unit_of_work() as uow:
+        await uow.calls.upsert([a_call(1, wait_s=9, queue="answered")])
+        await uow.agents.put(changes)
+    async with database.unit_of_work() as uow:
+        waits = (await today(uow, NOON)).waits
+        of_line = (await today(uow, NOON, line="main")).waits
+    assert waits
+    assert (waits.wrap_up_s, str(waits.occupancy_percent)) == (60.0, "20.00")
+    assert of_line
+    assert of_line.occupancy_percent is None

@@ -64,7 +64,8 @@ def wrong_now(standing: Standing, rules: AlertRules) -> dict[AlertKind, Mapping[
         found[AlertKind.TARGET_LOST] = figures
     elif judged and left <= rules.misses_left:
         found[AlertKind.TARGET_NEAR] = figures
-    long = [it for it in standing.waits_s if it > rules.wait_s]
+    # while the PBX is not heard, calls that seem to wait may be over long since
+    long = [it for it in standing.waits_s if it > rules.wait_s] if standing.queues is not None else []
     if len(long) >= rules.waiting:
         found[AlertKind.WAITING] = {"waiting": len(long), "longest_s": round(max(long))}
     for queue in standing.queues or ():
