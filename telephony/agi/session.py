@@ -41,7 +41,8 @@ SAID_VARIABLE = "HOTLINE_SAID"
 VOICEMAIL_VARIABLE = "HOTLINE_VOICEMAIL"
 #: keys that no telephone has, for playing without winding
 _NO_KEYS = ("A", "B", "C")
-#: results from here on are no keys: somebody else stopped or wound the prompt (AST_CONTROL_STREAM_STOP, …)
+#: results from here on are no keys: a prompt was stopped (AST_CONTROL_STREAM_STOP), perhaps one that was over
+#: by then; whatever plays or waits next is told instead, and begins again
 _STEERED = 1000
 _ENDPOS = re.compile(r"endpos=(\d+)")
 _SAMPLES_PER_MS = 8
@@ -148,7 +149,9 @@ class AgiSession:
     async def say(self, prompts: Sequence[str], *, interrupt_keys: str = "") -> str | None:
         for prompt in prompts:
             answer = await self.command("STREAM FILE", prompt, interrupt_keys, timeout_s=_PLAY_S)
-            if answer.number > 0:
+            if answer.number >= _STEERED:
+                answer = await self.command("STREAM FILE", prompt, interrupt_keys, timeout_s=_PLAY_S)
+            if 0 < answer.number < _STEERED:
                 return chr(answer.number)
             if answer.number < 0:
                 await self._prompt_failed(prompt)
@@ -174,7 +177,8 @@ class AgiSession:
                 await self._still_there()
             if code <= 0:
                 return Keys(digits, timed_out=True)
-            digits += chr(code)
+            if code < _STEERED:
+                digits += chr(code)
         if terminator and digits.endswith(terminator):
             return Keys(digits.removesuffix(terminator), terminated=True)
         return Keys(digits)
@@ -218,6 +222,8 @@ class AgiSession:
                 return None
             arguments = (prompt, _ALL_KEYS, "3000", *_NO_KEYS)
             code = (await self.command("CONTROL STREAM FILE", *arguments, timeout_s=_PLAY_S)).number
+            if code >= _STEERED and not stopped.is_set():
+                code = (await self.command("CONTROL STREAM FILE", *arguments, timeout_s=_PLAY_S)).number
             if code >= _STEERED:
                 return None
             if code > 0:
@@ -231,7 +237,7 @@ class AgiSession:
         code = (await self.command("WAIT FOR DIGIT", str(ms), timeout_s=_PLAY_S)).number
         if code < 0:
             await self._still_there()
-        return chr(code) if code > 0 else None
+        return chr(code) if 0 < code < _STEERED else None
 
     async def record(self, *, most_ms: int, silence_ms: int, finish_keys: str = "#") -> Recorded:
         """The file is ``<Uniqueid>-voicemail.wav`` among the PBX's recordings; recording anew replaces it."""

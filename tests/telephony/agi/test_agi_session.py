@@ -103,6 +103,29 @@ async def test_collect_barge_in_then_the_terminator(run: Any) -> None:
     assert await outcome == Keys("12", terminated=True)
 
 
+async def test_a_prompt_that_was_stopped_too_late_is_no_key(run: Any) -> None:
+    """Asterisk tells whoever waits next that a stream was to be stopped: 1000 (AST_CONTROL_STREAM_STOP)."""
+
+    async def listens(session: AgiSession) -> tuple[Any, ...]:
+        key = await session.key_within(200)
+        said = await session.say(["hotline/a"], interrupt_keys="12")
+        read = await session.collect(
+            [], max_digits=2, terminator="#", first_timeout_ms=5000, between_timeout_ms=2000
+        )
+        return key, said, read
+
+    asterisk, outcome = await run(listens)
+    await asterisk.play(
+        ('WAIT FOR DIGIT "200"', "200 result=1000"),
+        ('STREAM FILE "hotline/a" "12"', "200 result=1000 endpos=0"),
+        ('STREAM FILE "hotline/a" "12"', "200 result=0 endpos=8000"),
+        ('WAIT FOR DIGIT "5000"', "200 result=1000"),
+        ('WAIT FOR DIGIT "5000"', f"200 result={ord('4')}"),
+        ('WAIT FOR DIGIT "2000"', "200 result=0"),
+    )
+    assert await outcome == (None, None, Keys("4", timed_out=True))
+
+
 async def test_collect_nothing_in_time(run: Any) -> None:
     asterisk, outcome = await run(collect([]))
     await asterisk.play(('WAIT FOR DIGIT "5000"', "200 result=0"))
