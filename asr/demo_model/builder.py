@@ -20,12 +20,12 @@ from config.catalogue import load_catalogue
 from voice.pinyin import vocabulary, word_counts, words
 
 SPEECH_SEED, LANGUAGE_SEED = 20_250_701, 20_250_702
-PATTERN_SHARE, EVERYDAY_SHARE, FREE_SHARE = 0.35, 0.1, 0.55
+PATTERN_SHARE, EVERYDAY_SHARE, FREE_SHARE = 0.2, 0.1, 0.7
 """What each kind of text weighs in the language model, whatever its length."""
-TABLE_SHARE = 0.35
+TABLE_SHARE = 0.25
 """How much of the unigrams comes from the general table of words."""
-MOST_NGRAMS = 60_000
-"""So many pairs and so many triples of words are kept: about 1.5 MB."""
+MOST_NGRAMS = 72_000
+"""So many pairs and so many triples of words are kept: about 2.1 MB."""
 
 
 @dataclass(frozen=True, slots=True)

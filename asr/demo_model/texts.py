@@ -20,7 +20,10 @@ from voice.reading import read_digits, read_number
 Rng = np.random.Generator
 _SLOT = re.compile(r"\{([a-z_]+)\}")
 _DEEPEST = 8
-_FREE_FILES = ("sentences", "calls", "homes", "streets", "living", "desk", "stories", "answers")
+_FREE_FILES = (
+    "sentences", "calls", "homes", "streets", "living", "desk", "stories", "answers", "districts", "agents",
+    "plain", "mixed",
+)  # fmt: skip
 _TOLD_FILES = ("homes", "streets", "living", "answers")
 _PATTERN_FILES = ("patterns", "everyday")
 
