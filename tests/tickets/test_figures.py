@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from tests.tickets.city import HOUSING, LABOUR, LEADER, NOW, OFFICE, POLICE
 from tests.tickets.test_states import fresh
-from ticketing_bridge.tickets import Act, Ticket
+from ticketing_bridge.tickets import Act, State, Ticket
 from ticketing_bridge.tickets.checks import check
 from ticketing_bridge.tickets.figures import Period, Ratio, by_unit, figures, zone
+from ticketing_bridge.tickets.give_aways import redacted
 from ticketing_bridge.tickets.life import born, follow
 from ticketing_bridge.tickets.model import Entry
 from ticketing_bridge.tickets.preparing import prepare
@@ -134,3 +136,51 @@ def test_the_clock_stands_while_it_is_suspended_and_an_extension_is_counted_apar
     assert resumed.limit is not None
     assert resumed.limit.due_at - ticket.limit.due_at >= 10 * DAY
     assert resumed.limit.first_due_at == ticket.limit.due_at
+
+
+def test_corners_of_warnings_and_figures() -> None:
+    """A joint unit that has not signed, a bad rating, a unit of which nothing can be said."""
+    joint = lived((Act.DISPATCH, HOUR, {"main": HOUSING, "joint": [LABOUR]}), (Act.SIGN, 2 * HOUR, {}))
+    late = due_warnings(joint, RULES, NOW + 3 * DAY)
+    assert {(it.unit, it.what) for it in late if it.unit == LABOUR} == {(LABOUR, "unsigned")}
+    assert len({it.stage for it in late}) == len(late)
+    rated = replace(handled(HOUSING, DAY, "yes", "yes"), rating=1)
+    assert (WarningKind.DISSATISFIED, "low_rating") in kinds(rated, NOW + 10 * DAY)
+    assert (str(Ratio(2, 3)), str(Ratio(0, 0))) == ("66.67%", "—")
+    silent = by_unit([given_to(POLICE)] * 5, Period(NOW, NOW + DAY, NOW + DAY), RULES)[POLICE]
+    assert zone(silent, OFFICE.rules.zones) is None
+    assert "dissatisfied_again" in silent.ratios
+    again = replace(handled(HOUSING, DAY, "no", "no"), redos=1)
+    assert figures([again], PERIOD, RULES).ratios["dissatisfied_again"] == Ratio(1, 1)
+    closes = replace(RULES.calendar, day_ends=time(18, 30))
+    assert closes.end_of(NOW.date()).hour == 18
+    assert closes.known_until() is not None
+    assert redacted("我叫张三丰，张三丰住三号楼三单元", ("张三丰", "三丰住三号")).count("隐去") >= 1
+
+
+def test_what_changes_within_a_ticket() -> None:
+    """Amended flags, a joint unit that comes, goes and comes again, a clock without a limit."""
+    ticket = given_to(HOUSING, (Act.ADD_JOINT, 2 * HOUR, {"unit": LABOUR}))
+    ticket = follow(
+        ticket,
+        Entry(ticket.number, ticket.version + 1, Act.AMEND, NOW, "li", "shift_leader", None,
+              {"known": ["name"], "barred": [POLICE], "repeat": True}, {}),
+    )  # fmt: skip
+    assert (ticket.known, ticket.barred, ticket.repeat) == (("name",), (POLICE,), True)
+    for act, unit in ((Act.RELEASE_JOINT, LABOUR), (Act.ADD_JOINT, LABOUR)):
+        ticket = follow(
+            ticket,
+            Entry(
+                ticket.number, ticket.version + 1, act, NOW, "li", "shift_leader", None, {"unit": unit}, {}
+            ),
+        )
+    assert (ticket.units, ticket.former) == ((HOUSING, LABOUR), ())
+    bare = replace(ticket, state=State.SUSPENDED, suspended_at=NOW, limit=None)
+    entry = Entry(bare.number, bare.version + 1, Act.RESUME, NOW + HOUR, "li", "shift_leader", None, {}, {})
+    resumed = follow(bare, entry)
+    assert (resumed.suspended_s, resumed.limit) == (3600.0, None)
+    moved = follow(
+        replace(ticket, state=State.OBJECTED, main=None),
+        Entry(ticket.number, ticket.version + 1, Act.DISMISS, NOW, "li", "shift_leader", None, {}, {}),
+    )
+    assert (moved.state, moved.main) == (State.HANDLING, None)
