@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +136,17 @@ class Shift:
         except TimeoutError:
             raise AssertionError(f"the call is {found[0]}, not {standing}") from None
         return found[0]
+
+    async def was(self, name: str, state: AgentState) -> None:
+        """The agent comes to this state, however soon it is over."""
+        begin = datetime.now(UTC) - timedelta(minutes=2)
+
+        async def seen() -> bool:
+            async with self.database.unit_of_work() as uow:
+                spans = await uow.agents.spans(begin, datetime.now(UTC), agent=name)
+            return any(span.state is state for span in spans)
+
+        await until(seen)
 
     async def agent(self, name: str) -> AgentNow:
         async with self.database.unit_of_work() as uow:

@@ -61,7 +61,7 @@ async def test_an_agent_s_day_by_the_telephone_s_keys(
             assert (talking.queue, talking.call.partition(":")[0]) == ("main", "city")
         wrap = await at_work.stands("agent101", AgentState.WRAP_UP)
         assert wrap.until is not None
-        assert wrap.until - wrap.since == timedelta(seconds=2)
+        assert wrap.until - wrap.since == timedelta(seconds=4)
         assert wrap.call == talking.call
         desk.gone.clear()
         await at_work.stands("agent101", AgentState.READY)

@@ -92,7 +92,7 @@ async def test_hold_consult_three_and_hand_over(
         handed = await at_work.standing(key, Standing.TALK)
         assert handed is not None
         assert handed.owner == "agent102"
-        await at_work.stands("agent101", AgentState.WRAP_UP)
+        await at_work.was("agent101", AgentState.WRAP_UP)
         await listening.hears(caller, colleague)
         await refused(work.hold("zhang", key), ControlRefusal.NOT_YOURS)
 
@@ -145,8 +145,7 @@ async def test_sent_on_without_a_word_and_closed(
             work.transfer("zhang", key, Target(TargetKind.UNIT, "某单位", "1;2")), ControlRefusal.NO_TARGET
         )
         await work.transfer("zhang", key, UNIT)
-        await at_work.standing(key, Standing.HANDED_OVER)
-        await at_work.stands("agent101", AgentState.WRAP_UP)
+        await at_work.was("agent101", AgentState.WRAP_UP)
         back = await at_work.row(key, lambda it: len(it.queue_legs) == 2)
         assert unit.dialled == UNIT.number
         assert back.queue_legs[1].queue == "main", "who was not reached waits again, in front"
@@ -158,7 +157,7 @@ async def test_sent_on_without_a_word_and_closed(
         assert taken.queue == "resident"
         assert await work.owner(key) == "agent103"
         await work.close("agent103", key, CloseKind.ABUSIVE)
-        await at_work.stands("agent103", AgentState.WRAP_UP)
+        await at_work.was("agent103", AgentState.WRAP_UP)
         assert await asyncio.to_thread(citizen.gone.wait, 10), "the caller hears why, then the line is cut"
     row = await at_work.row(key, lambda it: it.state is CallState.ENDED)
     assert (row.outcome, row.ended_by) == (Outcome.ANSWERED, EndedBy.AGENT)
@@ -171,6 +170,7 @@ async def test_sent_on_without_a_word_and_closed(
         ("talk", "agent101", None),
         ("handed_over", "agent101", None),
         ("handed_over", "agent101", "busy"),
+        ("over", "agent101", None),
         ("talk", "agent101", None),
         ("handed_over", "agent101", None),
         ("talk", "agent103", None),

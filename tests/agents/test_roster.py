@@ -137,6 +137,18 @@ def test_a_wrap_up_is_kept_and_one_that_the_pbx_refuses_is_none(shift: Shift) ->
     assert shift.state == (S.WRAP_UP, ""), "by the telephone's key, without a talk before"
 
 
+def test_a_wrap_up_that_was_begun_before_the_talk_was_over_ends_by_itself_too(shift: Shift) -> None:
+    assert not shift.roster.wraps_up("agent101")
+    shift.talks()
+    assert shift.roster.wraps_up("agent101")
+    shift.member(ev.MemberPause, paused=True, reason=WRAPPING_UP)
+    assert shift.state == (S.TALKING, "")
+    shift.say(ev.ChannelHangup, uniqueid="leg")
+    assert shift.state == (S.WRAP_UP, "")
+    assert shift.roster.to_wrap() == [], "the PBX knows"
+    assert shift.roster.due(shift.now + timedelta(seconds=10)) == ["agent101"]
+
+
 def test_who_paused_during_a_talk_is_paused_after_it(shift: Shift) -> None:
     shift.talks()
     shift.member(ev.MemberPause, paused=True, reason="meal")

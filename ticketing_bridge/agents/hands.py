@@ -305,6 +305,9 @@ class DeskHands:
     async def _transfer(self, wish: Wish) -> None:
         call = self._call(wish, Standing.TALK, Standing.HELD)
         wanted = self._wanted(wish, blind=True)
+        if wish.agent is not None and self._agents.roster.wraps_up(wish.agent):
+            # before: a caller who is not reached is back in the queue within a moment
+            await desk.pause_member(self._link, wish.agent, WRAPPING_UP)
         await desk.send_on(self._link, call.caller, wanted)
         if call.roomed:
             await hang_up(self._link, call.agent_channel)

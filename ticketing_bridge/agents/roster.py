@@ -180,6 +180,13 @@ class Roster:
             if agent.wrap and agent.until is not None and agent.until <= now
         ]
 
+    def wraps_up(self, agent_id: str) -> bool:
+        """Whether the talk that an agent has now will be followed by a wrap-up."""
+        agent = self._agents.get(agent_id)
+        return bool(
+            agent and agent.talk and agent.paused is None and self._wrap_up_s.get(agent.talk.queue, 0)
+        )
+
     def talk_channel(self, agent_id: str) -> str | None:
         """Uniqueid of the channel on which an agent talks; None when the agent does not."""
         agent = self._agents.get(agent_id)
@@ -267,9 +274,10 @@ class Roster:
         """The telephone is free now, whatever its last reported state says."""
         agent.talk, agent.status = None, _FREE if agent.status not in _ABSENT else agent.status
         wrap_up_s = self._wrap_up_s.get(talk.queue, 0)
-        if wrap_up_s and agent.paused is None and agent.members:
+        if wrap_up_s and agent.members and agent.paused in (None, WRAPPING_UP):
             agent.wrap, agent.until = talk, at + timedelta(seconds=wrap_up_s)
-            self._to_wrap.append(agent.now.agent)
+            if agent.paused is None:
+                self._to_wrap.append(agent.now.agent)
         self._settle(agent, at)
 
     def _keyed(self, event: AgentKeyed) -> None:
