@@ -43,6 +43,11 @@ def presses(*keys: tuple[float, str], when: str = "queue") -> list[dict[str, Any
     return [{"when": when, "after_s": after_s, "digits": digits} for after_s, digits in keys]
 
 
+def says(*words: tuple[float, str]) -> list[dict[str, Any]]:
+    """Words so many seconds after the queue was entered, to a flow that asks."""
+    return [{"when": "queue", "after_s": after_s, "text": text} for after_s, text in words]
+
+
 def waits(*keys: tuple[float, str], **more: Any) -> dict[str, Any]:
     """A caller who presses keys while waiting, and whom an agent answers in the end."""
     return {"says": "你好。", "keys": presses(*keys), "agents": {"answer_after_s": 7}, **more}
@@ -107,6 +112,13 @@ WALKS = (
          {}, "stuck"),
     Walk("stuck by key", waits((2, "4")), "answered", GREETED + "stuck.department stuck.person",
          {}, "main stuck"),
+    # ---- answers in words, heard by the recogniser on the call
+    Walk("business by voice", waits((2, "1"), messages=says((6.0, "宏远物业公司"))), "answered",
+         GREETED + "business.enterprise business.secrecy business.person", {"企业名称": "宏远物业公司"},
+         "main business"),
+    Walk("stuck by voice", waits((2, "4"), messages=says((7.5, "住房和城乡建设局"), (15.0, "去年三月份"))),
+         "answered", GREETED + "stuck.department stuck.since stuck.secrecy stuck.person",
+         {"部门": "住房和城乡建设局", "开始时间": "去年三月份"}, "main stuck"),
     # ---- wrong keys, silence
     Walk("wrong keys", waits((1.5, "7"), (2.2, "8"), (2.9, "0"), line="single"), "answered", GREETED, {},
          "single"),

@@ -115,7 +115,7 @@ def test_every_way_through_the_flows(house: HouseFolder) -> None:
         keys = [it["call"] for it in found["compared"]]
         rows = {walk.name: calls[key] for walk, key in zip(WALKS, keys, strict=True)}
         wrong = [text for walk in WALKS for text in differences(walk, rows[walk.name])]
-        assert wrong == []
+        assert wrong == [], "\n".join(wrong)
         assert rows["wrong keys"]["answered_at"] < rows["after wrong keys"]["answered_at"]
         assert (rows["survey"]["survey_score"], rows["hung up in survey"]["survey_score"]) == (4, None)
         for walk in WALKS:
