@@ -15,7 +15,7 @@ from facts.identity import CallKey
 from facts.masking import mask_spoken
 from ticketing_bridge.api.clients import NeedsScope, Scope
 from ticketing_bridge.api.problems import ApiProblem
-from ticketing_bridge.api.values import Cursor, Limit, Moment, Page, cursor_of, read_cursor
+from ticketing_bridge.api.values import Cursor, Limit, Moment, Page, cursor_moment, cursor_of, read_cursor
 from ticketing_bridge.call_ledger.listing import call_json
 from ticketing_bridge.rate.service import rate_between
 from ticketing_bridge.store.database import Database
@@ -82,7 +82,7 @@ async def list_calls(
 ) -> Page[CallShown]:
     """Citizen calls, newest first."""
     place = read_cursor(cursor, str, str)
-    after = (_moment(place[0]), place[1]) if place else None
+    after = (cursor_moment(place[0]), place[1]) if place else None
     async with _database(request).unit_of_work() as uow:
         found = await uow.calls.list(
             from_=from_, to=to, line=line, outcome=outcome, limit=limit + 1, after=after
@@ -91,16 +91,6 @@ async def list_calls(
     last = found[limit - 1] if len(found) > limit else None
     following = cursor_of(last.arrived_at.isoformat(), str(last.key)) if last else None
     return Page(items=shown, next=following)
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None or not 1971 <= moment.year <= 2198:
-        raise ApiProblem(400, "cursor-invalid")
-    return moment
 
 
 @router.get("/calls/{key}", dependencies=[Depends(NeedsScope(Scope.CALLS_READ))], tags=["calls"])

@@ -16,7 +16,16 @@ from pydantic import BaseModel, Field
 
 from ticketing_bridge.api.clients import Caller, NeedsScope, Scope
 from ticketing_bridge.api.problems import ApiProblem
-from ticketing_bridge.api.values import Cursor, Given, Limit, Moment, Page, cursor_of, read_cursor
+from ticketing_bridge.api.values import (
+    Cursor,
+    Given,
+    Limit,
+    Moment,
+    Page,
+    cursor_moment,
+    cursor_of,
+    read_cursor,
+)
 from ticketing_bridge.delivery.inbound import source_of
 from ticketing_bridge.store.database import Database, UnitOfWork
 from ticketing_bridge.store.desk_ticket_records import TicketFilter
@@ -248,23 +257,13 @@ async def list_tickets(
         unit=unit,
         from_=from_,
         to=to,
-        after=(_moment(place[0]), place[1]) if place else None,
+        after=(cursor_moment(place[0]), place[1]) if place else None,
     )
     async with _database(request).unit_of_work() as uow:
         found = await _reader(request).find(uow, caller.person, wanted, limit + 1)
     last = found[limit - 1].ticket if len(found) > limit else None
     following = cursor_of(last.received_at.isoformat(), last.number) if last else None
     return Page(items=[ticket_shown(it) for it in found[:limit]], next=following)
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None or not 1971 <= moment.year <= 2198:
-        raise ApiProblem(400, "cursor-invalid")
-    return moment
 
 
 async def _read(request: Request, number: str, caller: Caller) -> TicketView:

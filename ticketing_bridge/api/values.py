@@ -88,3 +88,14 @@ def read_cursor(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
         if isinstance(part, str) and ("\0" in part or not part.isprintable()):
             raise ApiProblem(400, "cursor-invalid")
     return tuple(parts)
+
+
+def cursor_moment(text: str) -> datetime:
+    """A moment within a cursor. Raises ``ApiProblem`` (400) when it is none of ours."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None or not 1971 <= moment.year <= 2198:
+        raise ApiProblem(400, "cursor-invalid")
+    return moment
