@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 
 from config.catalogue import CityData, load_catalogue
 from facts.transcript import Leg, Transcript, Turn
-from ticketing_bridge.drafting import Draft, DraftInput, Said, draft_call
+from tests.drafting.conftest import call_of
+from ticketing_bridge.drafting import Draft, DraftInput, Said, draft_call, evaluate
 from ticketing_bridge.drafting.numbers import number, with_figures
+from ticketing_bridge.drafting.purpose import is_emergency
 
 HERE = Path(__file__).parent
 CALLS = yaml.safe_load((HERE / "own_calls.yaml").read_text(encoding="utf-8"))
@@ -50,6 +52,30 @@ def test_danger_to_life_is_heard(draft: Drafter, sentence: str) -> None:
 @pytest.mark.parametrize("sentence", SENTENCES["near"])
 def test_what_only_sounds_like_danger_is_none(draft: Drafter, sentence: str) -> None:
     assert not draft(["a 您好请讲", f"c {sentence}"]).emergency.value
+
+
+@pytest.mark.parametrize("half", ["more", "held_out"])
+def test_danger_is_told_from_what_only_sounds_like_it(half: str) -> None:
+    """The halves: one to work on, one that was looked at when the words were done."""
+
+    def heard(sentences: list[str]) -> int:
+        calls = (call_of(["a 您好请讲", f"c {sentence}"]) for sentence in sentences)
+        return sum(is_emergency(call).value for call in calls)
+
+    dangers, others = SENTENCES[f"emergency_{half}"], SENTENCES[f"near_{half}"]
+    assert heard(dangers) == len(dangers)
+    assert heard(others) <= len(others) * 0.05
+
+
+@pytest.mark.parametrize(("file", "least"), [("calls-dev.jsonl", 0.9), ("calls-held-out.jsonl", 0.85)])
+def test_calls_of_many_callers(city: CityData, file: str, least: float) -> None:
+    lines = (HERE / file).read_text(encoding="utf-8").splitlines()
+    found = evaluate(lines, city).fields
+    for name in ("places", "when", "appeal", "unit", "unit_top3", "answered_online"):
+        assert (found[name].f1 or 0) >= least, (name, found[name].faults)
+    assert (found["purpose"].recall or 0) >= 0.8
+    for name in ("confidential", "emergency", "callback_phone"):
+        assert found[name].recall == 1, (name, found[name].faults)
 
 
 @pytest.mark.parametrize("sentence", SENTENCES["confidential"])
@@ -141,6 +167,8 @@ def test_numbers_and_figures() -> None:
         501,
     ]
     assert with_figures("一直在十一号院") == "一直在11号院"
+    assert with_figures("一点都不热十四五度七八个人") == "一点都不热十四五度七八个人"
+    assert with_figures("二千八百七十二公里三单元五零一") == "2872公里3单元501"
 
 
 def test_a_transcript_becomes_a_draft(city: CityData) -> None:
@@ -161,7 +189,7 @@ TURNS = st.lists(st.tuples(st.sampled_from(["agent", "citizen"]), TEXTS), max_si
 CITY = load_catalogue()
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(TURNS, st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2090, 1, 1)))
 def test_any_words_give_a_sound_draft(turns: list[tuple[str, str]], start: datetime) -> None:
     said = tuple(Said(who, text, float(n), n + 1.0) for n, (who, text) in enumerate(turns))

@@ -106,7 +106,7 @@ Turns = st.lists(st.sampled_from([turn for call in CALLS for turn in call["turns
 Typing = st.dictionaries(st.sampled_from(FIELDS), st.one_of(st.none(), st.text(max_size=5)), max_size=4)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(Turns, Typing, st.integers(0, 8))
 def test_any_call_fills_without_jumping(turns: list[str], typed: dict[str, Any], when: int) -> None:
     ongoing = begin(NOTHING, CITY)

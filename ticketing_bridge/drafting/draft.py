@@ -164,6 +164,6 @@ def _composed(draft: Draft, it: _Heard, heard: Heard) -> Draft:
     return replace(
         draft,
         title=title,
-        content=wording.make_content(it.words, shown),
+        content=wording.make_content(it.places, shown),
         ask=to_ask(it.call, draft.state, places=bool(places), callback=callback),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -16,6 +16,11 @@ from ticketing_bridge.drafting.numbers import DIGIT, with_figures
 LONGEST_TITLE = 25
 LONGEST_WISH = 40
 LONGEST_CONTENT = 240
+#: a turn with fewer characters beside the place says nothing but the place
+_ALONE = 5
+
+
+_VERY = re.compile("([大小多少高低冷热臭脏乱差吵黑近远慢快急深厉害])得很")
 
 
 def _w() -> dict[str, Any]:
@@ -37,6 +42,7 @@ def written(text: str) -> str:
     """
     opening, end, inside = _trim()
     text = inside.sub("", end.sub("", opening.sub("", text)))
+    text = _VERY.sub(lambda it: "很" + it[1], text)
     for spoken, better in _w()["spoken"].items():
         text = text.replace(spoken, better)
     return with_figures(text)
@@ -150,10 +156,25 @@ def make_content(call: DraftInput, values: Mapping[str, str | None]) -> Value[st
         for name, form in w["content_parts"].items()
         if name != "said"
     }
-    phone = re.compile(rf"{DIGIT}{{7,}}")
-    said = [written(phone.sub("", text)) for _, text in call.citizen()]
+    said = [written(text) for text in _story(call, values)]
     story = "，".join(text for text in said if len(text) >= 6)[:LONGEST_CONTENT]
     parts["said"] = w["content_parts"]["said"].format(story) if story else ""
     text = w["content"].format(purpose=values.get("purpose") or "来电", **parts)
     spans = tuple(Span(turn, 0, len(text_), text_) for turn, text_ in call.citizen() if len(text_) >= 6)
     return Value(text, 0.6, because("from_call"), spans)
+
+
+def _story(call: DraftInput, values: Mapping[str, str | None]) -> Iterator[str]:
+    """The caller's sentences without the place alone, numbers, and the wish for secrecy."""
+    numbers = re.compile(rf"{DIGIT}{{7,}}")
+    places = [it for it in (values.get("place") or "").split("、") if it]
+    known = [*places, *filter(None, [values.get("when")])]
+    for _, text in call.citizen():
+        if numbers.search(text):
+            continue
+        rest = text
+        for it in known:
+            rest = rest.replace(it, "")
+        if len(rest) < _ALONE < len(text):
+            continue
+        yield pattern("wording", "not_told").sub("", text)
