@@ -28,6 +28,7 @@ EXPECTED = {
     "desks": "word50_p95_ms",
     "start": "help_ms",
     "rate": "by_hour_p95_ms",
+    "tickets": "save_p95_ms",
 }
 
 

@@ -97,7 +97,7 @@ async def measure(size: Size) -> list[Figure]:
             agents = [Agent(it, database, service, gate) for it in range(count)]
             await agents[0].take()
             agents[0].delays.clear()
-            found = await _paced(agents, size.of(4, 1))
+            found = await _paced(agents, size.of(4, 1), size.of(EVERY_S, 0.02))
             found += await _burst(agents, size.of(5, 1))
             found += await _shared(database, service, gate, size.of(SHARED, 3))
             await chain_audit(database)
@@ -107,15 +107,15 @@ async def measure(size: Size) -> list[Figure]:
     return found
 
 
-async def _paced(agents: list[Agent], saves: int) -> list[Figure]:
+async def _paced(agents: list[Agent], saves: int, every_s: float) -> list[Figure]:
     """Each takes a ticket and saves it, with a pause between, all day long."""
     pause = random.Random(12345)
 
     async def work(agent: Agent) -> None:
-        await asyncio.sleep(pause.uniform(0, EVERY_S))
+        await asyncio.sleep(pause.uniform(0, every_s))
         await agent.take(replace(NEW, source=f"bench:{agent.person.name}"))
         for _ in range(saves):
-            await asyncio.sleep(pause.expovariate(1 / EVERY_S))
+            await asyncio.sleep(pause.expovariate(1 / every_s))
             await agent.save()
 
     cpu_began = time.process_time()
@@ -123,7 +123,7 @@ async def _paced(agents: list[Agent], saves: int) -> list[Figure]:
     cpu_s = time.process_time() - cpu_began
     delays = [it for agent in agents for it in agent.delays]
     return [
-        *spread_ms("save", delays, f"{len(agents)} agents, a save every {EVERY_S:.0f} s each"),
+        *spread_ms("save", delays, f"{len(agents)} agents, a save every {every_s:.0f} s each"),
         Figure("save_cpu_ms", cpu_s / len(delays) * 1000, "ms", "processor time of the web's process a save"),
     ]
 
