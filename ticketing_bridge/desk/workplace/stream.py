@@ -18,6 +18,7 @@ from ticketing_bridge.desk.feed import WORDS
 from ticketing_bridge.desk.mailbox import Mailbox
 from ticketing_bridge.desk.views import call_view
 from ticketing_bridge.desk.visitor import Visitor
+from ticketing_bridge.desk.words_view import saying_view
 from ticketing_bridge.desk.workplace.offers import Offers, offers_for
 from ticketing_bridge.desk.workplace.office import WorkplaceOffice
 from ticketing_bridge.desk.workplace.place import (
@@ -34,7 +35,8 @@ from ticketing_bridge.store import DatabaseAway
 #: the topic of a page whose draft has been made again
 DRAFTED = "drafted"
 #: fragment → template: what words change, and what the call itself changes
-WORD_FRAGMENTS: Mapping[str, str] = {"said": "_said.html", "saying": "_saying.html"}
+SAYING: Mapping[str, str] = {"saying": "_saying.html"}
+WORD_FRAGMENTS: Mapping[str, str] = {"said": "_said.html", **SAYING}
 CALL_FRAGMENTS: Mapping[str, str] = {
     "head": "workplace/_head.html",
     "caller": "workplace/_caller.html",
@@ -101,11 +103,18 @@ class _Teller:
         self.place = place
         self.offers = offers
         self.finals = count_of_finals(office, place.page)
+        #: how many finished sentences the bubbles on the page show
+        self._shown = -1
 
     def words(self) -> bytes:
-        """Only the bubbles: cheap enough for every syllable."""
-        context = self.place.page.context(self._office.desk)
-        return self._sent.changed(rendered(self._office, context, WORD_FRAGMENTS))
+        """The open partials alone until somebody finishes a sentence: cheap enough for every syllable."""
+        page, desk = self.place.page, self._office.desk
+        finals = count_of_finals(self._office, page)
+        if finals == self._shown:
+            saying = saying_view(desk.feed.words(page.key)) if page.call.ended_at is None else ()
+            return self._sent.changed(rendered(self._office, {"saying": saying}, SAYING))
+        self._shown = finals
+        return self._sent.changed(rendered(self._office, page.context(desk), WORD_FRAGMENTS))
 
     def everything(self) -> bytes:
         context = place_context(self._office, self.place, self.offers)
