@@ -11,7 +11,7 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -101,11 +101,15 @@ class _BytesProtocol(AMIProtocol):  # type: ignore[misc]
             if self.version is None:
                 self.version = banner_version(block)
             headers = parse_message(block)
-            if headers is not None:
+            if headers is None:
+                if block.strip() and banner_version(block) is None:
+                    owner.counts.malformed += 1
+                    _log.warning("ami.malformed", count=owner.counts.malformed, fix=_NOT_AMI)
+            elif _unasked(headers):
+                owner.counts.messages += 1
+                owner.on_message(AmiMessage(headers, now))
+            else:
                 self._hand_on(_PlainMessage(headers, now))
-            elif block.strip() and banner_version(block) is None:
-                owner.counts.malformed += 1
-                _log.warning("ami.malformed", count=owner.counts.malformed, fix=_NOT_AMI)
         if self._framer.oversized:
             owner.counts.oversized += self._framer.oversized
             self._framer.oversized = 0
@@ -126,6 +130,14 @@ class _BytesProtocol(AMIProtocol):  # type: ignore[misc]
         self._owner.lost()
         if self.factory is not None:
             super().connection_lost(exc)
+
+
+def _unasked(headers: Mapping[str, str]) -> bool:
+    """An event that answers no action: panoramisk has nothing to do with it, and building its message costs.
+
+    What a PBX says of its own end stays panoramisk's.
+    """
+    return "Event" in headers and "ActionID" not in headers and headers["Event"] != "Shutdown"
 
 
 class _OneUseManager(Manager):  # type: ignore[misc]

@@ -111,11 +111,11 @@ _KINDS: dict[str, type[EventBase]] = {kind.__name__: kind for kind in get_args(P
 def event_to_json(event: PbxEvent) -> dict[str, Any]:
     """What is stored: ``{"kind": class name, …}``; no None, no empty plain text."""
     found: dict[str, Any] = {"kind": type(event).__name__}
-    for field in fields(event):
-        value = getattr(event, field.name)
-        if value is None or (value == "" and field.type == "str"):
+    for name, stored, plain_text in _STORED[type(event)]:
+        value = getattr(event, name)
+        if value is None or (plain_text and value == ""):
             continue
-        found[_stored_name(field.name)] = value.isoformat() if isinstance(value, datetime) else value
+        found[stored] = value.isoformat() if isinstance(value, datetime) else value
     return found
 
 
@@ -146,6 +146,11 @@ def event_from_json(stored: Mapping[str, Any]) -> PbxEvent:
     return event
 
 
+#: class → (field, its stored name, whether an empty one is left out)
+_STORED: dict[type[EventBase], tuple[tuple[str, str, bool], ...]] = {
+    kind: tuple((field.name, _stored_name(field.name), field.type == "str") for field in fields(kind))
+    for kind in _KINDS.values()
+}
 _TIMES = frozenset({"at", "gap_end", "begin"})
 #: fields that must be given and may be empty texts, so that leaving them out is lossless
 _TEXTS: dict[type[EventBase], tuple[str, ...]] = {

@@ -189,9 +189,8 @@ class AmiLink:
 
     def _received(self, message: AmiMessage) -> None:
         """The one callback: stamp, count, enqueue."""
-        headers = dict(message.headers)
-        name = headers.get("Event", "")
-        if name == "FullyBooted":
+        headers = message.headers
+        if headers.get("Event") == "FullyBooted":
             self._booted.set()
         if not self._follow:
             return
@@ -200,9 +199,10 @@ class AmiLink:
             with contextlib.suppress(ValueError):
                 self.clock.event(message.received_at.timestamp(), float(stamp))
         else:
-            headers["Timestamp"] = self.clock.pbx_now(message.received_at.timestamp())
-            self._warn_no_time(headers)
-        self._put(AmiMessage(headers, message.received_at))
+            timed = {**headers, "Timestamp": self.clock.pbx_now(message.received_at.timestamp())}
+            self._warn_no_time(timed)
+            message = AmiMessage(timed, message.received_at)
+        self._put(message)
 
     def _warn_no_time(self, headers: dict[str, str]) -> None:
         untimed = "ActionID" in headers or headers.get("Event") == "FullyBooted"

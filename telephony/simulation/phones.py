@@ -24,7 +24,7 @@ _log = structlog.get_logger(__name__)
 
 #: the number that a withheld caller shows to agents
 ANONYMOUS = "anonymous"
-_ACTION_S = 10.0
+_ACTION_S = 30.0
 _LOST_FIX = "see log/outside.log in the home folder, and start the demo again"
 
 

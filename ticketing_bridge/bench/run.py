@@ -20,6 +20,7 @@ from ticketing_bridge.store.embedded import EmbeddedPostgres
 #: what there is, in the order of ``all``; the module of the same name measures it
 BENCHES: Mapping[str, str] = {
     "ami": "AMI bytes to typed events, beside panoramisk alone on the same bytes",
+    "intake": "a PBX's messages into stored calls: saturation, and the lag at 70 % of it",
     "ledger": "events into an embedded PostgreSQL: fold, rows, jobs",
     "drafting": "tickets drafted from generated calls",
     "search": "words found in the transcripts of 100,000 generated calls",

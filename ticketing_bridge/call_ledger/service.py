@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias, TypeVar
@@ -87,6 +87,7 @@ class LedgerWriter:
         *,
         on_calls: Callable[[Sequence[Call]], None] | None = None,
         may_return: Callable[[], bool] = lambda: True,
+        on_stored: Callable[[Sequence[EventRecord]], None] | None = None,
     ) -> None:
         self.tracker = tracker
         self.spool = spool
@@ -94,6 +95,8 @@ class LedgerWriter:
         self.malformed = 0
         self._database = database
         self._on_calls = on_calls
+        #: told of events once they are committed
+        self._on_stored = on_stored
         #: False keeps everything on the disk: it is not known yet whose ledger this is
         self._may_return = may_return
         self._keys = EventKeys()
@@ -225,7 +228,7 @@ class LedgerWriter:
             log.exception("fold_bug", fix="run hotline calls rebuild when it is mended")
             return _Piece(taken)
         owned = [
-            (replace(record, call=str(owner)) if owner else record, event)
+            (record.owned(str(owner)) if owner else record, event)
             for (record, event), owner in zip(taken, owners, strict=True)
         ]
         return _Piece(owned, calls)
@@ -276,6 +279,8 @@ class LedgerWriter:
         for call in calls:
             if self._changed.get(call.key) is call:
                 del self._changed[call.key]
+        if self._on_stored is not None:
+            self._on_stored(batch)
 
     async def _commit(self, batch: Sequence[EventRecord], calls: Sequence[Call]) -> None:
         async def transaction() -> None:
@@ -402,7 +407,7 @@ def _look_at(step: asyncio.Task[Any]) -> None:
 
 def _storable(headers: Mapping[str, str]) -> Mapping[str, str]:
     """PostgreSQL keeps every character but NUL."""
-    if not any("\x00" in value for value in headers.values()):
+    if "\x00" not in "".join(headers.values()):
         return headers
     return {name: value.replace("\x00", "\ufffd") for name, value in headers.items()}
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -15,14 +18,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from config.sites import PbxSite
 from facts.call import Outcome
 from ticketing_bridge.call_ledger.backfill import Backfill, Filled
+from ticketing_bridge.call_ledger.evidence import evidence as evidence_of
 from ticketing_bridge.call_ledger.listing import LOCAL
 from ticketing_bridge.cli.output import Json, console, errors, print_json
-from ticketing_bridge.cli.within import From, day, with_database
+from ticketing_bridge.cli.within import From, call_key, day, with_database
 from ticketing_bridge.house import House
 from ticketing_bridge.roles.backfilling import BACKFILL_CHANNEL, log_source
 from ticketing_bridge.roles.telephony import fold_rules
 from ticketing_bridge.store.database import Database
 from ticketing_bridge.store.gap_repository import Gap
+from ticketing_bridge.words import CallUnknown
 
 #: the telephony role that runs is given so long to fill the gaps (seconds)
 ROLE_WITHIN_S = 60.0
@@ -54,6 +59,7 @@ class SiteReport:
 def add_to(commands: typer.Typer) -> None:
     """Register this module's command."""
     commands.command()(backfill)
+    commands.command()(evidence)
 
 
 def backfill(
@@ -86,6 +92,33 @@ def backfill(
         for report in reports:
             _show(report)
     raise typer.Exit(1 if any(report.left for report in reports) else 0)
+
+
+def evidence(
+    calls: Annotated[list[str], typer.Argument(metavar="CALL…", help="PBX:UNIQUEID.")],
+    out: Annotated[Path, typer.Option(help="File for the events, one JSON line each.")],
+) -> None:
+    """Everything that the PBX said of calls, for a test of the fold; numbers are replaced by made-up ones.
+
+    The same number gives the same made-up one within a file; what callers told a flow is left out.
+    """
+
+    async def work(_: House, database: Database) -> list[dict[str, Any]]:
+        payloads: list[Mapping[str, Any]] = []
+        async with database.unit_of_work() as uow:
+            for key in map(call_key, calls):
+                records = await uow.events.of_call(key)
+                if not records:
+                    raise CallUnknown(
+                        f"there are no events of {key}", fix="hotline calls list shows the calls"
+                    )
+                payloads += [record.payload for record in records]
+        return evidence_of(payloads, secrets.token_bytes(32))
+
+    lines = with_database(work)
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    out.write_text(text, encoding="utf-8")
+    console.print(f"{out}: {len(lines)} events; read it before it leaves the house", highlight=False)
 
 
 async def _site(

@@ -32,7 +32,7 @@ def bench(
     name: Annotated[
         str,
         typer.Argument(
-            help="ami, ledger, drafting, search, speech, flows, web, desks, start, all;"
+            help="ami, intake, ledger, drafting, search, speech, flows, web, desks, start, all;"
             " delivery, wall, soak, programmes, path"
         ),
     ],

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import func, select, text
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from facts.call import Call, CallState, Outcome
@@ -19,21 +18,27 @@ from ticketing_bridge.store.rate_facts import RateFact, fact_of
 from ticketing_bridge.store.rate_repository import RateRepository
 from ticketing_bridge.store.records import EventRecord
 
+#: one JSON document a batch: PostgreSQL takes it apart much sooner than a driver writes arrays of texts
 _ADD_EVENTS = text("""
 INSERT INTO call_event (pbx_id, digest, ordinal, at, received_at, kind, uniqueid, linkedid, call, payload)
-SELECT pbx_id, digest, ordinal, at, received_at, kind, uniqueid, linkedid, call, payload::jsonb
-FROM unnest(CAST(:pbx_id AS text[]), CAST(:digest AS bytea[]), CAST(:ordinal AS int[]),
-            CAST(:at AS timestamptz[]), CAST(:received_at AS timestamptz[]), CAST(:kind AS text[]),
-            CAST(:uniqueid AS text[]), CAST(:linkedid AS text[]), CAST(:call AS text[]),
-            CAST(:payload AS text[])) WITH ORDINALITY
+SELECT pbx_id, decode(digest, 'hex'), ordinal, at, received_at, kind, uniqueid, linkedid, call, payload
+FROM ROWS FROM (jsonb_to_recordset(CAST(:events AS jsonb)) AS (
+         pbx_id text, digest text, ordinal int, at timestamptz, received_at timestamptz, kind text,
+         uniqueid text, linkedid text, call text, payload jsonb)) WITH ORDINALITY
      AS event (pbx_id, digest, ordinal, at, received_at, kind, uniqueid, linkedid, call, payload, place)
 ORDER BY place
 ON CONFLICT DO NOTHING
 """)
 
-Calls = list[Call]
+_CALL_COLUMNS = [column.name for column in tables.call.columns if column.name != "updated_at"]
+_UPSERT = text(
+    f"INSERT INTO call ({', '.join(_CALL_COLUMNS)}) SELECT {', '.join(_CALL_COLUMNS)} "
+    "FROM jsonb_populate_recordset(NULL::call, CAST(:rows AS jsonb)) ORDER BY key "
+    "ON CONFLICT (key) DO UPDATE SET updated_at = now(), "
+    + ", ".join(f"{name} = EXCLUDED.{name}" for name in _CALL_COLUMNS if name != "key")
+)
 
-_EVENT_COLUMNS = [column for column in tables.call_event.columns if column.name != "seq"]
+Calls = list[Call]
 
 
 class EventRepository:
@@ -46,11 +51,9 @@ class EventRepository:
         """Store events; those that are there already are left alone. Returns how many were new."""
         if not events:
             return 0
-        columns: dict[str, list[Any]] = {
-            column.name: [getattr(event, column.name) for event in events] for column in _EVENT_COLUMNS
-        }
-        columns["payload"] = [json.dumps(event.payload, ensure_ascii=False) for event in events]
-        return (await self._connection.execute(_ADD_EVENTS, columns)).rowcount
+        rows = [_event_values(event) for event in events]
+        batch = {"events": json.dumps(rows, ensure_ascii=False)}
+        return (await self._connection.execute(_ADD_EVENTS, batch)).rowcount
 
     async def of_call(self, key: CallKey) -> list[EventRecord]:
         """A call's events in the order of the PBX's clock."""
@@ -103,6 +106,21 @@ class EventRepository:
         return found
 
 
+def _event_values(event: EventRecord) -> dict[str, Any]:
+    return {
+        "pbx_id": event.pbx_id,
+        "digest": event.digest.hex(),
+        "ordinal": event.ordinal,
+        "at": event.at.isoformat(),
+        "received_at": event.received_at.isoformat(),
+        "kind": event.kind,
+        "uniqueid": event.uniqueid,
+        "linkedid": event.linkedid,
+        "call": event.call,
+        "payload": event.payload,
+    }
+
+
 def event_of_row(row: Mapping[Any, Any]) -> EventRecord:
     """The record of a row of table ``call_event``."""
     return EventRecord(
@@ -121,16 +139,9 @@ class CallRepository:
         """Write calls over what is there."""
         if not calls:
             return
-        insertion = insert(tables.call)
-        changed = {
-            column.name: insertion.excluded[column.name]
-            for column in tables.call.columns
-            if column.name not in ("key", "updated_at")
-        }
-        statement = insertion.on_conflict_do_update(
-            index_elements=["key"], set_={**changed, "updated_at": func.now()}
-        )
-        await self._connection.execute(statement, [call_to_row(call, fold_version) for call in calls])
+        rows = [call_to_row(call, fold_version) for call in calls]
+        written = {"rows": json.dumps(rows, ensure_ascii=False, default=datetime.isoformat)}
+        await self._connection.execute(_UPSERT, written)
         await self._count({str(call.key): fact_of(call) for call in calls})
 
     async def _count(self, facts: Mapping[str, RateFact | None]) -> None:

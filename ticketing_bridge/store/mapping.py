@@ -26,8 +26,8 @@ _PLAIN = (
 def _legs_to_json(legs: Sequence[QueueLeg | AgentLeg | AgentRing | JourneyStep]) -> list[dict[str, Any]]:
     return [
         {
-            name: value.isoformat() if isinstance(value, datetime) else value
-            for name, value in asdict(leg).items()
+            name: value.isoformat() if isinstance(value := getattr(leg, name), datetime) else value
+            for name in leg.__dataclass_fields__
         }
         for leg in legs
     ]

@@ -30,6 +30,13 @@ class EventRecord:
     #: order of storing; given by the database
     seq: int | None = None
 
+    def owned(self, call: str) -> EventRecord:
+        """The same, known to be of this call."""
+        return EventRecord(
+            self.pbx_id, self.digest, self.ordinal, self.at, self.received_at, self.kind,
+            self.uniqueid, self.linkedid, self.payload, call, self.seq,
+        )  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class LiveStreamRecord:
