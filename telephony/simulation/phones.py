@@ -139,6 +139,8 @@ class Phones:
                     "Timeout": "30000",
                     "Variable": f"OUTSIDE_SPEECH={speech or ''}",
                 },
+                # what becomes of it is noticed as everything else is; waiting here would hold up the others
+                accepted_is_enough=True,
             )
         )
 
