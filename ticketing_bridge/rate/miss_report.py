@@ -84,6 +84,7 @@ async def miss_report(
     line: str | None = None,
 ) -> MissReport:
     """Every miss of the period with its cause, newest first."""
+    await uow.rates.plan_freshly()
     missed = await uow.rate_rows.missed_calls(begin, end, line, MOST)
     talks, waits = await uow.rate_rows.around(begin - AROUND, end)
     queues = {
@@ -150,6 +151,7 @@ async def missed_list(
     uow: UnitOfWork, begin: datetime, end: datetime, *, line: str | None = None, limit: int = 500
 ) -> MissedList:
     """The longest missed first."""
+    await uow.rates.plan_freshly()
     rows = await uow.rate_rows.missed(begin, end, line, limit)
     withheld = await uow.rate_rows.withheld_misses(begin, end, line)
     callers = tuple(MissedCaller(row, row.last_at + timedelta(days=1)) for row in rows)

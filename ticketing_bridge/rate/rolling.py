@@ -67,6 +67,7 @@ async def least_window(
     last = min(end - timedelta(minutes=1), Level.MINUTE.floor(now) - length)
     if last < first:
         return None
+    await uow.rates.plan_freshly()
     columns = {"b": (*plan.base, *(f"-{it}" for it in plan.unknown)), "r": plan.reached}
     until = Level.HOUR.ceil(last) + length + HOUR
     sums = await uow.rates.sums(first, until, columns, line=line, queue=queue, by="hour")

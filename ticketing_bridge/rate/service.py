@@ -99,6 +99,7 @@ async def rate_report(
         DefinitionUnknown: naming those that there are.
     """
     began = clocks.perf_counter()
+    await uow.rates.plan_freshly()
     book = await definition_book(uow, rates)
     names = query.names or book.names
     stretches = book.stretches(names, query.begin, query.end)

@@ -186,6 +186,13 @@ class RateRepository:
             return None
         return int((await self._connection.execute(_FOLD, {"most": most})).scalar_one())
 
+    async def plan_freshly(self) -> None:
+        """For the rest of this transaction: plans for the very period that is asked for.
+
+        The plan for any period that PostgreSQL keeps after some repeats may read a whole year for a day.
+        """
+        await self._connection.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
+
     async def unfolded(self) -> int:
         """How many changes wait to be folded."""
         return int((await self._connection.execute(text("SELECT count(*) FROM rate_delta"))).scalar_one())

@@ -183,6 +183,7 @@ async def make_plan(
     intervals = 24 * 60 // rules.interval_min
     queued = plan_of(shipped()["queue_offered"])
     assert queued is not None
+    await uow.rates.plan_freshly()
     rows = await uow.rates.sums(begin, end, {"calls": queued.base}, by=f"every_{rules.interval_min}")
     counts = {
         (at.date(), (at.hour * 60 + at.minute) // rules.interval_min): it.values["calls"]
