@@ -205,7 +205,10 @@ class AddressReader:
                 end = self._extended(found.end())
                 kind = self.names.kinds[found[0]] if end == found.end() else "facility"
                 yield _Part(
-                    self._old(found.start()), end, "city" if found[0] in self.names.city else kind, 0.95
+                    self._old(found.start()),
+                    end,
+                    "city" if found[0] in self.names.city and end == found.end() else kind,
+                    0.95,
                 )
 
     def _number_parts(self, taken: list[tuple[int, int]]) -> Iterator[_Part]:
@@ -436,7 +439,8 @@ class AddressReader:
 def _plausible(stem: str, ending: str, kind: str, *, bounded: bool, first: bool) -> bool:
     if kind == "mall" and (not bounded or first):
         return False
-    if kind == "road" and all(it in _NUMERALS for it in stem) and stem not in place_words("number_roads"):
+    numbered = len(ending) == 1 and all(it in _NUMERALS for it in stem)  # 三路车, but 一零九国道
+    if kind == "road" and numbered and stem not in place_words("number_roads"):
         return False
     if kind == "road" and stem[-1:] in place_words("not_last"):
         return False

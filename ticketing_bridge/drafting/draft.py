@@ -61,7 +61,9 @@ def draft_call(words: DraftInput, data: CityData, *, ended: bool = True, shown_o
         draft = replace(draft, purpose=nothing, appeal=nothing, unit=nothing, title=nothing)
     if parts:
         other = _Heard(parts.second(call), call, parts.second(for_places), data, hearing)
-        draft = replace(draft, second_matter=_second(_draft(other)))
+        second = _second(_draft(other))
+        # both announced at once, the place said later: it is the place of both
+        draft = replace(draft, second_matter=second, places=draft.places or second.places)
     return without_answer_turns(as_printed(draft, printed), added)
 
 
