@@ -141,6 +141,12 @@ async def _measured(database: Database, spool: Path, calls: int) -> list[Figure]
         Figure("events_per_s", stored / full["took_s"], "events/s", "events stored among them"),
         Figure("calls_per_s", rows / full["took_s"], "calls/s", "the same in answered calls"),
         Figure(
+            "cpu_us",
+            1e6 * full["own_cpu_s"] / full["messages"],
+            "µs",
+            "processor time of the intake a message",
+        ),
+        Figure(
             "own_cpu", full["own_cpu_s"] / full["took_s"], "cores", "of them used by the intake's process"
         ),
         Figure(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
 from datetime import datetime
@@ -24,6 +25,8 @@ RULES = FoldRules(frozenset({"agent101", "agent102", "agent103"}))
 WHOLE = sorted(path.stem for path in FOLDER.glob("*.ami") if path.stem != "snapshot_of_two_calls")
 #: of these the PBX's own records are kept, too
 SHAPES = sorted(path.stem for path in FOLDER.glob("*.cel"))
+#: examples of each property; HOTLINE_EXAMPLES=2000 for a long proof
+EXAMPLES = int(os.environ.get("HOTLINE_EXAMPLES", "60"))
 #: the same happening in two records of the PBX is so near (seconds)
 NEAR_S = 0.05
 

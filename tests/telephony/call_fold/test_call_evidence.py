@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from recorded import (
+    EXAMPLES,
     RULES,
     SHAPES,
     WHOLE,
@@ -58,6 +59,7 @@ def with_a_hole(name: str, begin: float, length: float) -> tuple[list[PbxEvent],
     return heard, up, lost_at
 
 
+@settings(deadline=None, max_examples=EXAMPLES)
 @given(st.sampled_from(SHAPES), st.floats(0, 1), st.floats(0, 1))
 def test_whatever_was_missed_is_known_in_the_end(name: str, begin: float, length: float) -> None:
     """The link is away for any part of a call, or all of it: the same row, and nothing is unresolved."""

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recorded import RULES, WHOLE, calls_of, raw_ami
+from recorded import EXAMPLES, RULES, WHOLE, calls_of, raw_ami
 
 from facts.call import Call, CallFlag, CallState, Outcome
 from facts.identity import CallKey
@@ -60,7 +60,7 @@ many = st.lists(st.sampled_from(SINGLE), min_size=1, max_size=6)
 seeds = st.integers(0, 2**32)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=EXAMPLES)
 @given(many, seeds)
 def test_calls_at_the_same_time_do_not_disturb_each_other(names: list[str], seed: int) -> None:
     alone = {copy: plain(calls_of(raw_ami(name))[0]) for copy, name in enumerate(names)}
@@ -70,7 +70,7 @@ def test_calls_at_the_same_time_do_not_disturb_each_other(names: list[str], seed
     assert together == alone
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=EXAMPLES)
 @given(many, seeds, st.lists(st.integers(1, 40), min_size=1, max_size=30))
 def test_chunks_and_repetitions_do_not_matter(names: list[str], seed: int, chunks: list[int]) -> None:
     stream = mixed(names, seed)
@@ -88,7 +88,7 @@ def test_chunks_and_repetitions_do_not_matter(names: list[str], seed: int, chunk
     assert sorted(rows.values(), key=lambda call: call.key) == whole
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=EXAMPLES)
 @given(st.sampled_from(SINGLE), seeds)
 def test_the_order_of_a_calls_events_does_not_matter_to_the_fold(name: str, seed: int) -> None:
     events = raw_ami(name)
@@ -97,7 +97,7 @@ def test_the_order_of_a_calls_events_does_not_matter_to_the_fold(name: str, seed
     assert fold_call(call.key, shuffled, RULES) == call
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=EXAMPLES)
 @given(many, seeds, st.floats(0, 1), st.floats(0, 1))
 def test_every_citizen_call_has_one_outcome_in_the_end_whatever_was_missed(
     names: list[str], seed: int, begin: float, length: float
