@@ -15,7 +15,7 @@ from ticketing_bridge.desk.casework.lists_page import warning_rows
 from ticketing_bridge.desk.casework.wording import case_words
 from ticketing_bridge.desk.desk import Desk
 from ticketing_bridge.desk.pages import SignedIn, render_page
-from ticketing_bridge.desk.visitor import needs, own_form
+from ticketing_bridge.desk.visitor import needs, own_form, signed_in
 from ticketing_bridge.store.desk_ticket_records import TicketFilter
 from ticketing_bridge.tickets import State
 from ticketing_bridge.tickets.figures import Period, by_unit, figures, zone
@@ -24,7 +24,7 @@ from ticketing_bridge.tickets.limits import LOCAL
 from ticketing_bridge.tickets.secrecy import TicketSecrecy
 from ticketing_bridge.tickets.undertakings import Measure, UndertakingRefused, Undertakings
 
-router = APIRouter()
+router = APIRouter(dependencies=[Depends(signed_in)])
 DECIDE = [needs(Permission.TICKETS_DECIDE, Permission.TICKETS_SUPERVISE)]
 SUPERVISE = [needs(Permission.TICKETS_SUPERVISE)]
 SHOWN = 200
