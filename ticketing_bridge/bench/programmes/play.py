@@ -48,6 +48,8 @@ log = structlog.get_logger(__name__)
 
 #: two records of the PBX may tell of one happening so far apart on a busy machine
 NEAR_S = 0.5
+#: what happened is in the PBX's records, and they may be taken for whole, after this time
+_RECORDED_S = 5.0
 #: rows are complete so long after the last call
 SETTLED_WITHIN_S = 90.0
 
@@ -214,8 +216,9 @@ async def _from_records(stage: Stage, rows: Sequence[Call], since: datetime) -> 
     pbx_id = stage.settings.pbx_id
     async with Database(url) as deaf:
         async with deaf.unit_of_work() as uow:
-            up = LinkUp(at=datetime.now(UTC) - timedelta(seconds=6), pbx_id=pbx_id)
+            up = LinkUp(at=datetime.now(UTC), pbx_id=pbx_id)
             await uow.events.add_batch([event_record(up, None, datetime.now(UTC))])
+        await asyncio.sleep(_RECORDED_S)  # the last call may have ended a moment ago
         source = FileLogs(stage.pbx.paths.cel, stage.pbx.paths.queue_log, ours=True)
         backfill = Backfill(deaf, pbx_id, fold_rules(stage.house), source)
         filled = await backfill.fill_all(since=since - timedelta(seconds=1))
