@@ -211,7 +211,7 @@ class Sms(ConnectorBase):
             raise ValueError(f"{self.id}: texts: {', '.join(wrong)} is nothing that goes to a phone")
         for name, text in [*self.fields.items(), *self.texts.items()]:
             try:
-                text.format(mobile="", text="", key="", number="", unit="", title="", name="")
+                text.format(mobile="", text="", key="", number="", unit="", title="", name="", warning="")
             except (KeyError, ValueError, IndexError) as problem:
                 raise ValueError(f"{self.id}: {name}: no such place: {problem}") from None
         return self

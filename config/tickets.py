@@ -16,6 +16,9 @@ from config.opening import Clock
 from config.strict_yaml import load_strict
 from facts.errors import HotlineError
 
+#: a telephone that gets messages
+Mobile = Annotated[str, Field(pattern=r"^1[3-9]\d{9}$")]
+
 
 class TicketRulesInvalid(HotlineError):
     """The rules for tickets are wrong."""
@@ -83,10 +86,17 @@ class Suspension(Fact):
 
 
 class Warnings(Fact):
-    """Shares of the limit after which somebody is warned."""
+    """Shares of the limit after which somebody is warned, and whose telephones are told."""
 
     due_shares: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.7, 0.9)
     lag_share: float = Field(default=0.5, gt=0, lt=1)
+    #: duty telephones by unit, and of shift leaders, who are told of every unit's
+    mobiles: Mapping[str, tuple[Mobile, ...]] = Field(default_factory=dict)
+    shift_mobiles: tuple[Mobile, ...] = ()
+
+    def told(self, unit: str | None) -> tuple[str, ...]:
+        """Telephones of those who can act on a warning about this unit, each once."""
+        return tuple(dict.fromkeys((*self.mobiles.get(unit or "", ()), *self.shift_mobiles)))
 
 
 class Border(Fact):

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from config.delivery import DeliveryConfig, Sends
+from config.tickets import Warnings
 from tests.delivery.conftest import SECRETS, Outside, Post
 from tests.delivery.test_connectors import open311, webhook, zammad
 from tests.desk.people import NUMBER, answered_call, missed_call, waiting_call
@@ -26,7 +27,7 @@ from tests.tickets.city import (
     taken,
 )
 from ticketing_bridge.bench.outside.georeport import GeoReport
-from ticketing_bridge.bench.outside.receiver import WebhookReceiver
+from ticketing_bridge.bench.outside.receiver import SmsGateway, WebhookReceiver
 from ticketing_bridge.bench.outside.zammad import Zammad
 from ticketing_bridge.delivery.feed import CallFeed
 from ticketing_bridge.delivery.house_tickets import HouseTickets
@@ -35,6 +36,7 @@ from ticketing_bridge.store import Database
 from ticketing_bridge.store.outbox_records import DeliveryState, OutboxKind
 from ticketing_bridge.tickets import Act, State, Ticket, TicketService
 from ticketing_bridge.tickets.secrecy import TicketSecrecy
+from ticketing_bridge.tickets.watching import watch
 
 SERVICE = TicketService(OFFICE)
 
@@ -143,6 +145,42 @@ async def test_what_becomes_secret_before_it_is_sent_stays(database: Database, o
         await routed(database, post)
         assert public.requests == []
         assert (await post.only(ticket.number)).state is DeliveryState.WITHHELD
+
+
+async def test_a_warning_reaches_the_unit_and_the_shift_leader_and_says_nothing_of_the_caller(
+    database: Database, outside: Outside
+) -> None:
+    unit, other = WebhookReceiver(SECRETS["sign"]), WebhookReceiver(SECRETS["sign"])
+    gateway = SmsGateway(SECRETS["sms"])
+    on_duty = {"mobiles": {HOUSING: ["13900000001"]}, "shift_mobiles": ["13900000002"]}
+    rules = OFFICE.rules.model_copy(update={"warnings": Warnings.model_validate(on_duty)})
+    office = replace(OFFICE, rules=rules)
+    settings = [
+        webhook(outside.serve(unit.app()), id="unit", units=[HOUSING], sends=["warning"]),
+        webhook(outside.serve(other.app()), id="other", units=[LABOUR], sends=["warning"]),
+        {
+            "id": "sms", "kind": "sms", "url": outside.serve(gateway.app()) + "/send", "token": "sms",
+            "fields": {"mobile": "{mobile}", "content": "{text}"},
+            "texts": {"warning": "{unit}工单{number}{warning}"},
+        },
+    ]  # fmt: skip
+    config = DeliveryConfig.model_validate({"connectors": settings})
+    async with open_delivery(database, config, SECRETS, HouseTickets(the_service, lambda: NOW)) as service:
+        secret = await dispatched(database, REPORT)
+        for _ in range(2):  # the second look gives nothing again
+            async with database.unit_of_work() as uow:
+                await watch(uow, office, NOW + timedelta(days=400))
+        await routed(database, Post(database, service))
+    overdue = f"{HOUSING}工单{secret.number}超期未办"
+    assert sorted((it["mobile"], it["content"]) for it in gateway.messages if "超期" in it["content"]) == [
+        ("13900000001", overdue), ("13900000002", overdue),
+    ]  # fmt: skip
+    assert [it["warning"]["unit"] for it in unit.others] == [HOUSING] * 2
+    assert other.others == []
+    told = json.dumps([unit.others, gateway.messages], ensure_ascii=False)
+    for secret_of in (NAME, PHONE, "盐湖集团", "民警"):
+        assert secret_of not in told
+    assert not any("mobile" in it["warning"] for it in unit.others)
 
 
 async def test_a_screen_is_told_of_calls(database: Database, outside: Outside) -> None:

@@ -84,7 +84,7 @@ class TicketSender:
 
     async def prepare(self, uow: UnitOfWork, it: Delivery, entry: OutboxEntry) -> Sending | Verdict:
         if it.kind is OutboxKind.WARNING:
-            return self._warning(it, entry)
+            return await self._warning(uow, it, entry)
         ticket = await self._tickets.outbound(uow, it.subject)
         if ticket is None:
             return Verdict(DeliveryState.DROPPED, "gone")
@@ -134,10 +134,14 @@ class TicketSender:
 
         return send
 
-    def _warning(self, it: Delivery, entry: OutboxEntry) -> Sending | Verdict:
+    async def _warning(self, uow: UnitOfWork, it: Delivery, entry: OutboxEntry) -> Sending | Verdict:
         connector = self.connector
         if not isinstance(connector, WebhookConnector):
             return Verdict(DeliveryState.DROPPED, "not_for_this")
+        ticket = await self._tickets.outbound(uow, it.subject)
+        told = released(ticket, self.setting, REPORT) if ticket else None
+        if isinstance(told, Withheld):
+            return Verdict(DeliveryState.WITHHELD, told.value)
         content = {"kind": it.kind.value, "subject": it.subject, "warning": dict(entry.payload)}
 
         async def send(doubt: bool) -> Sent:

@@ -123,6 +123,8 @@ class DeliveryService:
             ticket = await self._tickets.outbound(uow, entry.subject)
             if ticket is None:
                 return
+        if entry.kind is OutboxKind.WARNING and not _warns(connector, entry):
+            return
         if entry.kind is OutboxKind.UPDATE and ticket is not None:
             await self._changed(uow, entry, connector, ticket, sends)
         elif Sends(entry.kind.value) in sends and (ticket is None or wanted(connector, ticket)):
@@ -280,6 +282,13 @@ def _still_under_way_s(it: Delivery, span_s: float, now: datetime) -> float:
     if it.state is not DeliveryState.SENDING or it.attempt_at is None:
         return 0.0
     return (it.attempt_at - now).total_seconds() + span_s + GRACE_S
+
+
+def _warns(connector: ConnectorBase, entry: OutboxEntry) -> bool:
+    """A warning for a telephone goes to it alone; the one for systems to those of the unit it is about."""
+    if isinstance(connector, Sms) or "mobile" in entry.payload:
+        return isinstance(connector, Sms) and "mobile" in entry.payload
+    return not connector.units or entry.payload.get("unit") in connector.units
 
 
 @asynccontextmanager

@@ -50,7 +50,7 @@ class OutboxRepository:
 
         What is told is read from the subject when it is sent, so that a ticket which has become
         confidential meanwhile stays in the house: ``payload`` is for what stands nowhere else, and
-        carries nothing personal.
+        carries nothing personal but the duty telephone (``mobile``) that a warning is for.
 
         Args:
             subject: number of a ticket, or key of a call.

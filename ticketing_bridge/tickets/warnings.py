@@ -9,11 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
+from pathlib import Path
+
+import yaml
 
 from ticketing_bridge.tickets.limits import due, share_used
 from ticketing_bridge.tickets.model import Ticket
 from ticketing_bridge.tickets.preparing import CityRules
 from ticketing_bridge.tickets.states import ENDINGS, State
+
+FILE = Path(__file__).parent / "warnings.yaml"
 
 
 class WarningKind(StrEnum):
@@ -25,6 +31,13 @@ class WarningKind(StrEnum):
     LAGGING = "lagging"
     #: 群众不满意
     DISSATISFIED = "dissatisfied"
+
+
+@cache
+def warning_names() -> dict[WarningKind, str]:
+    """What the three are called; a missing one is found at the first use."""
+    raw = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    return {it: raw[it.value] for it in WarningKind}
 
 
 @dataclass(frozen=True, slots=True)

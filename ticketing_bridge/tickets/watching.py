@@ -9,7 +9,7 @@ from ticketing_bridge.store.outbox_records import OutboxKind
 from ticketing_bridge.tickets.life import from_json
 from ticketing_bridge.tickets.office import TicketOffice
 from ticketing_bridge.tickets.states import State
-from ticketing_bridge.tickets.warnings import due_warnings
+from ticketing_bridge.tickets.warnings import TicketWarning, due_warnings, warning_names
 
 #: tickets that can be warned of
 WATCHED = (
@@ -35,9 +35,19 @@ async def watch(uow: UnitOfWork, office: TicketOffice, now: datetime) -> int:
             if not await uow.warnings.add(row.number, warning.kind, warning.stage, warning.unit):
                 continue
             given += 1
-            payload = {"warning": warning.kind.value, "what": warning.what, "unit": warning.unit}
-            detail = f"{warning.kind}:{warning.stage}"
-            await uow.outbox.add(OutboxKind.WARNING, row.number, detail=detail, payload=payload)
+            await _tell(uow, office, row.number, warning)
     if given:
         await uow.notify(WARNING_CHANNEL, str(given))
     return given
+
+
+async def _tell(uow: UnitOfWork, office: TicketOffice, number: str, warning: TicketWarning) -> None:
+    """Once for the systems of units, and once for each telephone; no word of matter or caller."""
+    detail = f"{warning.kind}:{warning.stage}"
+    payload = {"warning": warning.kind.value, "what": warning.what, "unit": warning.unit}
+    await uow.outbox.add(OutboxKind.WARNING, number, detail=detail, payload=payload)
+    short = {"number": number, "unit": warning.unit or "", "warning": warning_names()[warning.kind]}
+    for place, mobile in enumerate(office.rules.warnings.told(warning.unit), 1):
+        await uow.outbox.add(
+            OutboxKind.WARNING, number, detail=f"{detail}:{place}", payload={**short, "mobile": mobile}
+        )

@@ -12,7 +12,7 @@ from ticketing_bridge.desk.labels import Label
 from ticketing_bridge.tickets import Act, State, TicketRefused, Why
 from ticketing_bridge.tickets.fields import FIELDS
 from ticketing_bridge.tickets.give_aways import GiveAwayKind
-from ticketing_bridge.tickets.warnings import WarningKind
+from ticketing_bridge.tickets.warnings import WarningKind, warning_names
 
 FILE = Path(__file__).parent / "wording.yaml"
 
@@ -59,7 +59,7 @@ def case_words() -> CaseWords:
         fields=fields,
         whys={it: raw["whys"][it] for it in Why},
         choices=raw["choices"],
-        warnings={it: raw["warnings"][it] for it in WarningKind},
+        warnings=warning_names(),
         warned=raw["warned"],
         give_aways={it: raw["give_aways"][it] for it in GiveAwayKind},
         lists=raw["lists"],
