@@ -76,6 +76,9 @@ async def test_a_report_on_the_page(town: Town) -> None:
     assert '<mark class="tells"' in seen.text
     seen = await town.post("wang", ticket, "preview")
     assert "民警收钱" in seen.text
+    async with town.house.database.unit_of_work() as uow:
+        lines = [(it.actor, it.action) for it in await uow.audit.list(subject=ticket.number)]
+    assert lines.count(("wang", "caller-compared")) == 2
     assert not [tell for tell in TELLS if tell in seen.text]
     assert (await town.post("wang", ticket, "act", act="dispatch", main=HOUSING)).status_code == 303
     for path in ("/unit", f"/tickets/{ticket.number}", "/unit/tickets.csv", "/unit?list=unsigned"):

@@ -123,6 +123,16 @@ async def test_a_storm_of_changes_is_sent_at_most_five_times_a_second(house: Hou
         assert heard.names().count("live") <= 5 * lasted + 2
 
 
+async def test_who_follows_a_call_is_on_record_once(house: House, served: str) -> None:
+    await stored(house.database, talking_call())
+    path = f"/events/calls/{KEY}"
+    async with listening(served, path) as (_, client), client.stream("GET", path) as again:
+        assert again.status_code == 200
+    async with house.database.unit_of_work() as uow:
+        lines = [(it.actor, it.action, it.fields) for it in await uow.audit.list(subject=str(KEY))]
+    assert lines == [(LOGIN, "call-followed", ("words", "draft"))]
+
+
 async def test_words_reach_the_page_at_once(house: House, served: str, broadcast: LiveBroadcast) -> None:
     await stored(house.database, talking_call())
     await connected(house.app.state.desk.feed)

@@ -26,6 +26,7 @@ from ticketing_bridge.desk.health import TELEPHONY_CHANNEL, Health, HealthView, 
 from ticketing_bridge.desk.hearings import Hearings
 from ticketing_bridge.desk.mailbox import HEALTH, Switchboard
 from ticketing_bridge.desk.metrics import Metrics
+from ticketing_bridge.desk.remembered import Remembered
 from ticketing_bridge.desk.rendering import Templates
 from ticketing_bridge.store import Database
 from ticketing_bridge.tickets.office import TicketOffice, TicketOffices
@@ -68,6 +69,8 @@ class Desk:
     offices: TicketOffices = field(init=False)
     #: the city's data in force
     catalogue: CatalogueStore = field(init=False)
+    #: streams that are on record: the session's form token, path and call
+    followed: Remembered = field(default_factory=Remembered)
     hearings: Hearings = field(default_factory=Hearings)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     _city: City | None = None

@@ -15,6 +15,8 @@ from ticketing_bridge.store import UnitOfWork
 
 #: the pages of one call: each look at them is a line of the audit log
 _PAGES = frozenset({"/calls/{key}", "/desk/calls/{key}"})
+#: and their streams: whoever follows one is on record once a session, however often a page connects again
+_STREAMS = frozenset({"/events/calls/{key}", "/events/desk/calls/{key}"})
 
 
 async def keeps_secrets(request: Request, visitor: Annotated[Visitor, Depends(signed_in)]) -> None:
@@ -31,14 +33,24 @@ async def keeps_secrets(request: Request, visitor: Annotated[Visitor, Depends(si
     async with desk.database.unit_of_work() as uow:
         secret = await uow.desk_tickets.secret_calls([key])
         allowed = key not in closed_to(visitor, secret)
-        page = getattr(request.scope.get("route"), "path", "") in _PAGES and request.method == "GET"
-        if page and allowed:
-            action = "confidential-viewed" if key in secret else "call-viewed"
-            await uow.audit.add(visitor.name, action, subject=key, fields=["words", "draft"])
+        path = getattr(request.scope.get("route"), "path", "")
+        follows = (visitor.csrf, path, key) if path in _STREAMS else None
+        if allowed and (action := _look(request, path, desk, follows)):
+            kind = "confidential" if key in secret else "call"
+            await uow.audit.add(visitor.name, f"{kind}-{action}", subject=key, fields=["words", "draft"])
         if not allowed:
             await uow.audit.add(visitor.name, "call-refused", subject=key)
     if not allowed:
         raise NotAllowed
+    if follows is not None:
+        desk.followed.add(follows)
+
+
+def _look(request: Request, path: str, desk: Desk, follows: tuple[str, str, str] | None) -> str:
+    """What of this request is to be on record; empty: nothing, or it is already."""
+    if follows is not None:
+        return "" if follows in desk.followed else "followed"
+    return "viewed" if path in _PAGES and request.method == "GET" else ""
 
 
 def closed_to(visitor: Visitor, secret: dict[str, frozenset[str]]) -> frozenset[str]:

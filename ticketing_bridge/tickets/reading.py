@@ -14,7 +14,7 @@ from ticketing_bridge.tickets.model import Caller
 from ticketing_bridge.tickets.office import TicketOffice
 from ticketing_bridge.tickets.sealed import Sealer
 from ticketing_bridge.tickets.service import TicketUnknown, visible
-from ticketing_bridge.tickets.views import TicketView, may_reveal, view_for
+from ticketing_bridge.tickets.views import Preview, TicketView, may_reveal, preview, view_for
 
 #: letters of a reason
 REASON = range(2, 201)
@@ -51,6 +51,25 @@ class TicketReader:
         seen = ["texts" if view.original else "redacted", *(["caller-masked"] if view.caller else [])]
         await uow.audit.add(person.name, action, subject=number, fields=seen)
         return view
+
+    async def before_dispatch(
+        self, uow: UnitOfWork, number: str, person: Person, title: str | None, content: str | None
+    ) -> Preview | None:
+        """What a unit would read of it; None: only who may see the original sends it.
+
+        Who called is opened, to find what would give them away, and that is on record.
+
+        Raises:
+            TicketUnknown: see ``read``.
+        """
+        view = await self.read(uow, number, person)
+        row = await uow.desk_tickets.get(number)
+        if row is None or not view.original:
+            return None
+        sealer = Sealer(uow, self.office.vault)
+        ticket, caller = await sealer.ticket(row), await sealer.caller(row)
+        await uow.audit.add(person.name, "caller-compared", subject=number, fields=ticket.known)
+        return preview(ticket, caller, title, content)
 
     async def find(
         self, uow: UnitOfWork, person: Person, wanted: TicketFilter, limit: int = 100

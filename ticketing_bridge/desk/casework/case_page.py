@@ -19,9 +19,8 @@ from ticketing_bridge.tickets.fields import FIELDS, Kind
 from ticketing_bridge.tickets.give_aways import give_aways
 from ticketing_bridge.tickets.limits import LOCAL
 from ticketing_bridge.tickets.reading import ReasonMissing, TicketReader
-from ticketing_bridge.tickets.sealed import Sealer
 from ticketing_bridge.tickets.secrecy import ADMIT, LOWER, TicketSecrecy
-from ticketing_bridge.tickets.views import TicketView, preview
+from ticketing_bridge.tickets.views import TicketView
 
 router = APIRouter()
 NUMBER_LENGTH = 20
@@ -182,19 +181,16 @@ async def show_preview(
 ) -> Response:
     """Exactly what a unit would read, with what could still give the caller away marked."""
     desk: Desk = request.app.state.desk
-    service, reader = services(desk)
+    _, reader = services(desk)
     try:
         async with desk.database.unit_of_work() as uow:
-            view = await reader.read(uow, number, visitor.person)
-            row = await uow.desk_tickets.get(number)
-            assert row is not None
-            caller = await Sealer(uow, desk.office.vault).caller(row)
-            ticket = await service.get(uow, number, visitor.person)
+            seen = await reader.before_dispatch(
+                uow, number, visitor.person, unit_title or None, unit_content or None
+            )
     except TicketUnknown:
         raise HTTPException(404) from None
-    if not view.original:
+    if seen is None:
         raise NotAllowed
-    seen = preview(ticket, caller, unit_title or None, unit_content or None)
     return render_page(
         request,
         "casework/_preview.html",
