@@ -151,6 +151,8 @@ def day(house: House, broadcast: LiveBroadcast, hands: WrittenHands) -> Day:
 
 async def sign_in_at_the_desk(page: Page, address: str) -> None:
     await page.goto(f"{address}/desk")
+    # the cursor is put there a moment after the page has come: keys before it would be lost
+    await expect(page.locator("[name=login]")).to_be_focused()
     await page.keyboard.type(LOGIN)
     await page.keyboard.press("Tab")
     await page.keyboard.type(PASSWORD)
