@@ -32,7 +32,7 @@ from facts.errors import HotlineError
 from facts.identity import CallKey
 from facts.transcript import Leg, Transcript
 from telephony.recordings import wait_for_recording
-from ticketing_bridge.drafting import Draft, DraftInput, draft_call
+from ticketing_bridge.drafting import Draft, DraftInput, EarlierTicket, draft_call
 from ticketing_bridge.drafting.content import SUGGESTED, draft_content
 from ticketing_bridge.drafting.learned import Learned
 from ticketing_bridge.journeys.answers import dedicated_line, with_answers
@@ -41,6 +41,8 @@ from ticketing_bridge.second_opinion import SecondOpinion
 from ticketing_bridge.speech_models import recording_model
 from ticketing_bridge.store.database import Database, UnitOfWork
 from ticketing_bridge.store.records import Json, LiveSegment, LiveStreamRecord
+from ticketing_bridge.tickets.earlier import earlier_tickets
+from ticketing_bridge.tickets.office import TicketOffices
 from ticketing_bridge.transcripts.city import kept_names
 from ticketing_bridge.transcripts.search import make_findable, search_words
 
@@ -79,6 +81,7 @@ class CallWords:
         self._catalogue = city.current if isinstance(city, CatalogueStore) else lambda: city
         self._kept: tuple[CityData, KeptNames] | None = None
         self._database = database
+        self._offices = TicketOffices(settings, hotline)
         self._learned = _learned(settings.drafting_model)
         self._second = _second_opinion(settings)
 
@@ -106,9 +109,10 @@ class CallWords:
         if not hearing.transcript.turns:
             log.info("nothing heard live", call=str(key))
             return
-        content = await asyncio.to_thread(self._content, call, hearing.transcript)
+        earlier = await self._earlier(call)
+        content = await asyncio.to_thread(self._content, call, hearing.transcript, earlier)
         if self._second:
-            opinions = await self._second.ask(*self._drafted(call, hearing.transcript), self._city)
+            opinions = await self._second.ask(*self._drafted(call, hearing.transcript, earlier), self._city)
             content = {**content, "opinions": opinions} if opinions else content
         words = await asyncio.to_thread(search_words, hearing.transcript, self._names)
         async with self._database.unit_of_work() as uow:
@@ -180,7 +184,7 @@ class CallWords:
 
     async def _draft_without_words(self, call: Call) -> None:
         """Caller, line and time, until the call's words can be had: nobody who was answered is forgotten."""
-        content = await asyncio.to_thread(self._content, call, Transcript((), "none: not heard"))
+        content = await asyncio.to_thread(self._content, call, Transcript((), "none: not heard"), ())
         async with self._database.unit_of_work() as uow:
             if await uow.drafts.latest(call.key) is None:
                 await uow.drafts.put(call.key, 1, "live", {**content, "whole": False})
@@ -191,7 +195,8 @@ class CallWords:
         return site_of(pbx_sites(self._settings, self._hotline), key.pbx_id).recordings
 
     async def _keep_record(self, call: Call, transcript: Transcript, digest: str | None) -> None:
-        content = await asyncio.to_thread(self._content, call, transcript)
+        earlier = await self._earlier(call)
+        content = await asyncio.to_thread(self._content, call, transcript, earlier)
         words = await asyncio.to_thread(search_words, transcript, self._names)
         async with self._database.unit_of_work() as uow:
             await uow.transcripts.put(call.key, "record", transcript, audio_digest=digest)
@@ -230,12 +235,26 @@ class CallWords:
         model = next((stream.model for stream in streams if stream.model), "none")
         return LiveHearing(Transcript(merge_turns(heard), model), heard_whole(call, streams))
 
-    def _content(self, call: Call, transcript: Transcript) -> dict[str, Any]:
-        _, draft = self._drafted(call, transcript)
+    async def _earlier(self, call: Call) -> tuple[EarlierTicket, ...]:
+        """The caller's own tickets from before; none while the city's rules for tickets are wrong."""
+        try:
+            office = await asyncio.to_thread(self._offices.current)
+        except HotlineError as problem:
+            log.warning("draft without earlier tickets", call=str(call.key), problem=problem.error_id)
+            return ()
+        async with self._database.unit_of_work() as uow:
+            return await earlier_tickets(uow, office, call)
+
+    def _content(
+        self, call: Call, transcript: Transcript, earlier: tuple[EarlierTicket, ...]
+    ) -> dict[str, Any]:
+        _, draft = self._drafted(call, transcript, earlier)
         content = {**draft_content(draft), "line": call.line, "turns": _turns(transcript)}
         return with_answers(content, call)
 
-    def _drafted(self, call: Call, transcript: Transcript) -> tuple[DraftInput, Draft]:
+    def _drafted(
+        self, call: Call, transcript: Transcript, earlier: tuple[EarlierTicket, ...]
+    ) -> tuple[DraftInput, Draft]:
         words = DraftInput.from_transcript(
             str(call.key),
             call.arrived_at.astimezone(LOCAL),
@@ -243,7 +262,7 @@ class CallWords:
             transcript,
             dedicated_line=dedicated_line(call, self._hotline),
         )
-        words = replace(words, answers=call.answers)
+        words = replace(words, answers=call.answers, earlier=earlier)
         draft = draft_call(words, self._city)
         return words, self._learned.second(draft, words) if self._learned else draft
 

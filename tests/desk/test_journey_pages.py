@@ -25,11 +25,13 @@ from tests.desk.people import (
     stored,
 )
 from tests.journeys.people import CITIZEN, HOTLINE, OTHER, a_ticket, new_callback
+from tests.tickets.city import AGENT, LIFT
 from ticketing_bridge.desk.auth import hash_password
 from ticketing_bridge.desk.follow_up_page import RateView
 from ticketing_bridge.journeys.dispatcher import LOCAL
 from ticketing_bridge.journeys.follow_ups import make_tasks
 from ticketing_bridge.store.journey_records import CallbackKind, CallbackState
+from ticketing_bridge.tickets import Caller, TicketService
 from ticketing_bridge.words import CallWords
 
 NOTICE = "城东停水，请稍候"
@@ -191,6 +193,17 @@ async def test_a_message_becomes_words_and_a_draft(
     async def heard(*_: object) -> tuple[Transcript, str]:
         return TRANSCRIPT, "digest"
 
+    lamps = replace(
+        LIFT,
+        texts=replace(LIFT.texts, title="昆仑路路灯不亮"),
+        caller=Caller(None, call.caller_number, None),
+    )
+    service = TicketService(house.app.state.desk.office)
+    async with house.database.unit_of_work() as uow:
+        before = call.arrived_at - timedelta(days=1)
+        known = await service.create(uow, AGENT, lamps, before)
+        secret = await service.create(uow, AGENT, replace(lamps, purpose="举报"), before)
+        await service.create(uow, AGENT, lamps, call.arrived_at + timedelta(minutes=1))
     monkeypatch.setattr("ticketing_bridge.words.hear_message", heard)
     words = CallWords(house.settings, HOTLINE, load_catalogue(), house.database)
     await words.voicemail(call.key)
@@ -198,6 +211,8 @@ async def test_a_message_becomes_words_and_a_draft(
         draft = await uow.drafts.latest(call.key)
     assert draft
     assert draft.content["confidential"]["value"] is True, "asked for by key"
+    assert draft.content["repeat_of"]["value"] == known.number, "their own open one about the same matter"
+    assert secret.number not in str(draft.content)
     assert draft.content["answers"] == [["保密要求", "匿名"]]
     shown = (await agent.get(f"/calls/{call.key}")).text
     assert "语音留言" in shown

@@ -9,11 +9,11 @@ from typing import Any
 
 from facts.call import Call
 from facts.errors import HotlineError
-from facts.telephone import national
 from ticketing_bridge.access import Permission, Person
 from ticketing_bridge.store import UnitOfWork
 from ticketing_bridge.store.desk_ticket_records import TicketFilter, TicketRow
 from ticketing_bridge.store.workplace_records import Sheet, SheetState
+from ticketing_bridge.tickets.earlier import rows_of_number
 from ticketing_bridge.tickets.model import Caller, Texts, Ticket
 from ticketing_bridge.tickets.sealed import Sealer
 from ticketing_bridge.tickets.service import NewTicket, TicketService
@@ -24,8 +24,7 @@ from ticketing_bridge.workplace.sheets import ShownField, finished
 from ticketing_bridge.workplace.similar import MatterText, most_alike
 from ticketing_bridge.workplace.verdicts import verdicts_on
 
-#: a caller's earlier tickets, and tickets among which similar ones are looked for
-TICKETS_SHOWN = 6
+#: tickets among which similar ones are looked for
 LOOKED_THROUGH = 300
 SIMILAR_WITHIN = timedelta(days=30)
 #: tickets that another one may still be merged into
@@ -92,10 +91,8 @@ async def callers_tickets(
     """The newest tickets of whoever has this number, for those who may see tickets."""
     if number is None or not person.may(Permission.TICKETS_SEE):
         return []
-    vault = service.office.vault
-    lookup = vault.lookup("phone", national(number))
-    rows = await uow.desk_tickets.of_person(lookup, TICKETS_SHOWN)
-    sealer = Sealer(uow, vault)
+    rows = await rows_of_number(uow, service.office, number)
+    sealer = Sealer(uow, service.office.vault)
     return [_view(row, await sealer.ticket(row)) for row in rows]
 
 

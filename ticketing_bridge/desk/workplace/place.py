@@ -139,7 +139,7 @@ async def drafted(office: WorkplaceOffice, place: Workplace) -> Workplace:
         return replace(place, content=stored.content)
     turns = finished_turns(office, page)
     city = await office.desk.city()
-    content = await office.drafts.content(page.call, turns, city.data, _earlier(place.tickets))
+    content = await office.drafts.content(page.call, turns, city.data, _earlier(place))
     if content is None:
         return place
     record = DraftRecord(page.key, 0, "live", content, office.desk.now())
@@ -163,10 +163,12 @@ def caller_said(turns: Sequence[Turn]) -> list[str]:
     return [turn.text for turn in reversed(turns) if turn.leg is Leg.CALLER]
 
 
-def _earlier(tickets: Sequence[CallersTicket]) -> list[EarlierTicket]:
+def _earlier(place: Workplace) -> list[EarlierTicket]:
+    """What the draft may know: of a confidential ticket nothing, and none that came of this call."""
     return [
         EarlierTicket(it.number, it.received_at, it.title, it.place or None, it.unit or None, it.is_open)
-        for it in tickets
+        for it in place.tickets
+        if not it.confidential and it.received_at < place.call.arrived_at
     ]
 
 
