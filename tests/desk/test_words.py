@@ -11,6 +11,7 @@ import pytest
 from facts.identity import CallKey
 from facts.transcript import Transcript
 from tests.desk.people import (
+    DRAFT,
     KEY,
     LOGIN,
     NUMBER,
@@ -19,6 +20,7 @@ from tests.desk.people import (
     TRANSCRIPT,
     House,
     answered_call,
+    field,
     stored,
 )
 from ticketing_bridge.transcripts.search import index_missing, make_findable, search_words
@@ -32,6 +34,21 @@ async def heard(house: House, key: CallKey = KEY, at: datetime | None = None) ->
         await uow.transcripts.put(key, "live", TRANSCRIPT)
         await uow.transcripts.put(key, "record", RECORD)
         await make_findable(uow, call, "record", search_words(RECORD))
+
+
+async def test_a_second_opinion_stands_beside_the_draft_and_only_where_there_is_one(
+    agent: httpx.AsyncClient, house: House
+) -> None:
+    await stored(house.database, answered_call(), with_words=True)
+    assert "大模型" not in (await agent.get(f"/calls/{KEY}")).text
+    opinions = {"purpose": field("投诉", 0.5), "content": field(f"路灯不亮，请回电{NUMBER}", 0.5)}
+    async with house.database.unit_of_work() as uow:
+        await uow.drafts.put(KEY, 2, "live", {**DRAFT, "opinions": opinions})
+    shown = (await agent.get(f"/calls/{KEY}")).text.split("大模型的建议")[1]
+    assert "须人工核实" in shown
+    assert "与草稿一致" in shown
+    assert "请回电139****1234" in shown
+    assert NUMBER not in shown
 
 
 async def test_a_search_shows_the_call_the_words_and_the_moment_and_is_on_record(

@@ -52,10 +52,21 @@ class FieldView:
 
 
 @dataclass(frozen=True, slots=True)
+class OpinionView:
+    """What a language model would write; ``same``: the draft says so, too."""
+
+    label: str
+    value: str
+    same: bool
+
+
+@dataclass(frozen=True, slots=True)
 class DraftView:
     """A whole draft."""
 
     fields: tuple[FieldView, ...]
+    #: beside the draft, never in it
+    opinions: tuple[OpinionView, ...]
     made_at: datetime
     rules: str
     basis: str | None
@@ -125,9 +136,20 @@ def draft_view(record: DraftRecord, evidence: Sequence[Evidence], turns: int) ->
             _field_view(found, where.get(found.id), _suggested(record.content, found))
             for found in found_values(record.content)
         ),
+        opinions=_opinions(record.content),
         made_at=record.created_at,
         rules=str(record.content.get("rules", "")),
         basis=labels().sources.get(record.source),
+    )
+
+
+def _opinions(content: Content) -> tuple[OpinionView, ...]:
+    """A second opinion in the order of the page; fields that pages do not know are left out."""
+    given = content.get("opinions") or {}
+    return tuple(
+        OpinionView(label, text, text == _texts(content.get(name)))
+        for name, label in labels().draft_fields.items()
+        if name in given and (text := _texts(given[name])) is not None
     )
 
 
