@@ -166,6 +166,24 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+
+// the main navigation's menus: one is open at a time, and none once people turn to something else
+const closeMenus = (but) => {
+  for (const menu of document.querySelectorAll(".top details[open]")) {
+    if (menu !== but) menu.open = false;
+  }
+};
+const menuOf = (target) => (target instanceof Element ? target.closest(".top details") : null);
+document.addEventListener("click", (event) => closeMenus(menuOf(event.target)));
+document.addEventListener("focusin", (event) => closeMenus(menuOf(event.target)));
+document.addEventListener("keydown", (event) => {
+  const menu = menuOf(event.target);
+  if (event.key === "Escape" && menu && menu.open) {
+    menu.querySelector("summary").focus();
+    menu.open = false;
+  }
+});
+
 window.setInterval(() => {
   tick();
   if (source && !givenBack && Date.now() - lastHeard > SILENT_AFTER_MS) showLost(true);
