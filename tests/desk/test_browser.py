@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from facts.transcript import Leg
-from tests.desk.browsing import PATIENCE_MS, beating, page
+from tests.desk.browsing import PATIENCE_MS, accessibility_faults, beating, page
 from tests.desk.conftest import serving
 from tests.desk.people import (
     KEY,
@@ -111,7 +111,9 @@ async def test_a_number_is_shown_once_with_a_reason(
     await page.reload()
     assert NUMBER not in await page.content()
     async with house.database.unit_of_work() as uow:
-        assert [it.reason for it in await uow.audit.list(subject=str(KEY))] == ["回拨市民核实地址"]
+        lines = [(it.action, it.reason) for it in await uow.audit.list(subject=str(KEY))]
+    assert ("number-shown", "回拨市民核实地址") in lines
+    assert {it for it, _ in lines} == {"number-shown", "call-viewed", "call-followed"}
 
 
 async def test_the_page_says_when_it_can_no_longer_be_believed(
