@@ -269,6 +269,21 @@ async def check_database(house: House) -> Finding:
     return _good("database", "answers, schema current")
 
 
+async def check_deliveries(house: House) -> Finding:
+    """Nothing waits for a person because it could not be handed over."""
+    stored = await check_database(house)
+    if stored.health is not Health.GOOD:
+        return Finding("deliveries", stored.health, "cannot be counted without the database", stored.fix)
+    async with Database(house.database_url, connections=1) as database, database.unit_of_work() as uow:
+        dead = await uow.deliveries.dead()
+    told = ", ".join(f"{connector} {count}" for connector, count in sorted(dead.items()) if count)
+    if told:
+        text = f"given up, each waits for a person: {told}"
+        fix = "hotline delivery list --state dead, mend the cause, then hotline delivery resend or drop"
+        return Finding("deliveries", Health.WARNING, text, fix)
+    return _good("deliveries", "none was given up")
+
+
 async def check_prompts(house: House) -> Finding:
     """Every prompt has its sound; a citizen of a system in production hears no synthesiser."""
     settings = house.settings
@@ -328,6 +343,7 @@ def checks_for(house: House) -> dict[str, Check]:
         "model": check_speech_model,
         "prompts": check_prompts,
         "database": check_database,
+        "deliveries": check_deliveries,
         "retention": check_retention,
         "audit log": check_audit_heads,
         "clock": check_clock,

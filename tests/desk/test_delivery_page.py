@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import httpx
 
+from config.hotline import load_hotline
+from config.secrets import load_or_make_secrets
 from tests.desk.people import PASSWORD, House, csrf_of, signed_in
 from ticketing_bridge.desk import auth
+from ticketing_bridge.doctor import Health, check_deliveries
+from ticketing_bridge.house import House as Installation
 from ticketing_bridge.store import Database
 from ticketing_bridge.store.outbox_records import AttemptResult, DeliveryState, OutboxKind
 
@@ -25,8 +29,16 @@ async def a_dead_one(database: Database) -> int:
     return number
 
 
-async def test_a_dead_delivery_is_sent_again_by_who_may(house: House, visitor: httpx.AsyncClient) -> None:
+async def test_a_dead_delivery_is_told_and_sent_again_by_who_may(
+    house: House, visitor: httpx.AsyncClient, database_url: str
+) -> None:
     number = await a_dead_one(house.database)
+    settings = house.settings.model_copy(update={"database_url": database_url})
+    found = await check_deliveries(
+        Installation(settings, load_hotline(), load_or_make_secrets(settings.home))
+    )
+    assert (found.health, "city 1" in found.text, "resend" in found.fix) == (Health.WARNING, True, True)
+    assert 'hotline_deliveries_dead{connector="city"} 1.0' in (await visitor.get("/metrics")).text
     async with house.database.unit_of_work() as uow:
         for login, role in (("zhao", "ops"), ("sun", "auditor")):
             await uow.users.add(login, auth.hash_password(PASSWORD), role)
@@ -51,3 +63,4 @@ async def test_a_dead_delivery_is_sent_again_by_who_may(house: House, visitor: h
         assert again
         assert (again.state, again.done_by, again.tries) == (DeliveryState.WAITING, "zhao", 0)
         assert (await uow.audit.list(subject="GM1"))[0].action == "delivery-sent-again"
+    assert 'hotline_deliveries_dead{connector="city"} 0.0' in (await visitor.get("/metrics")).text

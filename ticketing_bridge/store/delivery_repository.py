@@ -250,6 +250,11 @@ class DeliveryRepository:
         rows = (await self._connection.execute(query)).all()
         return {(connector, DeliveryState(state)): count for connector, state, count in rows}
 
+    async def dead(self) -> dict[str, int]:
+        """How many each connector has given up, 0 included where it has others."""
+        counts = await self.counts()
+        return {connector: counts.get((connector, DeliveryState.DEAD), 0) for connector, _ in counts}
+
     async def attempts_of(self, number: int) -> list[Attempt]:
         """All attempts, oldest first."""
         query = select(delivery_attempt).where(delivery_attempt.c.delivery == number)

@@ -46,6 +46,7 @@ class RateMetrics:
     free_agents: Gauge = field(init=False)
     agents: Gauge = field(init=False)
     jobs: Gauge = field(init=False)
+    dead: Gauge = field(init=False)
     unfolded: Gauge = field(init=False)
     ledger_age: Gauge = field(init=False)
 
@@ -69,6 +70,7 @@ class RateMetrics:
         self.free_agents = gauge("queue_free_agents", "Agents who are free", "queue")
         self.agents = gauge("agents", "Agents by state", "state")
         self.jobs = gauge("jobs_unfinished", "Jobs that wait or run", "queue")
+        self.dead = gauge("deliveries_dead", "Deliveries given up, which wait for a person", "connector")
         self.unfolded = gauge("rate_changes_unfolded", "Changes that the cells do not have yet")
         self.ledger_age = gauge("ledger_age_seconds", "Time since a call was last written; NaN: never")
 
@@ -124,4 +126,6 @@ class RateMetrics:
             self.agents.labels(agent_state.value).set(agents.count(agent_state))
         for name, count in (await uow.jobs.unfinished()).items():
             self.jobs.labels(name).set(count)
+        for connector, count in (await uow.deliveries.dead()).items():
+            self.dead.labels(connector).set(count)
         self.unfolded.set(await uow.rates.unfolded())
