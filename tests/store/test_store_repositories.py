@@ -310,3 +310,10 @@ async def test_a_database_that_is_away_is_one_clear_error() -> None:
         Database("mysql://x")
     with pytest.raises(DatabaseAway):
         upgrade("postgresql://nobody@127.0.0.1:1/x")
+
+
+async def test_an_error_does_not_tell_what_was_to_be_stored(database: Database) -> None:
+    with pytest.raises(DBAPIError) as refused:
+        async with database.unit_of_work() as uow:
+            await uow.connection.execute(sqlalchemy.text("SELECT :name + 1 FROM nothing"), {"name": "张三丰"})
+    assert "张三丰" not in str(refused.value)

@@ -125,6 +125,8 @@ class Database:
             max_overflow=2,
             pool_timeout=5,
             pool_pre_ping=True,
+            # an error's text goes into logs, and what was to be stored may be a citizen's name
+            hide_parameters=True,
             connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "hotline"},
         )
 
