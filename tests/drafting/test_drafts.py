@@ -67,7 +67,10 @@ def test_danger_is_told_from_what_only_sounds_like_it(half: str) -> None:
     assert heard(others) <= len(others) * 0.05
 
 
-@pytest.mark.parametrize(("file", "least"), [("calls-dev.jsonl", 0.9), ("calls-held-out.jsonl", 0.85)])
+@pytest.mark.parametrize(
+    ("file", "least"),
+    [("calls-dev.jsonl", 0.9), ("calls-held-out.jsonl", 0.85), ("calls-more-hands.jsonl", 0.9)],
+)
 def test_calls_of_many_callers(city: CityData, file: str, least: float) -> None:
     lines = (HERE / file).read_text(encoding="utf-8").splitlines()
     found = evaluate(lines, city).fields
@@ -101,6 +104,9 @@ def test_other_words_about_names_are_no_wish_for_secrecy(draft: Drafter, sentenc
         ("我是湟中人来这边打工我不是投诉我们小区物业", []),
         ("十八号那天在迎宾大道二十六号买的", ["迎宾大道二十六号"]),
         ("坐五路车到北门村下车", ["北门村"]),
+        ("公交车五路司机骂人", []),
+        ("在文化西路的春江丽苑三期", ["文化西路的春江丽苑三期"]),
+        ("就在青松路菜市场后头那个院子里头", ["青松路菜市场后头那个院子里头"]),
         ("香樟园小区十二号楼香樟园小区", ["香樟园小区十二号楼"]),
     ],
 )
@@ -124,6 +130,8 @@ def test_places_without_punctuation(draft: Drafter, said: str, places: list[str]
         ("两个小时前停的电", "两个小时前", "2026-06-10T07:20", None),
         ("上个月三十一号买的", "上个月三十一号", "2026-05-31", None),
         ("我有一点意见", None, None, None),
+        ("晚上一点光都没有", None, None, None),
+        ("一般都是夜里十一点以后排", "夜里十一点", None, None),
         ("孩子是去年三月份生的", None, None, None),
         ("明天之前给我答复", None, None, None),
         ("上周五打过你们电话", None, None, None),
@@ -156,6 +164,32 @@ def test_the_number_to_call_back(draft: Drafter, turns: list[str], phone: str | 
 def test_the_dialled_number_says_the_line(city: CityData) -> None:
     call = DraftInput("x", datetime.fromisoformat("2026-06-10T09:20:00+08:00"), None, (), "环境保护")
     assert draft_call(call, city).dedicated_line.value == "环境保护"
+
+
+@pytest.mark.parametrize(
+    ("said", "title"),
+    [
+        ("春江小区三号楼的电梯昨天就停了", "春江小区3号楼电梯停运"),
+        ("我要表扬一个出租车司机我手机掉车上他给我送回来了", "表扬出租车司机拾金不昧"),
+        ("青松路二十号院的井盖让人偷了", "青松路20号院井盖缺失"),
+        ("快来人有个小孩掉到水渠里了在北门村西边那个干渠上", "北门村西边那个干渠上儿童落水"),
+        ("哎呀打错了打错了不好意思", "拨错电话无实际诉求"),
+    ],
+)
+def test_a_title_says_where_and_what(draft: Drafter, said: str, title: str) -> None:
+    assert draft(["a 您好请讲", f"c {said}"]).title.value == title
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        ["a 您跟供热公司联系了吗", "c 打了没人接你们给催一下"],
+        ["a 您好", "c 着火了已经有人打了你们快来"],
+        ["a 您好", "c 给物业打过好几次电话都不管"],
+    ],
+)
+def test_a_call_to_somebody_else_is_no_earlier_call(draft: Drafter, turns: list[str]) -> None:
+    assert not draft(turns).repeat.value
 
 
 def test_numbers_and_figures() -> None:

@@ -80,6 +80,7 @@ def _chain_numbers() -> re.Pattern[str]:
 
 _ROOM = re.compile(rf"{DIGIT}{{3,4}}(?!{NUMERAL}|[个块元人年月天点])(?:室|号)?")
 _STOREY = re.compile(rf"{NUMERAL}{{1,3}}(?:楼|层)")
+_ORDINAL = re.compile("[省市州县]?第[一二三四五六七八九十]$")
 _TWICE = re.compile(r"(.{2,8})(?=\1)")
 _NUMERALS = "一二三四五六七八九十两几零"
 _BOUNDARY_BEFORE = re.compile(NUMERAL)
@@ -87,7 +88,20 @@ _BOUNDARY_BEFORE = re.compile(NUMERAL)
 
 @cache
 def _tail() -> re.Pattern[str]:
-    return re.compile(any_of(place_words("tail")))
+    return re.compile(f"{any_of(place_words('tail'))}(?:{any_of(place_words('stretch'))})?")
+
+
+@cache
+def _joint() -> re.Pattern[str]:
+    """的, 那个 and the like between two parts of one place."""
+    return re.compile(any_of(place_words("joint")))
+
+
+@cache
+def described_thing() -> re.Pattern[str]:
+    """A thing without a name with where by it: 那个巷子里头, 那个砂石厂旁边."""
+    things, sides = any_of(place_words("thing")), any_of((*place_words("thing_side"), *place_words("tail")))
+    return re.compile(f"{any_of(place_words('joint'))}{things}{sides}")
 
 
 @cache
@@ -161,7 +175,8 @@ class AddressReader:
         stop = _answer_ends().search(self.text, start + 1)
         end = stop.start() if stop else len(self.text)
         if 2 <= end - start <= 8 and not _no_name().search(self.text[start:end]):
-            yield start, end, 0.55
+            far, _, _ = self._chain(_Part(start, end, "estate", 0.55), [])
+            yield start, far if described_thing().search(self.text, end, far) else end, 0.55
 
     def _parts(self) -> Iterator[_Part]:
         taken: list[tuple[int, int]] = []
@@ -204,10 +219,11 @@ class AddressReader:
             if self._known_here(found):
                 end = self._extended(found.end())
                 kind = self.names.kinds[found[0]] if end == found.end() else "facility"
+                alone = end == found.end()
                 yield _Part(
                     self._old(found.start()),
                     end,
-                    "city" if found[0] in self.names.city and end == found.end() else kind,
+                    "city" if alone and found[0] in self.names.city else kind,
                     0.95,
                 )
 
@@ -229,10 +245,11 @@ class AddressReader:
                 yield _Part(found.start(), found.end(), "answer", 0.6)
 
     def _old(self, start: int) -> int:
-        """老火车站 is not the new one."""
+        """老火车站 is not the new one, nor 市第二人民医院 the first."""
         before = self.text[:start]
         named = before.endswith("老") and not before.endswith(place_words("not_old"))
-        return start - 1 if named else start
+        ordinal = _ORDINAL.search(before) if self.text.startswith(("人民", "中医", "实验"), start) else None
+        return ordinal.start() if ordinal else start - 1 if named else start
 
     def _known_here(self, found: re.Match[str]) -> bool:
         after = self.text[found.end() : found.end() + 1]
@@ -248,7 +265,9 @@ class AddressReader:
                 crossing = ending in place_words("crossing")
                 if len(ending) >= 2 and not crossing and self.text.startswith(ending, end):
                     return end + len(ending)
-        return end
+        stop = self.text[end : end + 1] == "站" and self.text[end - 1] in place_words("stop_at")
+        known = self.text[end + 1 : end + 2] not in words("places")["not_station_after"]
+        return end + 1 if stop and known else end
 
     def _named(self, found: re.Match[str], kind: str, taken: list[tuple[int, int]]) -> _Part | None:
         """The name that ends with this ending, if it is one."""
@@ -301,7 +320,9 @@ class AddressReader:
 
     def _no_ending(self, found: re.Match[str], kind: str) -> bool:
         after = self.text[found.end() : found.end() + 1]
-        ending = found[0]
+        ending, before = found[0], self.text[: found.start()]
+        if ending == "路" and before.endswith("马") and not before[:-1].endswith(place_words("horse_roads")):
+            return True
         banned = {"路": "not_road_after", "街": "not_street_after", "村": "not_village_after"}
         banned |= {"镇": "not_town_after", "河": "not_river_after", "站": "not_station_after"}
         if ending in banned and after in words("places")[banned[ending]]:
@@ -341,6 +362,9 @@ class AddressReader:
 
     def _next(self, end: int, kinds: list[str], parts: list[_Part]) -> tuple[int, str, float] | None:
         """The part that continues the address at ``end``: its end, kind and confidence."""
+        described = described_thing().match(self.text, end) if kinds[-1] not in {"city", "number"} else None
+        if described:
+            return described.end(), "tail", 0.9
         if kinds[-1] == "tail":
             return self._second_tail(end, kinds)
         known = [it for it in parts if it.start == end and it.kind != "answer"]
@@ -350,7 +374,26 @@ class AddressReader:
         crossing = self._crossing_at(end, kinds, parts)
         if crossing:
             return crossing, "tail", 0.95
-        return self._number_at(end, kinds) or self._tail_at(end, kinds) or self._gap(end, kinds, parts)
+        return (
+            self._number_at(end, kinds)
+            or self._tail_at(end, kinds)
+            or self._joined(end, kinds, parts)
+            or self._gap(end, kinds, parts)
+        )
+
+    def _joined(self, end: int, kinds: list[str], parts: list[_Part]) -> tuple[int, str, float] | None:
+        """A name of its own on a road or in a township: 滨河路那个丽水佳苑小区, 大格勒乡的菊花村."""
+        joint = _joint().match(self.text, end) if kinds[-1] in {"road", "town", "village"} else None
+        if not joint:
+            return None
+        wanted = {"estate", "village", "number"} if kinds[-1] == "road" else {"village"}
+        named = [it for it in parts if it.start == joint.end() and it.kind in wanted and it.sure >= 0.7]
+        best = max(named, key=lambda it: it.end, default=None)
+        return (best.end, best.kind, best.sure) if best and not self._only_number(best) else None
+
+    def _only_number(self, part: _Part) -> bool:
+        """三号楼 after 那个 is one of several, no name."""
+        return part.kind == "number" and bool(_BOUNDARY_BEFORE.match(self.text[part.start]))
 
     def _number_at(self, end: int, kinds: list[str]) -> tuple[int, str, float] | None:
         number = _chain_numbers().match(self.text, end)
@@ -439,16 +482,23 @@ class AddressReader:
 def _plausible(stem: str, ending: str, kind: str, *, bounded: bool, first: bool) -> bool:
     if kind == "mall" and (not bounded or first):
         return False
-    numbered = len(ending) == 1 and all(it in _NUMERALS for it in stem)  # 三路车, but 一零九国道
-    if kind == "road" and numbered and stem not in place_words("number_roads"):
-        return False
-    if kind == "road" and stem[-1:] in place_words("not_last"):
+    if kind == "road" and stem in place_words("plain_roads"):
+        return bounded and (len(ending) > 1 or not first)
+    if kind == "road" and not _road_name(stem, ending):
         return False
     if len(stem) < _SHORTEST[kind] or stem in place_words("generic"):
         return False
     if ending in {"村", "镇", "乡"} and first and len(stem) > 3:
         return False
     return len(ending) > 1 or len(stem) > 1
+
+
+def _road_name(stem: str, ending: str) -> bool:
+    """Not a number alone (三路车, but 一零九国道), not 公交车六路, not a verb: 走路."""
+    numbers = len(ending) == 1 and all(it in _NUMERALS for it in stem)
+    numbers = numbers and stem not in place_words("number_roads")
+    line = stem[-1] in _NUMERALS and stem.startswith(place_words("line_names"))
+    return not (numbers or line or stem[-1] in place_words("not_last"))
 
 
 def _kilometre(number: str) -> bool:

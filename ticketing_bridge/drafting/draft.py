@@ -30,6 +30,7 @@ from ticketing_bridge.drafting.purpose import (
 from ticketing_bridge.drafting.repair import as_printed, known_words, repaired
 from ticketing_bridge.drafting.second import split
 from ticketing_bridge.drafting.times import find_when
+from ticketing_bridge.drafting.titles import make_title
 
 #: fields whose confidence is a fitted probability; what protects people is always shown
 CALIBRATED = ("purpose", "appeal", "dedicated_line", "places", "when", "party", "callback_phone", "unit")
@@ -89,9 +90,9 @@ def _draft(it: _Heard) -> Draft:
     words, call, data = it.words, it.call, it.data
     found = find_places(it.places, data)
     spans = [span for place in found for span in place.spans]
-    heard = hear(words, data, spans)
-    line = choose_line(call)
     emergency = is_emergency(words)
+    heard = hear(words, data, spans, emergency=emergency.value)
+    line = choose_line(call)
     party = find_party(it.places, spans, data, stuck=line.value == "办不成事")
     purpose = choose_purpose(words, heard, party=party.value is not None)
     state = state_of(call, purpose, heard)
@@ -101,7 +102,10 @@ def _draft(it: _Heard) -> Draft:
     when = find_when(words, spans, future=purpose.value in {"咨询", "建议"})
     if state is CallState.WITHDRAWN:
         when = Value(None, reason=because("withdrawn_time"))
-    if purpose.value in _NO_PARTY:
+    at_place = party.value in {place.value for place in found}
+    if purpose.value in _NO_PARTY or (
+        purpose.value == "求助" and at_place and not line.value
+    ):  # 市场停电: not its fault
         party = Value(None, party.confidence, because("no_party_kind"), (), party.candidates)
     appeal = choose_appeal(
         heard, answered_question=purpose.value == "咨询" and answered.value, emergency=emergency.value
@@ -121,7 +125,7 @@ def _draft(it: _Heard) -> Draft:
         when=when,
         party=party,
         callback_phone=find_callback(call),
-        demand=wording.find_wish(words, purpose.value, heard),
+        demand=wording.find_wish(words, purpose.value, heard, emergency=emergency.value),
         confidential=is_confidential(call),
         emergency=emergency,
         repeat=repeat,
@@ -161,7 +165,15 @@ def _composed(draft: Draft, it: _Heard, heard: Heard) -> Draft:
         "party": draft.party.value,
         "wish": draft.demand.value,
     }
-    title = wording.make_title(it.words, purpose, places[0].value if places else None, heard, draft.state)
+    title = make_title(
+        it.words,
+        purpose,
+        places[0].value if places else None,
+        heard,
+        draft.state,
+        party=None if purpose in _NO_PARTY else draft.party.value,
+        emergency=draft.emergency.value,
+    )
     callback = draft.callback_phone.value is not None
     return replace(
         draft,

@@ -20,6 +20,8 @@ _KEYWORD = 0.5
 _NEAR = 12
 _APART = 0.4
 _BREAK = "\n"
+#: the class of what endangers people
+DANGER = "公共安全"
 
 
 @dataclass(slots=True)
@@ -104,8 +106,11 @@ def _within(span: Span, place: Span) -> bool:
     return span.turn == place.turn and place.start <= span.start and span.end <= place.end
 
 
-def hear(call: DraftInput, data: CityData, places: Sequence[Span] = ()) -> Heard:
-    """Score every matter and unit of the catalogue against the call's words; a place's name counts half."""
+def hear(call: DraftInput, data: CityData, places: Sequence[Span] = (), *, emergency: bool = False) -> Heard:
+    """Score every matter and unit of the catalogue against the call's words; a place's name counts half.
+
+    When a life is in danger, what endangers it is the matter, if the catalogue knows it.
+    """
     citizen, agent = Speech.of(call.citizen()), Speech.of(call.agent())
     heard = Heard()
     for matter in data.matters:
@@ -113,6 +118,9 @@ def hear(call: DraftInput, data: CityData, places: Sequence[Span] = ()) -> Heard
         if score > 0:
             heard.matters.append((score, matter))
     heard.matters.sort(key=lambda it: -it[0])
+    if emergency:
+        dangers = [it for it in heard.matters if it[1].appeal == DANGER]
+        heard.matters = dangers or heard.matters
     _score_units(data, citizen, agent, heard)
     return heard
 
@@ -186,7 +194,7 @@ def choose_appeal(heard: Heard, *, answered_question: bool, emergency: bool = Fa
         scores[matter.appeal] = max(scores[matter.appeal], score) + 0.25 * min(scores[matter.appeal], score)
     most = max(scores.values(), default=0.0)
     if emergency:
-        scores["公共安全"] += 1.0 + most
+        scores[DANGER] += 1.0 + most
     if answered_question:
         scores["政务咨询"] += 3.0 + most
     spans = tuple(heard.spans[heard.matter.title][:3]) if heard.matter else ()

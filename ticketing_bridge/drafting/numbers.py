@@ -15,7 +15,9 @@ DIGIT = "[零〇一幺二两三四五六七八九0-9]"
 #: after these a numeral names something: 一号楼, 一月; after the others 一 and 两 are words: 一点都, 一次
 _NAMING = "号楼|号院|号|栋|幢|单元|楼|层|室|月|国道|省道|县道"
 _COUNTING = "岁|元|块钱|块|天|个月|个人|个|人|名|盏|次|户|米|公里|年|日|度|分钟|小时|点|辆|亩|万|平米"
-_MEASURED = re.compile(rf"(?<!{NUMERAL})({NUMERAL}{{1,10}})(?=({_NAMING}|{_COUNTING}))")
+_MEASURED = re.compile(
+    rf"(?<!{NUMERAL})(?<!第)(?!一点.{{1,4}}[都也][没不])({NUMERAL}{{1,10}})(?=({_NAMING}|{_COUNTING}))"
+)
 _ROOM = re.compile(rf"(?<=单元)({DIGIT}{{3,4}})(?!{NUMERAL})")
 _HOURS = ("凌晨", "早上", "上午", "中午", "下午", "傍晚", "晚上", "夜里", "半夜")
 #: 七八个, 十四五度: about so many
@@ -40,6 +42,8 @@ def with_figures(text: str) -> str:
         said, before = found[1], found.string[: found.start()]
         naming = re.fullmatch(_NAMING, found[2]) or (found[2] == "点" and before.endswith(_HOURS))
         about = _ABOUT.match(said) and found[2] in {"月", *_COUNTING.split("|")}
+        if said.endswith("千万") and not said[:-2]:  # 千万不要
+            return found[1]
         word = about or (not naming and said in {"一", "两", "零"})
         return found[1] if value is None or word else str(value)
 

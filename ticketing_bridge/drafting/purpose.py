@@ -12,6 +12,8 @@ from ticketing_bridge.drafting.lexicon import any_of, because, pattern, words
 from ticketing_bridge.drafting.matters import Heard
 from ticketing_bridge.drafting.model import AGENT, DraftInput, Span, Value
 
+#: nobody in danger calls for these
+_NO_CRY = {"咨询", "建议", "表扬", "其他"}
 #: characters of an agent who explains
 _AN_ANSWER = 8
 
@@ -42,6 +44,8 @@ def choose_purpose(call: DraftInput, heard: Heard, *, party: bool = False) -> Va
     most = max(scores.values())
     shares = {purpose: math.exp(score - most) for purpose, score in scores.items()}
     ranked = sorted(shares.items(), key=lambda it: -it[1])
+    if is_emergency(call).value and ranked[0][0] in _NO_CRY:
+        ranked = [it for it in ranked if it[0] not in _NO_CRY]
     best, top = ranked[0]
     candidates = tuple(name for name, _ in ranked[1:3])
     if set(found) <= {"const"}:
@@ -67,6 +71,7 @@ def features(
     line = choose_line(call).value
     marks = {
         "party": party,
+        "repeat": is_repeat(call).value,
         "emergency": is_emergency(call).value,
         "confidential": is_confidential(call).value,
         f"line {line}": line is not None,
@@ -78,14 +83,18 @@ def _by_agent(call: DraftInput) -> dict[str, float]:
     """What the agent makes of it: an answer given, a matter sent on, a proposal noted."""
     weights = words("lines")["agent_leans"]
     found: dict[str, float] = dict(weights["sent"] if is_dispatched(call) else {})
-    asks = re.compile(weights["asks"])
-    told = sum(len(text) for turn, text in call.agent() if turn and not asks.search(text))
-    if not is_dispatched(call) and told >= _AN_ANSWER:
+    if not is_dispatched(call) and _told(call) >= _AN_ANSWER:
         found = dict(weights["answered"])
     for purpose, cue in weights["words"].items():
         if any(turn and re.search(cue, text) for turn, text in call.agent()):
             found[purpose] = found.get(purpose, 0.0) + weights["by_word"]
     return found
+
+
+def _told(call: DraftInput) -> int:
+    """How much the agent explains, in characters: questions and set phrases are no answer."""
+    asks = re.compile(words("lines")["agent_leans"]["asks"])
+    return sum(len(text) for turn, text in call.agent() if turn and not asks.search(text))
 
 
 def choose_line(call: DraftInput) -> Value[str | None]:
@@ -180,13 +189,27 @@ def is_repeat(call: DraftInput) -> Value[bool]:
     for turn, text in call.citizen():
         if first.search(text):
             return Value(False, 0.85, because("first_time"))
-        found += [_span(turn, it) for it in pattern("flags", "repeat").finditer(text)]
+        found += [_span(turn, it) for it in _calls_before(call, turn, text)]
     said = [
         _span(turn, it)
         for turn, text in call.agent()
         for it in pattern("flags", "repeat_agent").finditer(text)
     ]
     return _flag([*found, *said], because("repeat"), 0.85 if found and said else 0.7)
+
+
+def _calls_before(call: DraftInput, turn: int, text: str) -> Iterator[re.Match[str]]:
+    """Where an earlier call is told of; calls to others, and by others, are none."""
+    asked = call.question_before(turn)
+    other = pattern("flags", "asks_other_office").search(asked) and not pattern("flags", "hotline").search(
+        asked + text
+    )
+    if other:
+        return
+    others = [it.span() for it in pattern("flags", "no_repeat_here").finditer(text)]
+    for found in pattern("flags", "repeat").finditer(text):
+        if not any(a < found.end() and found.start() < b for a, b in others):
+            yield found
 
 
 def is_dispatched(call: DraftInput) -> Span | None:
@@ -205,7 +228,7 @@ def is_answered(call: DraftInput, purpose: str | None) -> Value[bool]:
         return Value(True, 0.7, because("void"))
     if sent:
         return Value(False, 0.85, because("dispatched"), (sent,))
-    if purpose in {"咨询", None} and any(turn.speaker == AGENT for turn in call.turns):
+    if purpose in {"咨询", None} and _told(call) >= _AN_ANSWER:
         return Value(True, 0.7, because("answered"))
     return Value(False, 0.6, because("no_answer"))
 

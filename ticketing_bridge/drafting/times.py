@@ -12,9 +12,17 @@ from ticketing_bridge.drafting.lexicon import any_of, because, pattern, words
 from ticketing_bridge.drafting.model import DraftInput, Span, Value, When
 from ticketing_bridge.drafting.numbers import NUMERAL, number
 
+#: an answer that says since when and little else, in characters
+_SHORT_ANSWER = 16
+#: how exact an hour is of which the day was not said
+_HOUR = 4
+#: how exact a duration is: it counts only as the answer to since when
+_LASTED = -1
 #: a holiday so near is meant when it is asked about
 _SOON = timedelta(days=30)
 _N = f"{NUMERAL}{{1,4}}"
+#: 一点 before a thing that is missing, or before 也不
+_A_LITTLE = re.compile(".{0,4}?(?:都|也)(?:没|不|看不)|儿|用|办法")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,10 @@ def _grammar() -> re.Pattern[str]:
         f"(?P<ago>{_N}|半|几)(?P<many>来|多)?个?"
         "(?P<unit>小时|钟头|分钟|天|月|年|周|星期|礼拜)(?P<half>半)?(?:以|之)?前"
     )
+    lasted = (
+        f"(?P<lasted>{_N}|半|几)(?P<lastedmany>来|多)?个?(?P<lastedunit>天|月|年|周|星期|礼拜)"
+        "(?P<lastedhalf>半|多)?了(?!吗|没)"
+    )
     third_only = "(?P<monthpart>月初|月底)"
     clock = (
         f"(?P<hour>{_N})点(?:钟)?"
@@ -55,7 +67,7 @@ def _grammar() -> re.Pattern[str]:
     )
     dayword = f"(?P<day>{day})"
     return re.compile(
-        f"(?P<now>刚才|刚刚)?(?:{season}|{ago}|{dated}|{week}|{weekonly}|{dayword}|(?P<holiday>{holiday})(?P<on>那天|当天)?"
+        f"(?P<now>刚才|刚刚)?(?:{season}|{ago}|{lasted}|{dated}|{week}|{weekonly}|{dayword}|(?P<holiday>{holiday})(?P<on>那天|当天)?"
         f"|(?P<onlydom>{NUMERAL}{{1,3}}号)(?!楼|院|库|门|线|井|厂|商|铺|车)"
         f"|(?P<onlyyear>去年|前年|大前年|(?:一|二){NUMERAL}年(?=就|我|签|买|交|办|的))|{third_only})?"
         f"的?(?P<part>{part})?(?:{clock})?"
@@ -117,18 +129,21 @@ def _with_hour(
     if about and base is None and not get["part"]:
         return None
     minutes = _hour(get, base, local)
-    begins = re.match(f"到{NUMERAL}{{1,3}}点", found.string[found.end() :])
-    if minutes is None or (base is None and not begins and not _stands_alone(get, found[0])):
+    after = found.string[found.end() :]
+    begins = re.match(f"到{NUMERAL}{{1,3}}点", after)
+    if minutes is None or (base is None and not begins and not _stands_alone(get, found[0], after)):
         return None
     when = (base or today) + timedelta(minutes=minutes)
     if base is None and get["part"] not in {"晚上", "下午"} and when - local > timedelta(hours=3):
         when -= timedelta(days=1)
-    return _Moment(found.start(), found.end(), when, True)
+    return _Moment(found.start(), found.end(), when, True, exact=3 if base else _HOUR)
 
 
-def _stands_alone(get: dict[str, str | None], text: str) -> bool:
-    """一点 is usually not an hour; an hour needs a part of the day, minutes, or more than 两."""
+def _stands_alone(get: dict[str, str | None], text: str, after: str) -> bool:
+    """一点 is usually not an hour (一点灯都没有); one needs a part of the day, minutes, or more than 两."""
     value = number(get["hour"] or "")
+    if value == 1 and not get["minute"] and _A_LITTLE.match(after):
+        return False
     if get["part"] or get["now"] or get["minute"] or text.endswith("钟"):
         return True
     return value is not None and 3 <= value <= 24
@@ -165,8 +180,8 @@ def _day(
     get: dict[str, str | None], today: datetime, local: datetime, soon: timedelta
 ) -> tuple[datetime | None, int]:
     """The day of an expression, and how exact it is."""
-    if get["ago"]:
-        return _ago(get, today, local)
+    if get["ago"] or get["lasted"]:
+        return _ago(get, today, local) if get["ago"] else (_lasted(get, today, local), _LASTED)
     if get["month"] or get["onlydom"]:
         return _dated(get, today)
     if get["weekday"]:
@@ -226,6 +241,13 @@ def _ago(get: dict[str, str | None], today: datetime, local: datetime) -> tuple[
     if many == 0.5:
         return (today - timedelta(days=15) if unit == "月" else _months(today, -6)), 3
     return _months(today, -round(many * (1 if unit == "月" else 12))), 3
+
+
+def _lasted(get: dict[str, str | None], today: datetime, local: datetime) -> datetime | None:
+    """When it began, of 半个月了."""
+    half = None if get["lastedhalf"] == "多" else get["lastedhalf"]
+    begun, _ = _ago({"ago": get["lasted"], "unit": get["lastedunit"], "half": half}, today, local)
+    return begun
 
 
 def _months(day: datetime, months: int) -> datetime:
@@ -341,6 +363,8 @@ def find_when(call: DraftInput, masked: Sequence[Span], *, future: bool) -> Valu
     for index, text in call.citizen():
         blocked = [(it.start, it.end) for it in masked if it.turn == index]
         asked = _asks(call, index, "asks_time")
+        if _asks(call, index, "asks_call"):
+            continue
         for moment, _ in _ranges(text, list(_moments(text, call.call_start, blocked, soon))):
             span = Span(index, moment.start, moment.end, text[moment.start : moment.end])
             if _taken_back(text, moment) or _birth(call, index):
@@ -356,7 +380,7 @@ def find_when(call: DraftInput, masked: Sequence[Span], *, future: bool) -> Valu
     if score < 1.4:
         return Value(None, score / 4, because("time_doubtful"), (), (span.text, *others))
     if not re.search("开始|从", call.question_before(span.turn)):
-        moment = _whole_month(call.turns[span.turn].text, moment)
+        moment = _whole_month(call.turns[span.turn].text, moment, call.call_start)
     start = None if habitual else _text_of(moment.at, moment.clock)
     end = None if habitual else _text_of(moment.last, moment.clock)
     reason = because("habitual") if habitual else because("relative")
@@ -374,7 +398,7 @@ def _taken_back(text: str, moment: _Moment) -> bool:
     return denied or bool(re.match("(?:嗯|呃|哦|啊)?(?:不对|不是|错了|说错了|记错了)", text[moment.end :]))
 
 
-def _whole_month(text: str, moment: _Moment) -> _Moment:
+def _whole_month(text: str, moment: _Moment, call_start: datetime) -> _Moment:
     """A month in which something happened once is a stretch; 从六月份 is when it began."""
     said = text[moment.start : moment.end]
     begins = text[: moment.start].endswith(("从", "自", "打"))
@@ -384,7 +408,7 @@ def _whole_month(text: str, moment: _Moment) -> _Moment:
     if not said.endswith(("月", "月份")):
         return moment
     last = moment.at.replace(day=_last_day(moment.at.year, moment.at.month))
-    return replace(moment, last=last)
+    return replace(moment, last=last) if last <= call_start.replace(tzinfo=None) else moment
 
 
 def _asks(call: DraftInput, index: int, what: str) -> bool:
@@ -400,6 +424,7 @@ def _score(
     habitual = bool(
         re.search(any_of(words("times")["habitual_before"]) + "$", before)
         or re.match(any_of(words("times")["habitual_after"]), after)
+        or (moment.exact == _HOUR and pattern("times", "habitual").search(text[: span.start]))
     )
     if _misses(before, after) and not (
         asked and moment.exact >= 2 and not _other_call(after) and not after.startswith(("生的", "出生"))
@@ -407,14 +432,18 @@ def _score(
         return 0, habitual
     if moment.at and moment.at > call.call_start.replace(tzinfo=None) + timedelta(minutes=5) and not future:
         return 0, habitual
-    score = {3: 1.5, 2: 1.2, 1: 0.3, 0: 0.2}[moment.exact]
+    if moment.exact == _LASTED and not (asked and len(text) <= _SHORT_ANSWER):
+        return 0, habitual
+    score = {_HOUR: 1.5, 3: 1.5, 2: 1.2, 1: 0.3, 0: 0.2, _LASTED: 0.2}[moment.exact]
     score += 3 if asked else 0
     score -= 2 if _asks(call, span.turn, "asks_wish") else 0
     if any(span.text in text for _, text in call.agent()):
         score += 1
     if asked:
         return score, habitual
-    score += 0.6 if re.match(any_of(words("times")["event_after"]), after) else 0
+    happened = re.match(any_of(words("times")["event_after"]), after)
+    month = moment.exact == 2 and pattern("times", "happened_after").match(after)
+    score += 0.6 if happened or month else 0
     score += 0.4 if re.search(any_of(words("times")["event_before"]) + "$", before) else 0
     score += 0.3 if moment.clock else 0
     score += 0.5 if moment.last else 0

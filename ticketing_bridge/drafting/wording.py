@@ -9,11 +9,10 @@ from typing import Any
 
 from ticketing_bridge.drafting.lexicon import any_of, because, pattern, words
 from ticketing_bridge.drafting.matters import Heard
-from ticketing_bridge.drafting.model import AGENT, CITIZEN, CallState, DraftInput, Span, Value
+from ticketing_bridge.drafting.model import AGENT, CITIZEN, DraftInput, Span, Value
 from ticketing_bridge.drafting.numbers import DIGIT, with_figures
 
 #: characters
-LONGEST_TITLE = 25
 LONGEST_WISH = 40
 LONGEST_CONTENT = 240
 #: a turn with fewer characters beside the place says nothing but the place
@@ -48,7 +47,9 @@ def written(text: str) -> str:
     return with_figures(text)
 
 
-def find_wish(call: DraftInput, purpose: str | None, heard: Heard) -> Value[str | None]:
+def find_wish(
+    call: DraftInput, purpose: str | None, heard: Heard, *, emergency: bool = False
+) -> Value[str | None]:
     """The wish: the answer to the agent's question, else a clause that asks, else by the matter."""
     for turn, said in enumerate(call.turns):
         if said.speaker != AGENT or not any(it in said.text for it in _w()["asks_wish"]):
@@ -65,13 +66,16 @@ def find_wish(call: DraftInput, purpose: str | None, heard: Heard) -> Value[str 
                 because("asked_wish"),
                 (Span(turn + 1, 0, len(after.text), after.text),),
             )
+    if emergency:
+        return Value(_w()["rescue"], 0.6, because("by_default"))
     return _wish_by_clause(call) or _wish_by_matter(purpose, heard)
 
 
 def _wish_by_clause(call: DraftInput) -> Value[str | None] | None:
     for turn, text in reversed(list(call.citizen())):
         found = pattern("wording", "wish").search(text)
-        if found and len(text) - found.start() >= 5:
+        secret = found and pattern("flags", "confidential").search(text[max(0, found.start() - 8) :])
+        if found and not secret and len(text) - found.start() >= 5:
             said = text[found.start() :]
             span = Span(turn, found.start(), len(text), said)
             return Value(written(said)[:LONGEST_WISH], 0.6, because("wish"), (span,))
@@ -87,67 +91,6 @@ def _wish_by_matter(purpose: str | None, heard: Heard) -> Value[str | None]:
     return Value(_w()["demand_default"][purpose].format(matter=matter), 0.4, because("by_default"))
 
 
-_ROAD_FIRST = re.compile(
-    r"^.{1,8}?(?:路|街|大道|巷)(?:\d+号(?!院|楼|库))?(?=.{4,})(?!小学|中学|学校|菜市场|市场|公园|广场|医院|社区|街道)"
-)
-
-
-def short_place(place: str) -> str:
-    """A place for a title: figures, without the road when a name follows, without room numbers."""
-    text = re.sub(r"(?:\d+单元.*|\d+[层楼].{0,2}|\d+室|那个|这个)$", "", with_figures(place))
-    text = re.sub(rf"(?:{DIGIT}{{3,4}})$", "", text)
-    shorter = _ROAD_FIRST.sub("", text)
-    crossing = any(it in text for it in words("places")["crossing"])
-    return text if crossing or re.match(r"^(和|与|跟|口|\d)", shorter) else shorter
-
-
-def make_title(
-    call: DraftInput,
-    purpose: str | None,
-    place: str | None,
-    heard: Heard,
-    state: CallState,
-) -> Value[str | None]:
-    """At most 25 characters: place and matter."""
-    w = _w()
-    if state.value in w["states"]:
-        return Value(w["states"][state.value], 0.7, because(state.value))
-    matter = heard.matter.title if heard.matter else ""
-    if purpose is None and not matter:
-        return Value(None, reason=because("purpose_unknown"))
-    purpose = purpose or "求助"  # named like a plain matter
-    if purpose == "表扬":
-        matter = w["no_matter"][purpose]
-    proposal = _proposal(call) if purpose == "建议" else None
-    if proposal:
-        return proposal
-    where = short_place(place) if place else ""
-    if not matter:
-        return Value((_gist(call) or w["no_matter"][purpose])[:LONGEST_TITLE], 0.3, because("gist"))
-    title = w["title_patterns"][purpose].format(place=where, matter=matter)
-    if len(title) > LONGEST_TITLE:
-        title = w["title_patterns"][purpose].format(place=where[: LONGEST_TITLE - len(title)], matter=matter)
-    spans = tuple(heard.spans[heard.matter.title][:2]) if heard.matter else ()
-    return Value(title[:LONGEST_TITLE], 0.6 if heard.matter else 0.3, because("place_matter"), spans)
-
-
-def _proposal(call: DraftInput) -> Value[str | None] | None:
-    """A proposal in its own words, when they are few enough."""
-    for turn, text in call.citizen():
-        found = pattern("wording", "proposes").search(text)
-        said = written(text[found.end() :]) if found else ""
-        if found and 4 <= len(said) <= LONGEST_TITLE - 2:
-            span = Span(turn, found.start(), len(text), text[found.start() :])
-            return Value("建议" + said, 0.7, because("gist"), (span,))
-    return None
-
-
-def _gist(call: DraftInput) -> str:
-    """The first thing of substance that the caller says."""
-    said = (written(text) for _, text in call.citizen())
-    return next((text for text in said if len(text) >= 8), "")
-
-
 def make_content(call: DraftInput, values: Mapping[str, str | None]) -> Value[str]:
     """Who, where, when, what, wish, in clean sentences."""
     w = _w()
@@ -159,7 +102,7 @@ def make_content(call: DraftInput, values: Mapping[str, str | None]) -> Value[st
     said = [written(text) for text in _story(call, values)]
     story = "，".join(text for text in said if len(text) >= 6)[:LONGEST_CONTENT]
     parts["said"] = w["content_parts"]["said"].format(story) if story else ""
-    text = w["content"].format(purpose=values.get("purpose") or "来电", **parts)
+    text = w["content"].format(purpose=values.get("purpose") or w["tells"], **parts)
     spans = tuple(Span(turn, 0, len(text_), text_) for turn, text_ in call.citizen() if len(text_) >= 6)
     return Value(text, 0.6, because("from_call"), spans)
 
@@ -177,4 +120,8 @@ def _story(call: DraftInput, values: Mapping[str, str | None]) -> Iterator[str]:
             rest = rest.replace(it, "")
         if len(rest) < _ALONE < len(text):
             continue
-        yield pattern("wording", "not_told").sub("", text)
+        wish = values.get("wish")
+        told = pattern("wording", "not_told").sub("", text)
+        if wish and written(told) == wish:
+            continue
+        yield told

@@ -1,0 +1,230 @@
+"""The title of a ticket: where, and what happened, in clean words; at most 25 characters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+
+from ticketing_bridge.drafting.address import described_thing, place_words
+from ticketing_bridge.drafting.lexicon import any_of, because, pattern, words
+from ticketing_bridge.drafting.matters import Heard
+from ticketing_bridge.drafting.model import CITIZEN, CallState, DraftInput, Span, Value
+from ticketing_bridge.drafting.numbers import DIGIT, with_figures
+from ticketing_bridge.drafting.wording import written
+
+#: characters
+LONGEST_TITLE = 25
+#: characters between what happened and a word of the matter in the same turn
+_NEAR = 14
+#: a place's end of more characters is not said again: 物流园商户事务
+_SHARED = 2
+#: a name so short says nothing of what is wrong
+_BARE = 4
+#: what is only said of a life in danger
+_URGENT = "危急"
+
+_DIGITS = re.compile(f"{DIGIT}{{3}}")
+_ROAD_FIRST = re.compile(
+    r"^.{1,8}?(?:路|街|大道|巷)(?:\d+号(?!院|楼|库))?(?=.{4,})"
+    r"(?!上|小学|中学|学校|菜市场|市场|公园|广场|医院|社区|街道|小区|新村|家属|对面|口|段|[东西南北中][段头侧])"
+)
+
+
+@cache
+def _joints() -> re.Pattern[str]:
+    return re.compile(f"^{any_of(place_words('joint'))}")
+
+
+@cache
+def _side_thing() -> re.Pattern[str]:
+    """那个巷子里头 at the end of a place: left out where a title is too long."""
+    return re.compile(f"{described_thing().pattern}$")
+
+
+def short_place(place: str) -> str:
+    """A place for a title: figures, without the road when a name follows, without room numbers."""
+    text = re.sub(r"(?:\d+单元.*|\d+[层楼].{0,2}|\d+室|那个|这个)$", "", with_figures(place))
+    text = re.sub(rf"(?:{DIGIT}{{3,4}})$", "", text)
+    shorter = _ROAD_FIRST.sub("", text)
+    named = _joints().sub("", shorter)
+    crossing = any(it in text for it in words("places")["crossing"])
+    if crossing or re.match(r"^(和|与|跟|口|\d)", shorter):
+        return text
+    whole = named != shorter and _side_thing().search(text)  # 金峰路那个烂尾楼顶上: the road is its only name
+    return text if whole else named
+
+
+@cache
+def _happenings() -> tuple[tuple[re.Pattern[str], str, str | None], ...]:
+    rows = words("titles")["happenings"]
+    return tuple((re.compile(row[0]), row[1], row[2] if len(row) > 2 else None) for row in rows)
+
+
+def _person(call: DraftInput) -> str:
+    said = "".join(text for _, text in call.citizen())
+    people: dict[str, str] = words("titles")["people"]
+    return next((name for word, name in people.items() if word in said), "")
+
+
+def _close(turn: int, found: re.Match[str], spans: list[Span]) -> bool:
+    return any(
+        it.turn == turn and it.start - _NEAR <= found.end() and found.start() <= it.end + _NEAR
+        for it in spans
+    )
+
+
+def happening(call: DraftInput, purpose: str, heard: Heard, *, emergency: bool) -> tuple[str, Span] | None:
+    """What happened, as far as the caller's words are among the known ones and about the matter."""
+    spans = heard.spans[heard.matter.title] if heard.matter else []
+    for expression, phrase, only in _happenings():
+        if only and only != purpose and not (only == _URGENT and emergency):
+            continue
+        for turn, text in call.citizen():
+            found = expression.search(text)
+            if not found or not (_close(turn, found, spans) or not spans):
+                continue
+            said = _filled(phrase, found, call)
+            if said:
+                return said, Span(turn, found.start(), found.end(), found[0])
+    return None
+
+
+def _filled(phrase: str, found: re.Match[str], call: DraftInput) -> str:
+    """The phrase with the words heard; empty when they are not there."""
+    groups = [it or "" for it in (found[0], *found.groups())]
+    if any(f"{{{at}}}" in phrase and not it for at, it in enumerate(groups)):
+        return ""
+    who = _person(call) if "{who}" in phrase else ""
+    return "" if "{who}" in phrase and not who else phrase.format(*groups, who=who)
+
+
+def _named(call: DraftInput, heard: Heard) -> str:
+    """The catalogue's name of the matter; of two in one (红绿灯与交通信号) the one that was spoken of."""
+    title = heard.matter.title.removesuffix("问题") if heard.matter else ""
+    said = "".join(text for _, text in call.citizen())
+    halves = re.split("与|、", title)
+    best = max(halves, key=lambda half: sum(it in said for it in half) / max(len(half), 1))
+    return best if len(halves) > 1 or not title else title
+
+
+def make_title(
+    call: DraftInput,
+    purpose: str | None,
+    place: str | None,
+    heard: Heard,
+    state: CallState,
+    *,
+    party: str | None = None,
+    emergency: bool = False,
+) -> Value[str | None]:
+    """Place and what happened; what is asked of what; who is praised for what."""
+    w = words("wording")
+    if state.value in w["states"]:
+        return Value(w["states"][state.value], 0.7, because(state.value))
+    if purpose is None and not heard.matter:
+        return Value(None, reason=because("purpose_unknown"))
+    purpose = purpose or "求助"  # named like a plain matter
+    where = short_place(place) if place else ""
+    if purpose == "建议" and (proposal := _proposal(call)):
+        return proposal
+    if purpose in _SPECIAL:
+        title, reason = _SPECIAL[purpose](call, heard, where)
+        return Value(title, 0.6, because(reason))
+    return _of_happening(call, purpose, where, party, heard, emergency=emergency)
+
+
+def _of_happening(
+    call: DraftInput, purpose: str, where: str, party: str | None, heard: Heard, *, emergency: bool
+) -> Value[str | None]:
+    """Where and what happened; in the catalogue's words when the caller's are not known."""
+    w = words("wording")
+    form = w["title_patterns"][purpose]
+    told = happening(call, purpose, heard, emergency=emergency)
+    if told:
+        by = party or ("" if where else _company(heard))
+        does = told[0].startswith(tuple(words("titles")["by_party"])) and not _DIGITS.search(by)
+        return Value(
+            _fitted(form, where, told[0], by if does else ""), 0.65, because("place_matter"), (told[1],)
+        )
+    matter = _named(call, heard) or w["no_matter"][purpose]
+    if heard.matter and len(matter) < len(heard.matter.title) and len(matter) <= _BARE:
+        matter = w["bare"].format(matter)
+    spans = tuple(heard.spans[heard.matter.title][:2]) if heard.matter else ()
+    return Value(_fitted(form, where, matter), 0.5 if heard.matter else 0.3, because("place_matter"), spans)
+
+
+def _void(call: DraftInput, heard: Heard, where: str) -> tuple[str, str]:
+    """A call without a matter, one that was misdialled told as such."""
+    wrong = any(pattern("titles", "misdialled").search(text) for _, text in call.citizen())
+    return str(words("wording")["no_wish"]["misdialled" if wrong else "other"]), "no_matter"
+
+
+def _company(heard: Heard) -> str:
+    """The company that answers for the matter: a title without a place names it."""
+    unit = heard.matter.unit if heard.matter else ""
+    return unit if unit.endswith("公司") and len(unit) <= 6 else ""
+
+
+def _fitted(form: str, where: str, what: str, by: str = "") -> str:
+    """Place, party and what happened; a place too long, or said in the matter as well, is made shorter."""
+    shared = next((n for n in range(min(len(where), len(what)), _SHARED, -1) if where.endswith(what[:n])), 0)
+    where = where[: len(where) - shared]
+    named = where + by if by and by not in where else where
+    for shorter in (
+        named,
+        where if where else by,
+        _side_thing().sub("", where),
+        where[: LONGEST_TITLE - len(what) - 2],
+        "",
+    ):
+        title = form.format(place=shorter, matter=what)
+        if len(title) <= LONGEST_TITLE:
+            return title
+    return title[:LONGEST_TITLE]
+
+
+def _praised(call: DraftInput, heard: Heard, where: str) -> tuple[str, str]:
+    """Who, and for what: 出租车司机拾金不昧."""
+    said = "".join(text for _, text in call.citizen())
+    deed = next((deed for cue, deed in words("titles")["deeds"] if re.search(cue, said)), "")
+    who = _person(call) or words("wording")["no_matter"]["表扬"]
+    return _fitted(words("wording")["title_patterns"]["表扬"], where, who + deed), "place_matter"
+
+
+def _asked(call: DraftInput, heard: Heard, where: str) -> tuple[str, str]:
+    """What of what is asked: 咨询高龄补贴办理方式."""
+    aspect = next(_aspects(call), "")
+    heard_of = heard.spans[heard.matter.title] if heard.matter else []
+    single = [it.text for it in heard_of if len(it.text) >= 2 and call.turns[it.turn].speaker == CITIZEN]
+    known = heard.matter.words if heard.matter else ()
+    topic = max((it for it in single if it in known and it[0] not in "不没"), key=len, default="")
+    if len(topic) < 3 or not aspect:
+        topic = topic if aspect and len(topic) >= 2 else _named(call, heard)
+    form = words("wording")["title_patterns"]["咨询"]
+    topic = topic or words("wording")["no_matter"]["咨询"]
+    return (form.format(matter=topic) + aspect)[:LONGEST_TITLE], "place_matter"
+
+
+def _aspects(call: DraftInput) -> Iterator[str]:
+    for cue, aspect in words("titles")["aspects"]:
+        if any(re.search(cue, text) for _, text in call.citizen()):
+            yield aspect
+
+
+def _proposal(call: DraftInput) -> Value[str | None] | None:
+    """A proposal in its own words, when they are few enough."""
+    for turn, text in call.citizen():
+        found = pattern("wording", "proposes").search(text)
+        said = written(text[found.end() :]) if found else ""
+        if found and 4 <= len(said) <= LONGEST_TITLE - 2:
+            span = Span(turn, found.start(), len(text), text[found.start() :])
+            return Value("建议" + said, 0.7, because("gist"), (span,))
+    return None
+
+
+_SPECIAL: dict[str, Callable[[DraftInput, Heard, str], tuple[str, str]]] = {
+    "其他": _void,
+    "表扬": _praised,
+    "咨询": _asked,
+}
