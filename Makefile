@@ -10,10 +10,10 @@ run:
 	@tools/make_env.sh --no-dev --inexact
 	@.venv/bin/hotline demo --calls 8
 
-# Most of the suite waits for people who talk in real time: four at once keep two cores busy.
+# Three at once: most of the suite waits for people who talk in real time, but recognition does not.
 test: coverage
 	@.venv/bin/python -m tests.provision
-	@.venv/bin/python -m pytest -n 4 --dist loadgroup $(CORE_TESTS:%=--ignore=%)
+	@.venv/bin/python -m pytest -n 3 --dist loadgroup $(CORE_TESTS:%=--ignore=%)
 
 # The pure cores (pyproject.toml names them), by branches; their tests need no PBX.
 CORE_TESTS = tests/telephony/call_fold tests/telephony/ami/test_ami_events.py tests/telephony/ami/test_ami_codec.py \

@@ -19,6 +19,7 @@ from ticketing_bridge.cli import bench as command
 #: one figure that each must have
 EXPECTED = {
     "ami": "events_per_s",
+    "intake": "raw_per_s",
     "ledger": "events_per_s",
     "drafting": "warm_p50_ms",
     "speech": "dense_live_ratio",
