@@ -14,6 +14,9 @@ pytest_plugins = ["tests.pbx", "tests.database"]
 settings.register_profile("hotline", deadline=None)
 settings.load_profile("hotline")
 
+# Every house that a test starts has seven roles: compiled once, not by each of them anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 for _variable, _found in (
     ("HOTLINE_CHROMIUM", browser()),
     ("HOTLINE_SIPP", sipp()),
