@@ -154,6 +154,7 @@ def test_times_relative_to_the_call(
         (["a 您记一下幺三七零幺二三八八九九", "c 幺三七零幺二三八八九九对吧"], None),
         (["c 就打我这个手机幺三九零零零零幺幺幺幺"], None),
         (["c 我家十一号楼三单元五零一"], None),
+        (["c 幺三七零幺二三八八九九哎最后一位说错了是八幺三七零幺二三八八九八"], "13701238898"),
         (["c 打幺三七零幺二三八八九九", "a 幺三七零幺二三八八九九对吗", "c 错了末尾是二二"], "13701238822"),
     ],
 )
@@ -253,3 +254,21 @@ def test_a_long_call_is_drafted_at_once(city: CityData) -> None:
     for _ in range(5):
         draft_call(call, city)
     assert (time.process_time() - began) / 5 < 0.1
+
+
+@pytest.mark.parametrize(
+    ("turns", "danger"),
+    [
+        (["c 广告牌掉下来砸到人行道上砸坏了两个人的车", "a 有人受伤吗", "c 没有没有"], False),
+        (["c 电梯把我爸困在里面了", "a 人出来了吗", "c 出来了出来了吓得不轻"], False),
+        (["c 老板把三个人的工钱压了两个月"], False),
+        (["c 这个坑一会天黑了看不见要出人命"], False),
+        (["c 电梯里困了四个人", "a 有人受伤吗", "c 没有就是出不来"], True),
+        (["c 司机卡在车里面了我没受伤他出不来"], True),
+        (["c 塌方埋了三个人", "a 出来了吗", "c 出来了一个人没事还有两个埋着"], True),
+        (["c 厨房着火了火大得很", "a 有人受伤吗", "c 没有人都跑出来了没事"], True),
+        (["c 快来人再打下去要出人命了"], True),
+    ],
+)
+def test_danger_that_is_over_denied_or_feared_is_none_now(turns: list[str], danger: bool) -> None:
+    assert is_emergency(call_of(["a 您好请讲", *turns])).value is danger

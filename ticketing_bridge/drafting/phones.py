@@ -9,7 +9,7 @@ from ticketing_bridge.drafting.model import AGENT, DraftInput, Span, Value
 from ticketing_bridge.drafting.numbers import DIGIT, digits
 
 _RUN = re.compile(rf"{DIGIT}(?:{words('phones')['filler']}{DIGIT})*")
-_CORRECTED = re.compile(rf"{words('phones')['corrected']}(?P<tail>{DIGIT}{{2,11}})")
+_CORRECTED = re.compile(rf"{words('phones')['corrected']}(?P<tail>{DIGIT}{{1,22}})")
 _CALL_ME = re.compile(words("phones")["call_me"])
 
 
@@ -69,6 +69,11 @@ def _mended(
     number: str, spans: tuple[Span, ...], found: re.Match[str], turn: int
 ) -> tuple[str, tuple[Span, ...]]:
     tail = digits(found["tail"])
+    if len(tail) == 1 and "一位" not in found[0]:
+        return number, spans
+    whole = tail[-11:]  # 是六 and then the whole number once more
+    if len(tail) > 11 and _is_number(whole):
+        tail = whole
     mended = tail if _is_number(tail) else number[: len(number) - len(tail)] + tail
     evidence = Span(turn, found.start("tail"), found.end("tail"), found["tail"])
     return (mended, (*spans, evidence)) if _is_number(mended) else (number, spans)

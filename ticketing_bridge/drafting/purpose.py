@@ -147,7 +147,7 @@ def is_emergency(call: DraftInput) -> Value[bool]:
         _span(turn, it)
         for turn, text in call.citizen()
         for it in pattern("flags", "emergency").finditer(text)
-        if not _harmless(text, it)
+        if not (_harmless(text, it) or _over(call, turn, it[0]))
     ]
     for turn, text in call.agent():
         for it in pattern("flags", "emergency_agent").finditer(text):
@@ -174,12 +174,35 @@ def _harmless(text: str, found: re.Match[str]) -> bool:
     far, day, still, near, after = _harmless_cues()
     before = text[: found.start()]
     past = day.search(before[-12:]) and not still.search(text[max(0, found.start() - 12) :])
+    feared = found[0].endswith("人命") and pattern("flags", "no_emergency_feared").search(before[-12:])
     return bool(
         past
+        or feared
         or far.search(before[-8:] + found[0][:-1])
         or near.search(before[-4:])
         or after.search(text[found.start() :][: len(found[0]) + 12])
     )
+
+
+def _over(call: DraftInput, turn: int, danger: str) -> bool:
+    """Whether the caller says, then or later, that nobody is hurt or all are out; fire and arms go on."""
+    if pattern("flags", "lasting").search(danger):
+        return False
+    later = [(at, text) for at, text in call.citizen() if at >= turn]
+    if any(pattern("flags", "not_out").search(text) for _, text in later):
+        return False
+    impact = pattern("flags", "impact").search(danger)
+    return any(
+        pattern("flags", "safe").search(text)
+        or _answers(call, at, "asks_out", "is_out")
+        or (impact and _answers(call, at, "asks_hurt", "none_hurt"))
+        for at, text in later
+    )
+
+
+def _answers(call: DraftInput, turn: int, question: str, answer: str) -> bool:
+    asked = pattern("flags", question).search(call.question_before(turn))
+    return bool(asked and pattern("flags", answer).search(call.turns[turn].text))
 
 
 def is_repeat(call: DraftInput) -> Value[bool]:
