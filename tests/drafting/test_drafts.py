@@ -272,3 +272,32 @@ def test_a_long_call_is_drafted_at_once(city: CityData) -> None:
 )
 def test_danger_that_is_over_denied_or_feared_is_none_now(turns: list[str], danger: bool) -> None:
     assert is_emergency(call_of(["a 您好请讲", *turns])).value is danger
+
+
+@pytest.mark.parametrize(
+    ("turns", "want"),
+    [
+        (["c 在丰收路那个万家购物广场旁边路灯不亮"], {"places": ["丰收路那个万家购物广场旁边"]}),
+        (["a 在哪个窗口办的在什么位置", "c 政务大厅三楼八号窗口"], {"places": ["政务大厅三楼八号窗口"]}),
+        (["a 您在什么位置", "c 育民巷祥和公寓一二零三"], {"places": ["育民巷祥和公寓一二零三"]}),
+        (["a 井在什么位置哪个方向", "c 由东往西的车道"], {"places": []}),
+        (
+            ["c 小区门口乱停车", "a 充电桩是哪个公司的", "c 上面写的捷能快充打电话没人管"],
+            {"party": "捷能快充"},
+        ),
+        (["c 联通的每个月多扣我十块钱", "a 好的转联通公司"], {"party": "联通"}),
+        (
+            ["c 欠我工资", "a 欠的是哪几个月什么时候欠的", "c 三月四月五月都没发"],
+            {"when": ["三月四月五月", "2026-03-01", "2026-05-31"]},
+        ),
+        (
+            ["c 充电桩坏了", "a 什么时候坏的", "c 腊月二十八就坏了"],
+            {"when": ["腊月二十八", "2026-02-15", None]},
+        ),
+        (["c 路灯坏了", "a 什么时候坏的", "c 大大前天坏的"], {"when": ["大大前天", "2026-06-06", None]}),
+    ],
+)
+def test_what_a_stranger_says_his_own_way(draft: Drafter, turns: list[str], want: dict[str, Any]) -> None:
+    given = draft(["a 您好请讲", *turns]).plain()
+    for name, value in want.items():
+        assert (list(given[name].values()) if name == "when" else given[name]) == value

@@ -67,18 +67,22 @@ def _endings() -> tuple[tuple[re.Pattern[str], str], ...]:
 @cache
 def house_numbers() -> re.Pattern[str]:
     strong = any_of(place_words("unit_strong"))
-    return re.compile(rf"{NUMERAL}{{1,6}}(?!号楼下){strong}")
+    return re.compile(rf"{NUMERAL}{{1,6}}(?!号楼下|号门口){strong}")
 
 
 @cache
 def _chain_numbers() -> re.Pattern[str]:
     units = any_of((*place_words("unit_strong"), *place_words("unit_chain")))
     return re.compile(
-        rf"[东西南北]?{NUMERAL}{{1,8}}(?:号(?=楼下)|(?!号楼下){units})|{any_of(place_words('side'))}|[a-z]座|[a-z]区"
+        rf"[东西南北]?{NUMERAL}{{1,8}}(?:号(?=楼下|门口)|(?!号楼下|号门口){units})|{any_of(place_words('side'))}|[a-z]座|[a-z]区"
     )
 
 
 _ROOM = re.compile(rf"{DIGIT}{{3,4}}(?!{NUMERAL}|[个块元人年月天点])(?:室|号)?")
+#: 往西十几公里, 往北二百来米
+_FURTHER = re.compile(
+    rf"往[东西南北]边?走?(?:大概|大约|差不多)?{NUMERAL}{{1,5}}[来多几]?个?(?:公里|米|里地|里路)"
+)
 _STOREY = re.compile(rf"{NUMERAL}{{1,3}}(?:楼|层)")
 _ORDINAL = re.compile("[省市州县]?第[一二三四五六七八九十]$")
 _TWICE = re.compile(r"(.{2,8})(?=\1)")
@@ -149,6 +153,7 @@ class AddressReader:
         """Address chains with their confidence, in order."""
         parts = sorted(self._parts(), key=lambda it: (it.start, -it.end))
         at = 0
+        full = False
         for part in parts:
             if part.start < at:
                 continue
@@ -156,7 +161,9 @@ class AddressReader:
             at = max(at, end)
             twice = _TWICE.match(self.text[part.start : end])
             start = part.start + (len(twice[1]) if twice else 0)
-            if self._counts(start, end, kinds):
+            floor_of = kinds == ["answer"] and full and bool(_STOREY.fullmatch(self.text[start:end]))
+            full = full or "number" in kinds
+            if self._counts(start, end, kinds) and not floor_of:
                 yield start, end, sure
         if self.answers and not parts:
             yield from self._bare_answer()
@@ -366,7 +373,7 @@ class AddressReader:
         if described:
             return described.end(), "tail", 0.9
         if kinds[-1] == "tail":
-            return self._second_tail(end, kinds)
+            return self._second_tail(end, kinds) or self._house_behind(end, kinds)
         known = [it for it in parts if it.start == end and it.kind != "answer"]
         if known:
             best = max(known, key=lambda it: it.end)
@@ -386,10 +393,13 @@ class AddressReader:
         joint = _joint().match(self.text, end) if kinds[-1] in {"road", "town", "village"} else None
         if not joint:
             return None
-        wanted = {"estate", "village", "number"} if kinds[-1] == "road" else {"village"}
+        wanted = {"estate", "village", "number", "facility"} if kinds[-1] == "road" else {"village"}
         named = [it for it in parts if it.start == joint.end() and it.kind in wanted and it.sure >= 0.7]
         best = max(named, key=lambda it: it.end, default=None)
-        return (best.end, best.kind, best.sure) if best and not self._only_number(best) else None
+        short = best is not None and best.kind == "facility" and best.end - best.start <= 3
+        return (
+            (best.end, best.kind, best.sure) if best and not short and not self._only_number(best) else None
+        )
 
     def _only_number(self, part: _Part) -> bool:
         """三号楼 after 那个 is one of several, no name."""
@@ -399,8 +409,13 @@ class AddressReader:
         number = _chain_numbers().match(self.text, end)
         if number and self._chain_number(number, kinds):
             return number.end(), "number", 0.9
-        room = _ROOM.match(self.text, end) if kinds[-1] == "number" else None
+        room = _ROOM.match(self.text, end) if kinds[-1] in {"number", "estate"} else None
         return (room.end(), "number", 0.9) if room else None
+
+    def _house_behind(self, end: int, kinds: list[str]) -> tuple[int, str, float] | None:
+        """老招待所后面三号公寓: a house by its number behind something named."""
+        house = house_numbers().match(self.text, end) if "number" not in kinds else None
+        return (house.end(), "number", 0.9) if house else None
 
     def _second_tail(self, end: int, kinds: list[str]) -> tuple[int, str, float] | None:
         """西门旁边, 路口西北角: a second tail, never a third."""
@@ -408,6 +423,9 @@ class AddressReader:
         return (tail.end(), "tail", 0.9) if tail and kinds[-2:] != ["tail", "tail"] else None
 
     def _tail_at(self, end: int, kinds: list[str]) -> tuple[int, str, float] | None:
+        further = _FURTHER.match(self.text, end)
+        if further and kinds[-1] != "city":
+            return further.end(), "tail", 0.9
         tail = _tail().match(self.text, end)
         fits = tail and kinds[-1] != "city" and not (tail[0] == "楼下" and kinds[-1] == "road")
         return (tail.end(), "tail", 0.9) if tail and fits else None
@@ -470,6 +488,10 @@ class AddressReader:
 
     def _counts(self, start: int, end: int, kinds: list[str]) -> bool:
         text, after, before = self.text[start:end], self.text[end:], self.text[:start]
+        city = self.names.names.match(text)
+        bare = text[city.end() :] if city and city[0] in self.names.city else text
+        if bare in place_words("vague_alone"):
+            return False
         if set(kinds) <= {"city", "tail"} or (kinds == ["answer"] and not self.answers):
             return False
         if any(before.endswith(it) for it in place_words("origin_before")):

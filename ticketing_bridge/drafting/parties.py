@@ -10,7 +10,7 @@ from pypinyin import lazy_pinyin
 
 from config.catalogue import CityData
 from ticketing_bridge.drafting.boundaries import name_start
-from ticketing_bridge.drafting.lexicon import any_of, because, once_a_city, word_list, words
+from ticketing_bridge.drafting.lexicon import any_of, because, once_a_city, pattern, word_list, words
 from ticketing_bridge.drafting.model import DraftInput, Span, Value
 from ticketing_bridge.drafting.numbers import NUMERAL
 
@@ -110,6 +110,8 @@ def find_party(
 ) -> Value[str | None]:
     """The party, empty when none is named."""
     found = [it for turn, text in call.citizen() for it in _in_turn(call, turn, text, places, data)]
+    if not found:
+        found += _operator(call)
     at_place = _w("place_party") + (_w("stuck_party") if stuck else ())
     if stuck or not found:
         found += [(0.6, it) for it in places if it.text.endswith(at_place)]
@@ -120,6 +122,18 @@ def find_party(
     if score < 0.55:
         return Value(None, score, because("name_doubtful"), (), (span.text, *others))
     return Value(span.text, min(0.95, score), because("name_and_trade"), (span,), others)
+
+
+def _operator(call: DraftInput) -> Iterator[tuple[float, Span]]:
+    """The operator whose service is complained of: named by the caller, and the agent passes it on to it."""
+    named = re.compile(f"{any_of(_w('operators'))}(?={pattern('parties', 'operator_after').pattern})")
+    sent = [text for _, text in call.agent() if "转" in text]
+    fault = pattern("parties", "operator_fault")
+    blamed = any(fault.search(text) for _, text in call.citizen())
+    for turn, text in call.citizen():
+        for it in named.finditer(text):
+            if blamed and any(it[0] + "公司" in said for said in sent):
+                yield 0.7, Span(turn, it.start(), it.end(), it[0])
 
 
 def _in_turn(

@@ -39,10 +39,28 @@ class _Moment:
 
 
 @cache
+def _lunar_days() -> dict[str, list[date]]:
+    """The days round the Spring Festival by name: 腊月二十八, 正月初三, in every listed year."""
+    w = words("times")
+    tens = {0: "初", 1: "十", 2: "二十"}
+    days = {n: tens[n // 10] + "一二三四五六七八九"[n % 10 - 1] for n in range(1, 30) if n % 10}
+    days |= {10: "初十", 20: "二十"}
+    named = {
+        f"正月{said}": [it + timedelta(days=n - 1) for it in w["lunar"]["春节"].values()]
+        for n, said in days.items()
+    }
+    for n, said in days.items():
+        named[f"腊月{said}"] = [
+            it - timedelta(days=w["twelfth_month"][year] - n) for year, it in w["lunar"]["除夕"].items()
+        ]
+    return {name: those for name, those in named.items() if name not in w["lunar"]}
+
+
+@cache
 def _grammar() -> re.Pattern[str]:
     w = words("times")
     day, part = any_of(w["day"]), any_of(w["part_of_day"])
-    holiday = any_of((*w["holidays"], *w["lunar"]))
+    holiday = any_of((*w["holidays"], *w["lunar"], *_lunar_days()))
     year = f"(?P<year>去年|今年|前年|明年|{NUMERAL}{{4}}年|{NUMERAL}{{2}}年)"
     month = "(?P<month>上上个月|上个月|上月|这个月|本月|[一二三四五六七八九十]{1,3}月(?:份)?)"
     dated = f"{year}?的?(?:{month}(?P<third>初|底|中旬|上旬|下旬|末)?(?P<dom>{_N}几?(?:号|日))?)"
@@ -305,7 +323,8 @@ def _holiday(name: str, today: datetime, soon: timedelta) -> datetime | None:
         month, day = w["holidays"][name]
         near = today.replace(month=month, day=day)
         return near if near <= today + soon else near.replace(year=near.year - 1)
-    days = [datetime.combine(it, datetime.min.time()) for it in w["lunar"][name].values()]
+    known = w["lunar"][name].values() if name in w["lunar"] else _lunar_days()[name]
+    days = [datetime.combine(it, datetime.min.time()) for it in known]
     past = [it for it in days if it <= today + soon]
     return max(past) if past else None
 
@@ -323,13 +342,15 @@ def _ranges(text: str, moments: list[_Moment]) -> Iterator[tuple[_Moment, bool]]
             and not lasts
             and one.at
             and other.at
-            and len(between) <= 3
-            and between.endswith(("到", "至"))
+            and re.fullmatch(".{0,2}[到至](?:第二天|次日|转天)?", between)
         ):
             yield _range(text, one, other, between), True
             index += 2
+        elif other and not between and one.exact == other.exact == 2 and text[other.end - 1] == "月":
+            moments[index + 1] = _range(text, one, other, between)  # 九月十月十一月
+            index += 1
         else:
-            yield one, False
+            yield one, bool(one.last)
             index += 1
 
 
@@ -421,8 +442,11 @@ def _score(
     text: str, span: Span, moment: _Moment, asked: bool, call: DraftInput, future: bool
 ) -> tuple[float, bool]:
     before, after = text[max(0, span.start - 6) : span.start], text[span.end : span.end + 10]
+    plain = moment.exact == _HOUR
     habitual = bool(
-        re.search(any_of(words("times")["habitual_before"]) + "$", before)
+        (plain and _asks(call, span.turn, "asks_habit"))
+        or (plain and _asks(call, span.turn, "asks_change"))
+        or re.search(any_of(words("times")["habitual_before"]) + "$", before)
         or re.match(any_of(words("times")["habitual_after"]), after)
         or (moment.exact == _HOUR and pattern("times", "habitual").search(text[: span.start]))
     )
@@ -439,6 +463,7 @@ def _score(
     score -= 2 if _asks(call, span.turn, "asks_wish") else 0
     if any(span.text in text for _, text in call.agent()):
         score += 1
+    score -= 0.2 if after.startswith(("前", "那几天", "那两天")) else 0
     if asked:
         return score, habitual
     happened = re.match(any_of(words("times")["event_after"]), after)
