@@ -268,6 +268,8 @@ def test_a_long_call_is_drafted_at_once(city: CityData) -> None:
         (["c 塌方埋了三个人", "a 出来了吗", "c 出来了一个人没事还有两个埋着"], True),
         (["c 厨房着火了火大得很", "a 有人受伤吗", "c 没有人都跑出来了没事"], True),
         (["c 快来人再打下去要出人命了"], True),
+        (["c 车撞了有个人躺着", "a 人出来了吗", "c 出来了流了好多血"], True),
+        (["c 电梯里困了人", "a 人没事吧", "c 人没事就是闷得很快来"], True),
     ],
 )
 def test_danger_that_is_over_denied_or_feared_is_none_now(turns: list[str], danger: bool) -> None:
