@@ -166,21 +166,26 @@ def _harmless_cues() -> tuple[re.Pattern[str], ...]:
         re.compile(any_of(flags["still"])),
         re.compile(any_of(flags["no_emergency_near"]) + "$"),
         re.compile(any_of(flags["no_emergency_after"])),
+        re.compile(any_of(flags["no_emergency_rescued"])),
     )
 
 
 def _harmless(text: str, found: re.Match[str]) -> bool:
     """Past, supposed, asked about or a figure of speech."""
-    far, day, still, near, after = _harmless_cues()
+    far, day, still, near, after, rescued = _harmless_cues()
     before = text[: found.start()]
     past = day.search(before[-12:]) and not still.search(text[max(0, found.start() - 12) :])
+    soon = text[found.start() :][: len(found[0]) + 12]
+    # of several people one may be safe and another not
+    saved = rescued.search(soon) and not pattern("flags", "not_out").search(text[found.end() :])
     feared = found[0].endswith("人命") and pattern("flags", "no_emergency_feared").search(before[-12:])
     return bool(
         past
         or feared
         or far.search(before[-8:] + found[0][:-1])
         or near.search(before[-4:])
-        or after.search(text[found.start() :][: len(found[0]) + 12])
+        or saved
+        or after.search(soon)
     )
 
 
