@@ -13,7 +13,7 @@ run:
 # Three at once: most of the suite waits for people who talk in real time, but recognition does not.
 test: coverage
 	@.venv/bin/python -m tests.provision
-	@.venv/bin/python -m pytest -n 3 --dist loadgroup $(CORE_TESTS:%=--ignore=%)
+	@.venv/bin/python -m pytest -n 3 --dist loadscope $(CORE_TESTS:%=--ignore=%)
 
 # The pure cores (pyproject.toml names them), by branches; their tests need no PBX.
 CORE_TESTS = tests/telephony/call_fold tests/telephony/ami/test_ami_events.py tests/telephony/ami/test_ami_codec.py \

@@ -14,7 +14,7 @@ from tests.pbx import AmiWitness
 from tests.pbx_people import Telephones
 from tests.sip_phone import SipPhone
 
-pytestmark = [pytest.mark.pbx, pytest.mark.xdist_group("agents_pbx")]
+pytestmark = [pytest.mark.pbx]
 
 
 async def keys(telephone: SipPhone, code: str) -> None:

@@ -23,7 +23,7 @@ from tests.agents.conftest import Listening, Shift
 from tests.pbx import AmiWitness
 from tests.pbx_people import Telephones
 
-pytestmark = [pytest.mark.pbx, pytest.mark.xdist_group("agents_pbx")]
+pytestmark = [pytest.mark.pbx]
 COLLEAGUE = Target(TargetKind.AGENT, "agent102")
 FIRE = Target(TargetKind.EMERGENCY, "fire")
 UNIT = Target(TargetKind.UNIT, "市住房和城乡建设局", "09798413371")

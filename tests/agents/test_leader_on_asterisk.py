@@ -20,7 +20,7 @@ from ticketing_bridge.desk.app import create_app
 
 __all__ = ["quick_passwords"]
 
-pytestmark = [pytest.mark.pbx, pytest.mark.xdist_group("agents_pbx")]
+pytestmark = [pytest.mark.pbx]
 PASSWORD = "a-long-test-password"
 
 

@@ -32,7 +32,7 @@ from ticketing_bridge.store import Database
 from ticketing_bridge.store.leadership import LeadershipLost
 from ticketing_bridge.words import CallWords
 
-pytestmark = [pytest.mark.pbx, pytest.mark.xdist_group("several_pbxs")]
+pytestmark = [pytest.mark.pbx]
 
 
 def brief_hotline() -> Hotline:

@@ -21,7 +21,7 @@ from tests.e2e.conftest import DemoRun, HouseFolder
 from tests.processes import has_ended
 from ticketing_bridge.store.embedded import EmbeddedPostgres
 
-pytestmark = [pytest.mark.pbx, pytest.mark.speech, pytest.mark.xdist_group("e2e"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.pbx, pytest.mark.speech, pytest.mark.timeout(240)]
 
 #: what a port scanner says: nothing, half a header, a whole one about nobody, another protocol, noise
 SCANS = (

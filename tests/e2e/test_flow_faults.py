@@ -18,7 +18,7 @@ from tests.e2e.conftest import DemoRun, HouseFolder
 from tests.pbx import AmiWitness
 from ticketing_bridge.store.embedded import EmbeddedPostgres
 
-pytestmark = [pytest.mark.pbx, pytest.mark.speech, pytest.mark.xdist_group("e2e"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.pbx, pytest.mark.speech, pytest.mark.timeout(400)]
 
 #: in the queue again within this time (issue 4)
 WITHIN_S = 4.0

@@ -22,7 +22,7 @@ from tests.e2e.conftest import HouseFolder
 from tests.e2e.flow_calls import TICKETS, WALKS, Walk, city, scenario
 from ticketing_bridge.store.embedded import EmbeddedPostgres
 
-pytestmark = [pytest.mark.pbx, pytest.mark.speech, pytest.mark.xdist_group("e2e"), pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.pbx, pytest.mark.speech, pytest.mark.timeout(500)]
 
 
 Samples = npt.NDArray[np.float64]

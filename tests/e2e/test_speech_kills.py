@@ -17,7 +17,7 @@ from config.hotline import DEFAULTS
 from tests.e2e.conftest import DemoRun, HouseFolder
 from ticketing_bridge.store.embedded import EmbeddedPostgres
 
-pytestmark = [pytest.mark.pbx, pytest.mark.speech, pytest.mark.xdist_group("e2e"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.pbx, pytest.mark.speech, pytest.mark.timeout(400)]
 
 CALLS = 10
 KILLS = 10

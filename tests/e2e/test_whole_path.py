@@ -14,7 +14,7 @@ from config.hotline import DEFAULTS
 from tests.e2e.conftest import DemoRun, HouseFolder
 from ticketing_bridge.store.embedded import EmbeddedPostgres
 
-pytestmark = [pytest.mark.pbx, pytest.mark.speech, pytest.mark.xdist_group("e2e"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.pbx, pytest.mark.speech, pytest.mark.timeout(400)]
 
 TALK = "你好，我要反映一个问题，{place}的{thing}坏了好几天了，希望尽快派人来修。"
 

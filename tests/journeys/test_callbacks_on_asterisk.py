@@ -26,7 +26,7 @@ from ticketing_bridge.roles.telephony import run_telephony
 from ticketing_bridge.store import Database
 from ticketing_bridge.store.journey_records import CallbackState, FollowUpState
 
-pytestmark = [pytest.mark.pbx, pytest.mark.xdist_group("journeys_pbx")]
+pytestmark = [pytest.mark.pbx]
 CITIZEN = "13900000061"
 
 
