@@ -11,7 +11,6 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 #: file → the group whose tests run one after the other
 GROUPS = {
     "tests/e2e/test_flow_faults.py": "houses 1",
-    "tests/e2e/test_flows.py": "houses 1",
     "tests/e2e/test_speech_kills.py": "houses 1",
     "tests/e2e/test_faults.py": "houses 2",
     "tests/e2e/test_whole_path.py": "houses 2",
