@@ -63,10 +63,13 @@ LEADS = {"callback": callback, "business": message, "safety": danger, "stuck": d
 
 
 def phone_back(pbx: RunningPbx, flows: Flows) -> None:
-    """The dispatcher's part: once a call-back is asked for, take the place in the queue."""
+    """The dispatcher's part: once a call-back is asked for and that call is over, take the place in the queue."""
     deadline = time.monotonic() + 60
-    while not any(came[0] == "callback" for came in flows.came) and time.monotonic() < deadline:
+    asked = listening = False
+    while (not asked or listening) and time.monotonic() < deadline:
         time.sleep(0.1)
+        asked = any(came[0] == "callback" for came in flows.came)
+        listening = asked and "13900000061" in pbx.cli("core show channels concise")
 
     async def ask() -> None:
         user, secret = "hotline-originator", pbx.secrets.ami_originator

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from config.outbound import Callback as Policy
 from tests.journeys.people import NOON, OTHER, a_callback, a_queue, minutes
 from ticketing_bridge.journeys.callback_rules import (
+    STILL_LISTENS,
     TRANSITIONS,
     News,
     Standing,
@@ -151,6 +152,8 @@ def test_who_asked_for_it_keeps_the_place_at_any_hour() -> None:
         ({"due_at": NOON + minutes(1)}, QUIET_HOTLINE, NOON, "not_yet"),
         ({}, replace(QUIET_HOTLINE, dialled_today={a_callback().number: 3}), NOON, "daily_cap"),
         ({}, QUIET_HOTLINE, NOON.replace(hour=22), "quiet_hours"),
+        ({}, replace(QUIET_HOTLINE, on_the_line=[1]), NOON, "on_the_line"),
+        ({}, replace(QUIET_HOTLINE, on_the_line=[1]), NOON + STILL_LISTENS, None),
         ({}, replace(QUIET_HOTLINE, queues={"main": a_queue(waiting=1)}), NOON, "others_wait"),
         ({}, replace(QUIET_HOTLINE, queues={"main": a_queue(free=0)}), NOON, "no_agent_free"),
         ({}, replace(QUIET_HOTLINE, queues={}), NOON, "no_agent_free"),

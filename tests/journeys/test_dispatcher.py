@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from facts.call import CallFlag, Outcome
+from facts.call import CallFlag, CallState, Outcome
 from facts.identity import CallKey
 from tests.journeys.conftest import Shift
 from tests.journeys.people import (
@@ -55,6 +55,18 @@ async def test_a_promise_keeps_the_callers_place_and_is_kept_at_once(shift: Shif
     async with shift.database.unit_of_work() as uow:
         (attempt,) = await uow.callbacks.attempts([made])
     assert (attempt.agent, attempt.result, attempt.recording) == ("agent101", "reached", "city-2.2")
+
+
+async def test_nobody_is_phoned_who_still_listens_to_our_goodbye(shift: Shift) -> None:
+    listening = a_call(outcome=Outcome.CALLBACK_REQUESTED, key=KEY)
+    await stored(shift.database, replace(listening, state=CallState.QUEUED, ended_at=None, outcome=None))
+    async with shift.database.unit_of_work() as uow:
+        assert await promise(uow, HOTLINE, KEY, CITIZEN, "main", "main", NOON - GOODBYE)
+    await shift.look()
+    assert not shift.pbx.called, "the telephone is busy, and an agent would be held for nothing"
+    await stored(shift.database, listening)
+    await shift.look(timedelta(seconds=1))
+    assert len(shift.pbx.called) == 1
 
 
 async def test_numbers_that_are_no_citizens_are_not_promised(database: Database) -> None:

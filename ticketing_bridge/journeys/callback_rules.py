@@ -23,6 +23,8 @@ S = CallbackState
 QUEUE_LOST = timedelta(minutes=1)
 #: so long a call-back may be tried at all
 MOST_AGE = timedelta(hours=48)
+#: so long a call-back waits for a citizen who is still on the line with us (the end of a call may get lost)
+STILL_LISTENS = timedelta(minutes=5)
 
 
 class News(StrEnum):
@@ -152,6 +154,8 @@ class Standing:
     dialled_today: Mapping[str, int]
     #: ids of call-backs about reports, or of callers who want to stay unknown
     sensitive: Collection[int] = ()
+    #: ids of call-backs whose citizen is on the line with us at this moment
+    on_the_line: Collection[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +204,8 @@ def hindrance(callback: Callback, standing: Standing, policy: Policy, now: datet
         found = "not_yet"
     elif standing.dialled_today.get(callback.number, 0) >= policy.daily_per_number:
         found = "daily_cap"
+    elif callback.id in standing.on_the_line and now - callback.due_at < STILL_LISTENS:
+        found = "on_the_line"
     elif keeps_place(callback):
         pass
     elif is_quiet(now.time(), policy.quiet_from, policy.quiet_to):

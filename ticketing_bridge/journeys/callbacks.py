@@ -139,6 +139,7 @@ async def standing(
         {state.queue: state for state in states if state is not None},
         await uow.callbacks.dialled_since(midnight(now)),
         await uow.callbacks.sensitive([it.id for it in wanted], SENSITIVE_ANSWERS),
+        await uow.callbacks.on_the_line([it.id for it in wanted]),
     )
 
 

@@ -65,6 +65,14 @@ WHERE newest.content -> 'purpose' ->> 'value' = '举报'
               WHERE it ->> 1 = ANY(CAST(:words AS text[])))
 """)
 
+#: call-backs whose citizen has not put the receiver down
+_ON_THE_LINE = text("""
+SELECT DISTINCT owed.id FROM callback owed
+JOIN call ON call.caller_number = owed.number OR call.key = owed.call
+WHERE owed.id = ANY(CAST(:ids AS bigint[])) AND owed.state = 'wanted'
+  AND call.ended_at IS NULL AND call.arrived_at > owed.due_at - interval '4 hours'
+""")
+
 
 class CallbackRepository:
     """Call-backs and their tries."""
@@ -181,6 +189,14 @@ class CallbackRepository:
             return frozenset()
         values = {"ids": [*callback_ids], "words": [*words]}
         return frozenset((await self._connection.execute(_SENSITIVE, values)).scalars())
+
+    async def on_the_line(self, callback_ids: Sequence[int]) -> frozenset[int]:
+        """Wanted ones among them whose citizen's call, the one that asked or another, goes on."""
+        if not callback_ids:
+            return frozenset()
+        return frozenset(
+            (await self._connection.execute(_ON_THE_LINE, {"ids": [*callback_ids]})).scalars()
+        )
 
 
 def _callback(row: Mapping[Any, Any]) -> Callback:
