@@ -141,7 +141,7 @@ def kill_transcriber() -> None:
 
 
 async def test_a_transcriber_killed_on_the_way_goes_on_behind_the_gap(tmp_path: Path, model: Path) -> None:
-    long = said_in_order(*([HEATING, 1.0, STREET, 1.0, ROAD, 1.0] * 16))
+    long = said_in_order(*([HEATING, 1.0, STREET, 1.0, ROAD, 1.0] * 8))
     path = saved(tmp_path / "long.wav", long)
     killed: list[float] = []
 
@@ -153,7 +153,7 @@ async def test_a_transcriber_killed_on_the_way_goes_on_behind_the_gap(tmp_path: 
     transcript = await transcribe_file(path, model=model, progress=progress)
     (gap,) = transcript.gaps
     assert 0 < gap.end_s - gap.start_s < 15
-    assert transcript.text().count("路灯") >= 13
+    assert transcript.text().count("路灯") >= 5
     starts = [turn.start_s for turn in transcript.turns]
     assert starts == sorted(starts)
     assert len(starts) == len(set(starts))
