@@ -63,7 +63,7 @@ LEADS = {"callback": callback, "business": message, "safety": danger, "stuck": d
 
 
 def phone_back(pbx: RunningPbx, flows: Flows) -> None:
-    """The dispatcher's part: once a call-back is asked for and that call is over, take the place in the queue."""
+    """The dispatcher's part: once that call is over, take the place in the queue that it asked for."""
     deadline = time.monotonic() + 60
     asked = listening = False
     while (not asked or listening) and time.monotonic() < deadline:
