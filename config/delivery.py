@@ -119,6 +119,8 @@ class Open311(ConnectorBase):
     #: service code of each appeal class, and of all others
     services: Mapping[str, str] = Field(default_factory=dict)
     service: str
+    #: answers to the questions that a service's definition requires, by service code: code → value or values
+    attributes: Mapping[str, Mapping[str, str | tuple[str, ...]]] = Field(default_factory=dict)
     #: said when a ticket has no place: the standard wants one
     address: str = Field(min_length=1)
     sends: tuple[Sends, ...] = (Sends.TICKET,)

@@ -13,7 +13,7 @@ from config import delivery as config
 from ticketing_bridge.delivery.mapping import open311, webhook, zammad
 from ticketing_bridge.delivery.mapping.remote import RemoteTicket, the_one
 from ticketing_bridge.delivery.outbound import OutboundTicket
-from ticketing_bridge.delivery.problems import InDoubt, Refused
+from ticketing_bridge.delivery.problems import InDoubt, Refused, Unconfirmed
 from ticketing_bridge.delivery.wire import Wire
 
 #: a service of type batch answers with a token; it stands for the id until there is one
@@ -30,7 +30,10 @@ class TicketConnector(Protocol):
         ...
 
     async def create(self, key: str, ticket: OutboundTicket) -> str:
-        """Hand a ticket over; the id that was read back with our key on it."""
+        """Hand a ticket over; the id that was read back with our key on it.
+
+        Raises ``Unconfirmed`` when an id was given and what stands under it is not ours.
+        """
         ...
 
     async def update(self, remote_id: str, key: str, ticket: OutboundTicket, *, doubt: bool) -> None:
@@ -62,9 +65,7 @@ class Open311Connector:
         return None
 
     async def _between(self, start: datetime, end: datetime, depth: int) -> Sequence[RemoteTicket]:
-        rows = await self._rows(
-            "requests", {"start_date": _w3(start), "end_date": _w3(end), "api_key": self._api_key}
-        )
+        rows = await self._rows("requests", {"start_date": _w3(start), "end_date": _w3(end)})
         if len(rows) < open311.MOST_ROWS:
             return rows
         halves = open311.halves(start, end)
@@ -95,7 +96,7 @@ class Open311Connector:
         if request_id is None:
             return TOKEN + str(token)
         if not await self._is_there(request_id, key):
-            raise InDoubt("the id that was answered does not carry our key")
+            raise Unconfirmed(f"{request_id} was answered and does not carry our key")
         return request_id
 
     async def update(self, remote_id: str, key: str, ticket: OutboundTicket, *, doubt: bool) -> None:
@@ -105,12 +106,17 @@ class Open311Connector:
         if remote_id.startswith(TOKEN):
             return await self._of_token(remote_id, key)
         rows = await self._rows(f"requests/{quote(remote_id, safe='')}", {})
-        if [(it.id, it.key) for it in rows] != [(remote_id, key)]:
+        if [it.id for it in rows] != [remote_id]:
             raise InDoubt("the answer is about something else")
-        return rows[0]
+        return _ours(rows[0], remote_id, key)
 
     async def _of_token(self, remote_id: str, key: str) -> RemoteTicket:
-        rows = await self._rows(f"tokens/{quote(remote_id.removeprefix(TOKEN), safe='')}", {})
+        try:
+            rows = await self._rows(f"tokens/{quote(remote_id.removeprefix(TOKEN), safe='')}", {})
+        except Refused as refused:
+            if refused.status != 404:
+                raise
+            rows = []
         if len(rows) > 1:
             raise InDoubt("a token with several requests")
         if not rows:
@@ -138,9 +144,7 @@ class ZammadConnector:
         self._tickets = f"{setting.url}/api/v1/tickets"
 
     async def find(self, key: str, first_attempt_at: datetime) -> str | None:
-        params = {"query": zammad.search_query(key, self._setting), "limit": "50", "expand": "true"}
-        answer = await self._ask("GET", f"{self._tickets}/search", params=params)
-        found = the_one(zammad.read_found(answer, self._setting), key)
+        found = the_one([*await self._in_database(key), *await self._in_index(key)], key)
         for remote_id in found:
             try:
                 if (await self.state(remote_id, key)).key == key:
@@ -152,10 +156,31 @@ class ZammadConnector:
             raise InDoubt("what was found is not there when it is asked for")
         return None
 
+    async def _in_database(self, key: str) -> Sequence[RemoteTicket]:
+        """What the database finds, which knows at once what was made; old releases cannot be asked so."""
+        try:
+            return await self._searched("POST", {}, json=zammad.search_condition(key, self._setting))
+        except Refused:
+            return []
+
+    async def _in_index(self, key: str) -> Sequence[RemoteTicket]:
+        """What Elasticsearch finds, which knows a while later what was made."""
+        return await self._searched("GET", {"query": zammad.search_query(key, self._setting)})
+
+    async def _searched(
+        self, method: str, params: dict[str, str], json: Any = None
+    ) -> Sequence[RemoteTicket]:
+        params |= {"limit": "50", "expand": "true"}
+        answer = await self._ask(method, f"{self._tickets}/search", params=params, json=json)
+        return zammad.read_found(answer, self._setting)
+
     async def create(self, key: str, ticket: OutboundTicket) -> str:
         answer = await self._ask("POST", self._tickets, json=zammad.create_body(ticket, key, self._setting))
         made = zammad.read_one(answer, self._setting)
-        return (await self.state(made.id, key)).id
+        shown = await self._shown(made.id)
+        if (shown.id, shown.key) != (made.id, key):
+            raise Unconfirmed(f"{made.id} was answered and does not carry our key")
+        return shown.id
 
     async def update(self, remote_id: str, key: str, ticket: OutboundTicket, *, doubt: bool) -> None:
         articles = f"{self._setting.url}/api/v1/ticket_articles/by_ticket/{quote(remote_id, safe='')}"
@@ -163,11 +188,11 @@ class ZammadConnector:
             await self._ask("PUT", self._url(remote_id), json=zammad.update_body(ticket, key))
 
     async def state(self, remote_id: str, key: str) -> RemoteTicket:
+        return _ours(await self._shown(remote_id), remote_id, key)
+
+    async def _shown(self, remote_id: str) -> RemoteTicket:
         answer = await self._ask("GET", self._url(remote_id), params={"expand": "true"})
-        shown = zammad.read_one(answer, self._setting)
-        if (shown.id, shown.key) != (remote_id, key):
-            raise InDoubt("the answer is about something else")
-        return shown
+        return zammad.read_one(answer, self._setting)
 
     def _url(self, remote_id: str) -> str:
         return f"{self._tickets}/{quote(remote_id, safe='')}"
@@ -228,6 +253,16 @@ class WebhookConnector:
         if remote_id and shown.id != remote_id:
             raise InDoubt("the answer is about something else")
         return shown
+
+
+def _ours(shown: RemoteTicket, remote_id: str, key: str) -> RemoteTicket:
+    """What is shown under an id that is known to be ours; people there may have removed our key.
+
+    Raises ``InDoubt`` when it is another ticket's.
+    """
+    if shown.id != remote_id or shown.key not in {key, None}:
+        raise InDoubt("the answer is about something else")
+    return shown
 
 
 def _agreed(said: str, again: str) -> str:

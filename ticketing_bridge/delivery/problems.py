@@ -34,6 +34,15 @@ class InDoubt(DeliveryFailed):
     result = AttemptResult.UNCERTAIN
 
 
+class Unconfirmed(InDoubt):
+    """It was taken and an id given, but under that id stands nothing of ours: a person has to look.
+
+    Handing it over again would make it as often as it is tried.
+    """
+
+    error_id = "delivery-unconfirmed"
+
+
 class Refused(DeliveryFailed):
     """The other side does not take it as it is."""
 

@@ -18,7 +18,7 @@ from ticketing_bridge.delivery.connectors import (
 )
 from ticketing_bridge.delivery.mapping import sms, zammad
 from ticketing_bridge.delivery.outbound import OutboundTicket, Withheld, released
-from ticketing_bridge.delivery.problems import Refused
+from ticketing_bridge.delivery.problems import Refused, Unconfirmed
 from ticketing_bridge.delivery.subjects import Tickets
 from ticketing_bridge.delivery.wire import Wire
 from ticketing_bridge.store.database import UnitOfWork
@@ -106,8 +106,8 @@ class TicketSender:
             began = datetime.now(UTC)
             try:
                 return Sent(AttemptResult.ACCEPTED, await self.connector.create(key, told))
-            except Refused:
-                # some refuse what they have already ("base is a duplicate")
+            except (Refused, Unconfirmed):
+                # some refuse what they have already ("base is a duplicate"); some answer with another's id
                 if found := await self.connector.find(key, since or began):
                     return Sent(AttemptResult.FOUND, found)
                 raise
@@ -142,7 +142,9 @@ class TicketSender:
         told = released(ticket, self.setting, REPORT) if ticket else None
         if isinstance(told, Withheld):
             return Verdict(DeliveryState.WITHHELD, told.value)
-        content = {"kind": it.kind.value, "subject": it.subject, "warning": dict(entry.payload)}
+        content = {
+            "kind": it.kind.value, "ticket": {"number": it.subject}, "warning": dict(entry.payload),
+        }  # fmt: skip
 
         async def send(doubt: bool) -> Sent:
             await connector.send(it.key, content)
@@ -227,7 +229,13 @@ class CtiSender:
         body = zammad.cti_event(call, str(entry.payload["event"]), self._agents)
 
         async def send(doubt: bool) -> Sent:
-            await self._wire.ask("POST", self._url, json=body)
+            try:
+                await self._wire.ask("POST", self._url, json=body)
+            except Refused as refused:
+                # a call stands in the caller log once: an earlier attempt has brought it there
+                if doubt and refused.status == 422:
+                    return Sent(AttemptResult.FOUND)
+                raise
             return Sent(AttemptResult.ACCEPTED)
 
         return send

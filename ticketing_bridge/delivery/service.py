@@ -26,10 +26,12 @@ from config.delivery import (
     Zammad,
     ZammadCti,
 )
+from ticketing_bridge.delivery.connectors import TicketConnector
 from ticketing_bridge.delivery.hearing import Hearing
+from ticketing_bridge.delivery.mapping.remote import RemoteTicket
 from ticketing_bridge.delivery.outbound import OutboundTicket, wanted
 from ticketing_bridge.delivery.policy import FINAL, after
-from ticketing_bridge.delivery.problems import DeliveryFailed, NotArrived
+from ticketing_bridge.delivery.problems import DeliveryFailed, NotArrived, Refused, Unconfirmed
 from ticketing_bridge.delivery.senders import (
     CtiSender,
     Sender,
@@ -58,6 +60,8 @@ log = structlog.get_logger(__name__)
 ATTEMPT_TIMEOUTS: Final = 4
 #: what else may pass until an attempt of a dead worker is surely over, seconds
 GRACE_S: Final = 2.0
+#: the state of a ticket that is there no more
+GONE: Final = "404"
 #: tickets asked about in one round of a connector
 ASKED_AT_ONCE: Final = 20
 _TICKET_KINDS: Final = frozenset(
@@ -172,7 +176,7 @@ class DeliveryService:
             setting.retry,
             self._chance(),
             retry_after_s=why.retry_after_s if isinstance(why, DeliveryFailed) else None,
-            only_once=prepared.sender.only_once,
+            only_once=prepared.sender.only_once or isinstance(why, Unconfirmed),
         )
         async with self._database.unit_of_work() as uow:
             kept = await uow.deliveries.end(
@@ -263,7 +267,7 @@ class DeliveryService:
             )
         for it in due:
             try:
-                shown = await sender.connector.state(str(it.remote_id), it.subject)
+                shown = await _shown(sender.connector, str(it.remote_id), it.subject)
             except DeliveryFailed as failed:
                 log.info("state_not_told", connector=connector_id, subject=it.subject, why=str(failed))
                 continue
@@ -282,6 +286,16 @@ def _still_under_way_s(it: Delivery, span_s: float, now: datetime) -> float:
     if it.state is not DeliveryState.SENDING or it.attempt_at is None:
         return 0.0
     return (it.attempt_at - now).total_seconds() + span_s + GRACE_S
+
+
+async def _shown(connector: TicketConnector, remote_id: str, key: str) -> RemoteTicket:
+    """How a ticket stands; what has been deleted there stands in the state ``404``, which people see."""
+    try:
+        return await connector.state(remote_id, key)
+    except Refused as refused:
+        if refused.status != 404:
+            raise
+        return RemoteTicket(remote_id, key, GONE)
 
 
 def _warns(connector: ConnectorBase, entry: OutboxEntry) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any
 
@@ -38,7 +40,8 @@ class Wire:
 
     def __init__(self, timeout_s: float, *, connections: int = 4) -> None:
         self._timeout_s = timeout_s
-        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+        # a connection for each request: on one that is kept, who answers twice answers the next one, too
+        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=0)
         self._client = httpx.AsyncClient(
             verify=_trusted(), timeout=timeout_s, limits=limits, follow_redirects=False, trust_env=False
         )
@@ -53,7 +56,7 @@ class Wire:
         url: str,
         *,
         params: Mapping[str, str] | None = None,
-        form: Mapping[str, str] | None = None,
+        form: Mapping[str, str | Sequence[str]] | None = None,
         json: Any = None,
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
@@ -62,7 +65,7 @@ class Wire:
 
         Raises:
             NotArrived: no connection, or they want us later or with other credentials.
-            InDoubt: sent, and no full answer, or one that says nothing.
+            InDoubt: sent, and no full answer, or one that says nothing, or one that points elsewhere.
             Refused: they do not take it, and will not.
         """
         request = self._client.build_request(
@@ -104,11 +107,19 @@ def _judged(answer: httpx.Response, body: bytes) -> Answer:
         return Answer(status, body)
     if status in _LATER:
         raise NotArrived(f"answered {status}", retry_after_s=_seconds(answer.headers.get("retry-after")))
-    if status >= 500:
+    # a redirect is not about what was sent: a proxy in between, or a form that has been taken
+    if status >= 500 or 300 <= status < 400:
         raise InDoubt(f"answered {status}", retry_after_s=_seconds(answer.headers.get("retry-after")))
     raise Refused(f"answered {status}", status=status)
 
 
 def _seconds(given: str | None) -> float | None:
-    """Of a Retry-After in seconds; one with a date is not worth its parsing here."""
-    return float(given) if given and given.isascii() and given.isdecimal() and len(given) < 7 else None
+    """Of a Retry-After, which is in seconds or a date (RFC 9110, 10.2.3)."""
+    if not given or not given.isascii():
+        return None
+    if given.isdecimal():
+        return float(given) if len(given) < 7 else None
+    try:
+        return max(0.0, parsedate_to_datetime(given).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return None

@@ -11,9 +11,11 @@ import json
 import socket
 import struct
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from email.utils import formatdate
 from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -111,7 +113,7 @@ class City:
         self._troubles: dict[str, deque[Trouble]] = {}
         self._open: set[socket.socket] = set()
         self._gave_up = threading.Condition()
-        self._late = 0
+        self.late = 0
         self._server = self._bind(0)
         self.port = self._server.server_address[1]
         self._begin()
@@ -169,13 +171,17 @@ class City:
     def wait_for_late(self, wanted: int, timeout_s: float = 10.0) -> None:
         """Until so many requests were carried out after their client had gone."""
         with self._gave_up:
-            assert self._gave_up.wait_for(lambda: self._late >= wanted, timeout_s), "no client gave up"
+            assert self._gave_up.wait_for(lambda: self.late >= wanted, timeout_s), "no client gave up"
 
     def __enter__(self) -> City:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.shut()
+
+    def date(self) -> str:
+        """When this city wants to be asked again, as HTTP writes it."""
+        return formatdate(time.time() + self.retry_after_s, usegmt=True)
 
     # HTTP
 
@@ -223,7 +229,7 @@ class City:
         line.wait_until_gone()
         self._done(step, asked)
         with self._gave_up:
-            self._late += 1
+            self.late += 1
             self._gave_up.notify_all()
         return False
 
@@ -339,7 +345,7 @@ _WAYS: dict[Trouble, Way] = {
     Trouble.BROKEN: _unmade(lambda city, asked: city.broken(asked)),
     Trouble.BROKEN_MADE: _broken_made,
     Trouble.BUSY: _unmade(lambda city, _: Reply(429, {}, {"Retry-After": str(city.retry_after_s)})),
-    Trouble.UNAVAILABLE: _unmade(lambda *_: Reply(503, {}, {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"})),
+    Trouble.UNAVAILABLE: _unmade(lambda city, _: Reply(503, {}, {"Retry-After": city.date()})),
     Trouble.SILENT: _silent,
     Trouble.SILENT_MADE: _silent_made,
     Trouble.LATE: lambda city, _place, line, step, asked: city._after_the_client(step, asked, line),

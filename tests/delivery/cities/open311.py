@@ -93,6 +93,8 @@ class Open311City(City):
         self.most = most
         self.requests: dict[int, Request] = {}
         self.removed: set[int] = set()
+        #: nothing is shown before somebody has read it
+        self.hidden = False
         #: so many listings do not yet know the newest request
         self.lag = 0
         self._next = 638344
@@ -117,6 +119,15 @@ class Open311City(City):
     def give_numbers(self) -> None:
         with self.lock:
             self.requests = {key: replace(it, numbered=True) for key, it in self.requests.items()}
+
+    def crowd(self, many: int) -> None:
+        """So many requests of other people, one after the other within the last five minutes, and to come."""
+        with self.lock:
+            for _ in range(many):
+                at = datetime.now(UTC) + timedelta(seconds=self._next % 600 - 300)
+                number, service = self._next, next(iter(self.services.values()))
+                self.requests[number] = Request(number, self.jurisdictions[0], service, {}, at, at)
+                self._next += 1
 
     def holding(self, words: str) -> list[Request]:
         with self.lock:
@@ -317,11 +328,15 @@ class Open311City(City):
         raise Refused(404, f"token {token} not found")
 
     def _visible(self, jurisdiction: str) -> list[Request]:
-        return [
-            it
-            for it in self.requests.values()
-            if it.jurisdiction == jurisdiction and it.numbered and it.number not in self.removed
-        ]
+        return (
+            []
+            if self.hidden
+            else [
+                it
+                for it in self.requests.values()
+                if it.jurisdiction == jurisdiction and it.numbered and it.number not in self.removed
+            ]
+        )
 
     def _search(self, jurisdiction: str, given: Mapping[str, str]) -> list[dict[str, Any]]:
         rows = sorted(self._visible(jurisdiction), key=lambda it: it.requested_at, reverse=True)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import unquote
 
 from tests.delivery.cities.base import Asked, City, Reply
 
@@ -110,7 +111,7 @@ class WebhookCity(City):
 
     def _look(self, asked: Asked) -> Reply:
         key = self._signed(asked, b"")
-        if asked.path != f"/hotline/{key}":
+        if unquote(asked.path) != f"/hotline/{key}":
             raise Refused(401, "the key that was signed is not the one of the address")
         if key not in self.held:
             return Reply(404, {"error": "not known"})
@@ -133,9 +134,10 @@ class WebhookCity(City):
             document = json.loads(asked.body.decode("utf-8"))
         except ValueError as error:
             raise Refused(400, f"no JSON: {error}") from error
-        if not isinstance(document, dict) or set(document) - {"kind", "ticket", "update", "warning"}:
+        if not isinstance(document, dict) or set(document) - {"kind", "ticket", "id", "warning"}:
             raise Refused(422, f"fields {', '.join(document)}")
-        if document.get("kind") not in KINDS or not isinstance(document.get("ticket"), dict):
+        ticket = document.get("ticket")
+        if document.get("kind") not in KINDS or not isinstance(ticket, dict) or not ticket.get("number"):
             raise Refused(422, "kind and ticket are needed")
         return document
 

@@ -36,6 +36,8 @@ def take(city: ZammadCity, asked: Asked) -> Reply:
     if given["event"] != "newCall" and given["callId"] not in {it["callId"] for it in city.calls}:
         city.complain(f"call: No such call_id {given['callId']}")
         return city.broken(asked)
+    if given["event"] == "newCall" and given["callId"] in {it["callId"] for it in city.calls}:
+        raise Refused(422, "Object already exists!")
     city.calls.append(given)
     if given["event"] == "newCall" and given["direction"] == "in" and given["from"] in city.blocked:
         return Reply(200, {"action": "reject", "reason": "busy"})

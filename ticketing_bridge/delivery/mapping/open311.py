@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -40,14 +41,19 @@ def key_in(description: str | None) -> str | None:
     return found[1] if found else None
 
 
-def request_form(ticket: OutboundTicket, key: str, config: Open311, api_key: str) -> dict[str, str]:
+def request_form(
+    ticket: OutboundTicket, key: str, config: Open311, api_key: str
+) -> dict[str, str | Sequence[str]]:
     """The form of POST requests. The reporter is in it only where ``released`` has left one."""
-    form = {
+    service = config.services.get(ticket.appeal, config.service)
+    form: dict[str, str | Sequence[str]] = {
         "api_key": api_key,
-        "service_code": config.services.get(ticket.appeal, config.service),
+        "service_code": service,
         "address_string": _plain(", ".join(filter(None, (ticket.place, ticket.district))) or config.address),
         "description": _description(ticket, key),
     }
+    for code, value in config.attributes.get(service, {}).items():
+        form |= {f"attribute[{code}]": value} if isinstance(value, str) else {f"attribute[{code}][]": value}
     if config.jurisdiction:
         form["jurisdiction_id"] = config.jurisdiction
     if ticket.reporter:

@@ -99,6 +99,12 @@ def search_query(key: str, config: Zammad) -> str:
     return f'{config.key_field}:"{key}"' if config.key_field else f'"{key}"'
 
 
+def search_condition(key: str, config: Zammad) -> dict[str, Any]:
+    """The same as a trigger's condition, which the database answers and not Elasticsearch."""
+    name, wanted = (config.key_field, key) if config.key_field else ("title", f"[{key}]")
+    return {"condition": {f"ticket.{name}": {"operator": "contains", "value": wanted}}}
+
+
 def read_found(body: bytes, config: Zammad) -> list[RemoteTicket]:
     """Tickets of a search. Raises ``InDoubt`` when it is no answer."""
     content = read_json(body)
