@@ -114,8 +114,8 @@ class SipPhone:
         tone = b"\x34\x34\x34\x34\x34\xb4\xb4\xb4\xb4\xb4" * 16
         number, began = 0, time.monotonic()
         while self._open and not self.gone.is_set():
-            if self._keys:
-                self._send_key(self._keys.pop(0), number, int(found[1]))
+            if self._keys and (key := self._keys.pop(0)) != " ":
+                self._send_key(key, number, int(found[1]))
             header = struct.pack(">BBHII", 0x80, 8, number & 0xFFFF, number * 160, 0x12345678)
             self._rtp.sendto(header + tone, ("127.0.0.1", int(found[1])))
             number += 1
@@ -128,7 +128,7 @@ class SipPhone:
             time.sleep(0.25)
 
     def burst(self, keys: str) -> None:
-        """Press keys without a pause, 160 ms each, and do not wait until they are pressed."""
+        """Press keys without a pause, 160 ms each, and do not wait for it; a blank is 20 ms of pause."""
         self._keys.extend(keys)
 
     def _send_key(self, key: str, number: int, port: int) -> None:

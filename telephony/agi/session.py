@@ -12,6 +12,7 @@ import structlog
 from facts.caller_session import CallerGone, JourneyFact, Keys, Recorded, Utterance
 from facts.identity import CallKey
 from facts.prompts import BEEP
+from telephony.agi.keys import ALL_KEYS, KEPT, Keypad
 from telephony.agi.listening import Listener, ask
 from telephony.agi.protocol import (
     AgiAnswer,
@@ -24,7 +25,6 @@ from telephony.agi.protocol import (
 from telephony.gateway import FieldRefused
 
 _log = structlog.get_logger(__name__)
-_ALL_KEYS = "0123456789*#"
 #: a prompt with its keys takes no longer; beyond it the PBX is gone without a word
 _PLAY_S = 600.0
 _ANSWER_S = 10.0
@@ -33,17 +33,16 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 RESULTS_VARIABLE = "HOTLINE_RESULTS"
 #: what of them fits into Asterisk's fields beside the rest of the report (bytes)
 _MOST_RESULTS = 1500
-#: base name of the message that is being left: the dialplan reports it when the caller hangs up in it
 #: the step in which the caller is, as the dialplan tells it when the caller hangs up there
 NODE_VARIABLE = "HOTLINE_NODE"
 #: what is to be told now
 SAID_VARIABLE = "HOTLINE_SAID"
+#: base name of the message that is being left: the dialplan reports it when the caller hangs up in it
 VOICEMAIL_VARIABLE = "HOTLINE_VOICEMAIL"
 #: keys that no telephone has, for playing without winding
 _NO_KEYS = ("A", "B", "C")
-#: results from here on are no keys: a prompt was stopped (AST_CONTROL_STREAM_STOP), perhaps one that was over
-#: by then; whatever plays or waits next is told instead, and begins again
-_STEERED = 1000
+#: a prompt that something else than a key has ended begins again, but not for ever
+_MOST_TELLINGS = 4
 _ENDPOS = re.compile(r"endpos=(\d+)")
 _SAMPLES_PER_MS = 8
 
@@ -80,6 +79,7 @@ class AgiSession:
         #: commands sent whose answers were not read (their caller was cancelled)
         self._unanswered = 0
         self._log = _log.bind(call=str(self._call))
+        self._keypad = Keypad(self, kept=self._argument(4) == KEPT)
 
     @property
     def call(self) -> CallKey:
@@ -147,14 +147,29 @@ class AgiSession:
     # -- what a flow may do ---------------------------------------------------------------
 
     async def say(self, prompts: Sequence[str], *, interrupt_keys: str = "") -> str | None:
+        if interrupt_keys and (key := await self._keypad.pressed(interrupt_keys)) is not None:
+            return key
         for prompt in prompts:
-            answer = await self.command("STREAM FILE", prompt, interrupt_keys, timeout_s=_PLAY_S)
-            if answer.number >= _STEERED:
-                answer = await self.command("STREAM FILE", prompt, interrupt_keys, timeout_s=_PLAY_S)
-            if 0 < answer.number < _STEERED:
-                return chr(answer.number)
+            key = await self._play("STREAM FILE", prompt, interrupt_keys, keys=interrupt_keys)
+            if key is not None:
+                return key
+        if not interrupt_keys:
+            await self._keypad.forget()
+        return None
+
+    async def _play(
+        self, verb: str, prompt: str, *arguments: str, keys: str, stopped: asyncio.Event | None = None
+    ) -> str | None:
+        """One prompt and the key that ended it; it begins again when something else did."""
+        for _ in range(_MOST_TELLINGS):
+            if stopped is not None and stopped.is_set():
+                break
+            answer = await self.command(verb, prompt, *arguments, timeout_s=_PLAY_S)
             if answer.number < 0:
                 await self._prompt_failed(prompt)
+            key = await self._keypad.after(answer, keys) if keys else None
+            if key is not None or answer.number <= 0:
+                return key
         return None
 
     async def collect(
@@ -166,19 +181,13 @@ class AgiSession:
         first_timeout_ms: int,
         between_timeout_ms: int,
     ) -> Keys:
-        """Keys are read one command each. Between two commands Asterisk throws keys away: that is a
-        millisecond, and two keys end at least 80 ms apart; GET DATA would know one timeout and ``#`` only.
-        """
-        digits = await self.say(prompts, interrupt_keys=_ALL_KEYS) or ""
+        """Keys are read one command each: GET DATA would know one timeout and ``#`` only."""
+        digits = await self.say(prompts, interrupt_keys=ALL_KEYS) or "" if prompts else ""
         while not digits.endswith(terminator or "\0") and len(digits) < max_digits:
-            wait_ms = between_timeout_ms if digits else first_timeout_ms
-            code = (await self.command("WAIT FOR DIGIT", str(wait_ms), timeout_s=_PLAY_S)).number
-            if code < 0:
-                await self._still_there()
-            if code <= 0:
+            key = await self.key_within(between_timeout_ms if digits else first_timeout_ms)
+            if key is None:
                 return Keys(digits, timed_out=True)
-            if code < _STEERED:
-                digits += chr(code)
+            digits += key
         if terminator and digits.endswith(terminator):
             return Keys(digits.removesuffix(terminator), terminated=True)
         return Keys(digits)
@@ -204,7 +213,7 @@ class AgiSession:
         self, prompts: Sequence[str], *, phrases: Sequence[str], first_timeout_ms: int, most_ms: int
     ) -> Utterance:
         if self._listener is None:
-            return Utterance(key=await self.say(prompts, interrupt_keys=_ALL_KEYS), heard=False)
+            return Utterance(key=await self.say(prompts, interrupt_keys=ALL_KEYS), heard=False)
         return await ask(
             self,
             self._listener,
@@ -217,27 +226,25 @@ class AgiSession:
 
     async def play(self, prompts: Sequence[str], stopped: asyncio.Event) -> str | None:
         """Play prompts that a key ends (returned) and that another may end (``stopped``)."""
+        arguments = (ALL_KEYS, "3000", *_NO_KEYS)
+        key = await self._keypad.pressed()
         for prompt in prompts:
-            if stopped.is_set():
-                return None
-            arguments = (prompt, _ALL_KEYS, "3000", *_NO_KEYS)
-            code = (await self.command("CONTROL STREAM FILE", *arguments, timeout_s=_PLAY_S)).number
-            if code >= _STEERED and not stopped.is_set():
-                code = (await self.command("CONTROL STREAM FILE", *arguments, timeout_s=_PLAY_S)).number
-            if code >= _STEERED:
-                return None
-            if code > 0:
-                return chr(code)
-            if code < 0:
-                await self._prompt_failed(prompt)
-        return None
+            if key is not None or stopped.is_set():
+                break
+            key = await self._play("CONTROL STREAM FILE", prompt, *arguments, keys=ALL_KEYS, stopped=stopped)
+        return key
 
     async def key_within(self, ms: int) -> str | None:
         """A key pressed within this time."""
-        code = (await self.command("WAIT FOR DIGIT", str(ms), timeout_s=_PLAY_S)).number
-        if code < 0:
-            await self._still_there()
-        return chr(code) if 0 < code < _STEERED else None
+        key = self._keypad.next()
+        while key is None and ms > 0:
+            piece_ms = self._keypad.piece(ms)
+            answer = await self.command("WAIT FOR DIGIT", str(piece_ms), timeout_s=_PLAY_S)
+            if answer.number < 0:
+                await self._still_there()
+            key = await self._keypad.after(answer)
+            ms -= piece_ms if answer.number == 0 else 0
+        return key
 
     async def record(self, *, most_ms: int, silence_ms: int, finish_keys: str = "#") -> Recorded:
         """The file is ``<Uniqueid>-voicemail.wav`` among the PBX's recordings; recording anew replaces it."""
@@ -251,6 +258,7 @@ class AgiSession:
         )
         if answer.number < 0:
             await self._still_there()
+        await self._keypad.forget()
         found = _ENDPOS.search(answer.more)
         ms = int(found[1]) // _SAMPLES_PER_MS if found else 0
         return Recorded(name, ms, chr(answer.number) if answer.number > 0 else None)

@@ -25,6 +25,8 @@ _log = structlog.get_logger(__name__)
 #: the number that a withheld caller shows to agents
 ANONYMOUS = "anonymous"
 _ACTION_S = 30.0
+#: keys that can be down at the same moment
+_FINGERS = 8
 _LOST_FIX = "see log/outside.log in the home folder, and start the demo again"
 
 
@@ -101,6 +103,8 @@ class Phones:
     def __init__(self, address: AmiAddress) -> None:
         self._events: asyncio.Queue[PhoneEvent] = asyncio.Queue()
         self._connection = AmiConnection(address, self._received, WireCounts())
+        #: Asterisk does nothing else on a connection while a key is down: keys have their own
+        self._fingers = [AmiConnection(address, _ignore, WireCounts()) for _ in range(_FINGERS)]
 
     def _received(self, message: AmiMessage) -> None:
         event = phone_event(message.headers)
@@ -176,7 +180,8 @@ class Phones:
     async def press(self, channel: str, digit: str) -> bool:
         """Press one key."""
         key = {"Channel": channel, "Digit": digit, "Duration": "160"}
-        return await self._try(Action("PlayDTMF", key, accepted_is_enough=True))
+        finger = self._fingers[hash(channel) % _FINGERS]
+        return await self._try(Action("PlayDTMF", key, accepted_is_enough=True), finger)
 
     async def hang_up(self, channel: str, cause: int = 16) -> bool:
         """Put the receiver down, or decline (cause 17) while it rings."""
@@ -195,16 +200,16 @@ class Phones:
             if item.get("Status") == "Registered"
         }
 
-    async def _do(self, action: Action) -> ActionResult:
+    async def _do(self, action: Action, connection: AmiConnection | None = None) -> ActionResult:
         try:
-            return await self._connection.action(action, _ACTION_S)
+            return await (connection or self._connection).action(action, _ACTION_S)
         except (AmiUnreachable, AmiNoAnswer) as gone:
             raise OutsideWorldLost(f"the simulated outside world is gone: {gone}", fix=_LOST_FIX) from gone
 
-    async def _try(self, action: Action) -> bool:
+    async def _try(self, action: Action, connection: AmiConnection | None = None) -> bool:
         """A command about a telephone that may have been hung up meanwhile."""
         try:
-            await self._do(action)
+            await self._do(action, connection)
         except AmiActionRefused as refused:
             _log.debug("outside.too_late", action=action.name, problem=str(refused))
             return False
@@ -212,14 +217,24 @@ class Phones:
 
     async def open(self) -> None:
         """Log in to the outside Asterisk."""
-        if not await self._connection.open(10.0):
-            raise OutsideWorldLost(
-                "the outside Asterisk refused our login", fix="stop the demo that still runs in this home"
-            )
+        for connection in (self._connection, *self._fingers):
+            if not await connection.open(10.0):
+                raise OutsideWorldLost(
+                    "the outside Asterisk refused our login",
+                    fix="stop the demo that still runs in this home",
+                )
+        for finger in self._fingers:
+            await self._do(Action("Events", {"EventMask": "off"}), finger)
 
     def close(self) -> None:
-        """End the connection."""
-        self._connection.close()
+        """End the connections."""
+        for connection in (self._connection, *self._fingers):
+            connection.close()
+
+
+def _ignore(message: AmiMessage) -> None:
+    """What is noticed comes on the other connection."""
+    del message
 
 
 @asynccontextmanager

@@ -194,9 +194,7 @@ class CallbackRepository:
         """Wanted ones among them whose citizen's call, the one that asked or another, goes on."""
         if not callback_ids:
             return frozenset()
-        return frozenset(
-            (await self._connection.execute(_ON_THE_LINE, {"ids": [*callback_ids]})).scalars()
-        )
+        return frozenset((await self._connection.execute(_ON_THE_LINE, {"ids": [*callback_ids]})).scalars())
 
 
 def _callback(row: Mapping[Any, Any]) -> Callback:

@@ -117,6 +117,7 @@ async def test_a_prompt_that_was_stopped_too_late_is_no_key(run: Any) -> None:
     asterisk, outcome = await run(listens)
     await asterisk.play(
         ('WAIT FOR DIGIT "200"', "200 result=1000"),
+        ('WAIT FOR DIGIT "200"', "200 result=0"),
         ('STREAM FILE "hotline/a" "12"', "200 result=1000 endpos=0"),
         ('STREAM FILE "hotline/a" "12"', "200 result=0 endpos=8000"),
         ('WAIT FOR DIGIT "5000"', "200 result=1000"),
@@ -124,6 +125,71 @@ async def test_a_prompt_that_was_stopped_too_late_is_no_key(run: Any) -> None:
         ('WAIT FOR DIGIT "2000"', "200 result=0"),
     )
     assert await outcome == (None, None, Keys("4", timed_out=True))
+
+
+TAKE = 'GET FULL VARIABLE "${HOTLINE_KEYS}${SET(HOTLINE_KEYS=)}"'
+
+
+@pytest.fixture
+def kept(serve: Any, dial: Any, handshake: Any) -> Any:
+    """As ``run``, on a PBX that keeps keys."""
+
+    async def start(handler: Any) -> tuple[Any, asyncio.Future[Any]]:
+        outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+        async def keep(session: AgiSession) -> None:
+            outcome.set_result(await handler(session))
+
+        greeting = handshake(agi_arg_3="main", agi_arg_4="", agi_arg_5="kept")
+        return await dial(await serve(keep), greeting), outcome
+
+    return start
+
+
+async def test_keys_between_two_commands_are_taken_from_the_pbx(kept: Any) -> None:
+    pbx, outcome = await kept(collect(["hotline/a", "hotline/b"], max_digits=4))
+    await pbx.play(
+        (TAKE, "200 result=1 ()"),
+        ('STREAM FILE "hotline/a" "0123456789*#"', "200 result=0 endpos=8000"),
+        (TAKE, "200 result=1 (12)"),  # pressed between the prompts: the second is not played
+        ('WAIT FOR DIGIT "1000"', "200 result=0"),
+        (TAKE, "200 result=1 (3)"),  # and between two waits
+        ('WAIT FOR DIGIT "1000"', f"200 result={ord('4')}"),
+        (TAKE, "200 result=1 (4)"),
+    )
+    assert await outcome == Keys("1234")
+
+
+async def test_a_key_that_is_told_twice_counts_once(kept: Any) -> None:
+    """Asterisk emulates a key of which it saw the end alone, and tells it to whoever waits next."""
+    pbx, outcome = await kept(collect([], max_digits=2, terminator="#"))
+    await pbx.play(
+        ('WAIT FOR DIGIT "1000"', f"200 result={ord('1')}"),
+        (TAKE, "200 result=1 (1)"),
+        ('WAIT FOR DIGIT "1000"', f"200 result={ord('1')}"),
+        (TAKE, "200 result=1 ()"),
+        ('WAIT FOR DIGIT "1000"', "200 result=0"),
+        (TAKE, "200 result=1 ()"),
+        ('WAIT FOR DIGIT "1000"', "200 result=0"),
+        (TAKE, "200 result=1 ()"),
+    )
+    assert await outcome == Keys("1", timed_out=True)
+
+
+async def test_what_must_be_heard_takes_no_key_and_keeps_none(kept: Any) -> None:
+    async def notice(session: AgiSession) -> tuple[Any, ...]:
+        heard = await session.say(["hotline/notice"])
+        return heard, await session.say(["hotline/b"], interrupt_keys="12")
+
+    pbx, outcome = await kept(notice)
+    await pbx.play(
+        ('STREAM FILE "hotline/notice" ""', "200 result=0 endpos=1"),
+        (TAKE, "200 result=1 (12)"),
+        (TAKE, "200 result=1 ()"),
+        ('STREAM FILE "hotline/b" "12"', "200 result=0 endpos=1"),
+        (TAKE, "200 result=1 (#92)"),
+    )
+    assert await outcome == (None, "2")
 
 
 async def test_collect_nothing_in_time(run: Any) -> None:

@@ -1,12 +1,15 @@
-"""Keys typed in one burst, without listening: none is lost between two commands."""
+"""Keys typed in one burst, without listening: none is lost, however late the next command comes."""
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import asyncio
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
 from facts.caller_session import JourneyFact
+from telephony.agi.protocol import AgiAnswer
 from telephony.agi.session import AgiSession
 from tests.pbx import AmiWitness
 from tests.pbx_people import Flows, Telephones
@@ -14,11 +17,13 @@ from tests.sip_phone import wait_until
 
 pytestmark = pytest.mark.pbx
 KEYS = "12345678901234"
+#: a server on a busy machine comes to its next command so late (seconds)
+LATE_S = 0.15
 
 
 async def one_number(session: AgiSession) -> str:
     read = await session.collect(
-        [], max_digits=len(KEYS), terminator="#", first_timeout_ms=8000, between_timeout_ms=2000
+        [], max_digits=30, terminator="#", first_timeout_ms=8000, between_timeout_ms=2000
     )
     return read.digits
 
@@ -26,7 +31,7 @@ async def one_number(session: AgiSession) -> str:
 async def many_questions(session: AgiSession) -> str:
     """As the interpreter goes from node to node, with all it writes on the call."""
     pressed = ""
-    while len(pressed) < len(KEYS):
+    while not pressed.endswith("#"):
         read = await session.collect(
             [], max_digits=1, terminator="", first_timeout_ms=8000, between_timeout_ms=0
         )
@@ -34,10 +39,36 @@ async def many_questions(session: AgiSession) -> str:
         await session.enter("menu", {"Flow": "main"})
         await session.report(JourneyFact.ANSWER, {"Name": "n", "Value": read.digits})
         await session.mark("menu", {"Key": read.digits, "Ms": "1"})
-    return pressed
+    return pressed.removesuffix("#")
 
 
-def test_a_burst_of_keys_arrives_whole(ami: AmiWitness, telephones: Telephones, flows: Flows) -> None:
+@contextmanager
+def busy_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """All commands of the server are late."""
+    command = AgiSession.command
+
+    async def late(self: AgiSession, *words: str, **more: float) -> AgiAnswer:
+        await asyncio.sleep(LATE_S)
+        return await command(self, *words, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AgiSession, "command", late)
+        yield
+
+
+@pytest.mark.parametrize(
+    ("keys", "pause"),
+    [(KEYS, ""), (KEYS[:7], " " * 4)],
+    ids=["on a quiet machine", "on a busy machine"],
+)
+def test_a_burst_of_keys_arrives_whole(
+    ami: AmiWitness,
+    telephones: Telephones,
+    flows: Flows,
+    monkeypatch: pytest.MonkeyPatch,
+    keys: str,
+    pause: str,
+) -> None:
     there: list[str] = []
     read: list[str] = []
 
@@ -49,11 +80,13 @@ def test_a_burst_of_keys_arrives_whole(ami: AmiWitness, telephones: Telephones, 
 
     flows.leads["main"] = lead
     with ExitStack() as lines:
+        if pause:
+            lines.enter_context(busy_machine(monkeypatch))
         callers = [lines.enter_context(telephones.citizen(f"1390000007{number}")) for number in range(4)]
         for caller in callers:
             assert caller.call("12345") == 200
         assert wait_until(lambda: len(there) == len(callers), 15)
         for caller in callers:
-            caller.burst(KEYS)
+            caller.burst(pause.join(f"{keys}#"))
         assert wait_until(lambda: len(read) == len(callers), 20)
-    assert read == [KEYS] * len(callers)
+    assert read == [keys] * len(callers)
