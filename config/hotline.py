@@ -295,8 +295,8 @@ def load_hotline(folder: Path | None = None) -> Hotline:
         raise HotlineConfigInvalid(
             f"{path} is missing", fix="unset HOTLINE_HOTLINE_CONFIG or put the file there"
         ) from None
-    except yaml.YAMLError as problem:
+    except (yaml.YAMLError, UnicodeDecodeError) as problem:
         raise HotlineConfigInvalid(f"{path} is not YAML: {' '.join(str(problem).split())}") from None
     except ValidationError as problems:
         lines = [f"{'.'.join(map(str, it['loc'])) or 'file'}: {it['msg']}" for it in problems.errors()]
-        raise HotlineConfigInvalid(f"{path}: " + "; ".join(lines)) from None
+        raise HotlineConfigInvalid(f"{path}: " + "; ".join(lines), fix="correct the named places") from None

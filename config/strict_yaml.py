@@ -1,4 +1,4 @@
-"""YAML in which a key that is there twice is an error, not a silent loss."""
+"""YAML in which a key that is there twice is an error, not a silent loss; and that nobody chokes on."""
 
 from __future__ import annotations
 
@@ -13,8 +13,38 @@ except ImportError:  # pragma: no cover
     from yaml import SafeLoader as _Loader  # type: ignore[assignment]
 
 
+#: more than any file of ours has, and far less than what ends the parser (which is recursive, in C)
+_DEEPEST = 50
+_LONGEST = 5_000_000
+_OPENS = (yaml.SequenceStartEvent, yaml.MappingStartEvent)
+_CLOSES = (yaml.SequenceEndEvent, yaml.MappingEndEvent)
+
+
 class StrictLoader(_Loader):
-    """Safe YAML; raises ``yaml.MarkedYAMLError`` at the second of two equal keys."""
+    """Safe YAML; raises ``yaml.MarkedYAMLError`` at the second of two equal keys, at a value that is not
+    what it looks like (a 13th month), and at what is too long or nested too deeply."""
+
+    def __init__(self, text: str) -> None:
+        if len(text) > _LONGEST:
+            raise yaml.MarkedYAMLError(problem=f"longer than {_LONGEST} characters")
+        _refuse_depths(text)
+        super().__init__(text)
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, KeyError, AttributeError, TypeError) as wrong:
+            raise yaml.MarkedYAMLError(
+                problem=f"{str(node.value)[:40]!r} cannot be read: {wrong}", problem_mark=node.start_mark
+            ) from None
+
+
+def _refuse_depths(text: str) -> None:
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, _OPENS) - isinstance(event, _CLOSES)
+        if depth > _DEEPEST:
+            raise yaml.MarkedYAMLError(problem="nested too deeply", problem_mark=event.start_mark)
 
 
 def load_strict(text: str) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Collection, Iterable, Iterator
 
 from ivr_flows.announced import announced_keys
 from ivr_flows.bounds import Costs
@@ -45,7 +46,18 @@ _OWNED = {
     "HOTLINE_QUEUE": "use a queue node",
     "HOTLINE_PRIORITY": "give a queue node its priority",
     "HOTLINE_TRANSFER": "use a transfer node",
+    "HOTLINE_AGENT_TOO": "give a transfer node its agent_too",
 }
+#: channel variables by which the dialplan and the flows' server follow a call
+DIALPLAN_VARIABLES = frozenset(
+    f"HOTLINE_{name}"
+    for name in (
+        *("AGI_DONE", "AGI_FAILED", "ANSWERED", "ARRIVED", "AT", "BEGAN", "CALLBACK", "CALLER", "DIALLED"),
+        *("FILE", "FLOW", "HELPS", "KEYS", "KIND", "LINE", "NODE", "NOTICE", "PLACED", "REACHED", "REASON"),
+        *("RESULTS", "ROOM", "SAID", "STAGE", "TARGET", "TASK", "TOOK", "VOICEMAIL", "WISH"),
+    )
+)
+_UNSAYABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 #: what a queue node may name that is not written out
 _QUEUE_NAMES = frozenset({"{line.queue}", "{queue.id}"})
 #: purposes in which a caller may be let go without having had a person
@@ -94,6 +106,8 @@ class Faults:
                 self.add(name, f"{how}: there is no node {edge.target}", f"name one of {self._known}")
         if isinstance(node, Collect) and node.min_digits > node.max_digits:
             self.add(name, "min_digits is more than max_digits", "exchange them")
+        if isinstance(node, Record) and node.shortest_ms >= node.most_ms:
+            self.add(name, "shortest_ms is not less than most_ms", "no message would be long enough")
         there = _keys_of(node)
         for text in _offers(node):
             for key in sorted(announced_keys(text) - there if there else ()):
@@ -138,12 +152,21 @@ class Faults:
             case Hours():
                 self._reference(name, "opening hours", node.hours, self.around.hours)
             case Set():
-                for variable in sorted(node.set.keys() & _OWNED.keys()):
-                    self.add(name, f"{variable} is set by hand", _OWNED[variable])
+                self._variables(name, node.set)
+            case Collect():
+                self._variables(name, [f"HOTLINE_{node.variable.upper()}"])
         for edge in edges_of(node):
             if edge.flow and self.around.flows is not None:
                 self._reference(name, "flow", edge.flow, {*self.around.flows, self.flow.flow})
                 self._meant_for(name, self.around.flows.get(edge.flow))
+
+    def _variables(self, node: str, names: Iterable[str]) -> None:
+        """Nothing is written over by which a call is followed."""
+        for variable in sorted(names):
+            if variable in _OWNED:
+                self.add(node, f"{variable} is set by hand", _OWNED[variable])
+            elif variable in DIALPLAN_VARIABLES:
+                self.add(node, f"{variable} belongs to the dialplan", "name another variable")
 
     def _meant_for(self, name: str, other: Flow | None) -> None:
         """Who has not talked yet is not asked how it was, nor told that we phoned."""
@@ -159,6 +182,9 @@ class Faults:
     def _exempt(self) -> None:
         if self.flow.exempt and not self.flow.exempt_reason.strip():
             self.add("", "exempt without a reason", "say why in exempt_reason")
+        if self.flow.purpose is Purpose.ARRIVAL and self.flow.flow in self.flow.exempt:
+            fix = "shorten it, or except only a flow that it goes on in"
+            self.add("", "exempt: callers who dial a number keep the guarantee, so it cannot be itself", fix)
         for name in self.flow.exempt:
             if self.around.flows is not None:
                 self._reference("", "flow", name, {*self.around.flows, self.flow.flow})
@@ -176,6 +202,7 @@ class Faults:
             if any(map(whole.own, part)):
                 what = f"runs in a circle without any key: {', '.join(sorted(part))}"
                 self.add(min(filter(whole.own, part)), what, "lead it to a queue")
+        self._futile_keys(whole)
         for purpose, start in starts_of(self.flow).items():
             if purpose not in _MAY_END:
                 self._dead_ends(whole, start)
@@ -187,6 +214,20 @@ class Faults:
             isinstance(whole.nodes[name], Queue | Transfer) for name in seen
         ):
             self.add(self.flow.start, "no way to a person", "offer a key that leads to a queue")
+
+    def _futile_keys(self, graph: Graph) -> None:
+        """Of a menu's keys at least one leads somewhere else than to the menu again."""
+        for name, node in self.flow.nodes.items():
+            keys = {edge.target or END for edge in graph.edges[name] if edge.by_caller}
+            if isinstance(node, Menu) and all(self._leads_back(graph, key, name) for key in keys):
+                self.add(name, "every key leads back to this question", "lead a key to an answer or a person")
+
+    @staticmethod
+    def _leads_back(graph: Graph, start: str, menu: str) -> bool:
+        """Whether a caller who came here has no other way than to the menu again."""
+        seen = graph.reach([start], any_way, lambda it: it == menu)
+        ends = any(it != menu and (graph.is_end(it) or END in graph.after(it, any_way)) for it in seen)
+        return menu in seen and not ends
 
     def _dead_ends(self, graph: Graph, start: str) -> None:
         """Nobody is let go who was not offered anything and did not choose to go."""
@@ -258,6 +299,8 @@ class Faults:
             elif question_ms > limits.most_said_ms or all_ms > 3 * limits.most_said_ms:
                 self._too_long(name, "what is said", max(question_ms, all_ms), limits.most_said_ms)
             for text in texts_of(node):
+                if _UNSAYABLE.search(text):
+                    self.add(name, f"control characters in {text!r}", "remove them")
                 self._prompt(name, text)
 
     def _too_long(self, node: str, what: str, ms: int, most_ms: int) -> None:

@@ -152,15 +152,19 @@ class Graph:
         self.nodes.update({prefix + name: node for name, node in flow.nodes.items()})
         self.visits.update({prefix + name: flow.max_visits for name in flow.nodes})
         for name, node in flow.nodes.items():
-            self.edges[prefix + name] = tuple(self._resolved(edge, prefix, others) for edge in edges_of(node))
+            self.edges[prefix + name] = tuple(
+                self._resolved(edge, flow, prefix, others) for edge in edges_of(node)
+            )
 
-    def _resolved(self, edge: Edge, prefix: str, others: Mapping[str, Flow]) -> Edge:
+    def _resolved(self, edge: Edge, flow: Flow, prefix: str, others: Mapping[str, Flow]) -> Edge:
+        """A target that is not there is that flow's own fault; here it is the end."""
         if edge.flow is None:
-            return Edge(edge.how, prefix + edge.target if edge.target else None, edge.by_caller)
+            there = edge.target is not None and edge.target in flow.nodes
+            return Edge(edge.how, f"{prefix}{edge.target}" if there else None, edge.by_caller)
         if edge.flow == self.flow.flow:
             return Edge(edge.how, self.flow.start, edge.by_caller)
         other = others.get(edge.flow)
-        if other is None:
+        if other is None or other.start not in other.nodes:
             return Edge(edge.how, None, edge.by_caller)
         if f"{edge.flow}/{other.start}" not in self.nodes:
             self._add(other, f"{edge.flow}/", others)

@@ -29,9 +29,14 @@ _FIXES = {
     "missing": "add it",
     "node_kind": "write the node's kind once",
     "string_too_long": "shorten or divide it",
+    "tuple_type": "write a text, or a list of texts",
 }
 _NODE_LINE = re.compile(r"^  ([a-z][a-z0-9_]{0,30}):", re.MULTILINE)
-_WORDS = {"extra_forbidden": "unknown key", "string_too_long": "text too long"}
+_WORDS = {
+    "extra_forbidden": "unknown key",
+    "string_too_long": "text too long",
+    "tuple_type": "no text",
+}
 
 
 def parse_flow(text: str, file: str) -> Flow:
@@ -95,7 +100,7 @@ def _problem(file: str, error: dict[str, Any], lines: dict[str, int], top: dict[
     node = loc[1] if loc[:1] == ["nodes"] and len(loc) > 1 else ""
     # a node's location is ('nodes', name, kind, field, …); the kind says nothing to its author
     field = ".".join(loc[3:] if node else loc)
-    what = _WORDS.get(error["type"], str(error["msg"]))
+    what = _WORDS.get(error["type"], str(error["msg"]).removeprefix("Value error, "))
     what = f"{field}: {what}" if field else what
     line = lines.get(node) if node else top.get(loc[0]) if loc else None
     return Problem(file, node, what, _FIXES.get(error["type"], "correct it"), line)
@@ -116,6 +121,9 @@ def load_flow(path: Path) -> Flow:
         ) from None
     except UnicodeDecodeError:
         raise FlowInvalid([Problem(path.name, "", "not UTF-8", "save it as UTF-8")]) from None
+    except OSError as problem:
+        what = f"cannot be read: {problem.strerror}"
+        raise FlowInvalid([Problem(path.name, "", what, "make it a file that we may read")]) from None
     return parse_flow(text, path.name)
 
 

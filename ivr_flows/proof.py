@@ -65,6 +65,9 @@ def prove(
         else:
             reports.append(FileReport(path.name, None, FlowReport(flow)))
     if paths is None:
+        for path in sorted(folder.glob("*.yml")):
+            unread = Problem(path.name, "", "no flow is read from it", f"name it {path.stem}.yaml")
+            reports.append(FileReport(path.name, None, FlowReport((unread,))))
         found = tuple(_configuration(hotline, flows, {path.stem for path in loaded}))
         reports.append(FileReport(HOTLINE_FILE, None, FlowReport(found)))
     return reports
@@ -101,7 +104,7 @@ def _configuration(hotline: Hotline, flows: dict[str, Flow], files: set[str]) ->
         for place, purpose in places:
             flow = flows.get(flow_id)
             if flow_id not in files:
-                fix = f"name one of {', '.join(sorted(files))}"
+                fix = f"name one of {', '.join(sorted(files))}" if files else f"write {flow_id}.yaml"
                 problems.append(Problem(HOTLINE_FILE, place, f"there is no flow {flow_id}", fix))
             elif flow is not None and not _is_for(flow, purpose):
                 what = f"flow {flow_id} is not for callers of purpose {purpose}"

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import config.hotline
 from ivr_flows import FlowInvalid, Problem, check_flow
+from ivr_flows.faults import DIALPLAN_VARIABLES
 from ivr_flows.loader import parse_flow
 from ivr_flows.proof import can_be_said, prove
 from tests.ivr_flows.house import FOLDER, SHIPPED, flows, surroundings
@@ -70,6 +71,23 @@ def test_every_fault_is_found_and_named(name: str) -> None:
             "nobody was asked for number",
         ),
         ("progress", "look", "1: number, 2: mine", "1: look, 2: mine", "nobody was asked for ticket"),
+        (
+            "stuck",
+            "secrecy",
+            "1: {to: person, value: 要求保密}, 2: {to: person,",
+            "1: {to: secrecy, value: 要求保密}, 2: {to: secrecy,",
+            "every key leads back",
+        ),
+        ("main", "greet", 'say: "{line', 'set: {HOTLINE_KEYS: "1"}\n    #', "belongs to the dialplan"),
+        ("progress", "number", "variable: ticket", "variable: queue", "HOTLINE_QUEUE is set by hand"),
+        ("main", "greet", '"{line.greeting}"', '"您\\x07好"', "control characters"),
+        (
+            "voicemail",
+            "leave",
+            "too_short:",
+            "shortest_ms: 9000\n    most_ms: 9000\n    too_short:",
+            "is not less than most_ms",
+        ),
     ],
 )
 def test_what_only_a_stranger_would_do_is_found(name: str, node: str, old: str, new: str, said: str) -> None:
@@ -113,3 +131,38 @@ def test_a_damaged_file_is_refused_in_words_or_still_a_flow(name: str, data: st.
     put = data.draw(st.text(st.sampled_from(" :-{}[]&*#\n\t'\"a1一"), max_size=3))
     damaged = text[:at] + put + text[at + length :]
     assert all(it.what and it.fix for it in problems(name, Fault("damage", damaged, frozenset(), "")))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[" * 100_000, "nested too deeply"),
+        ("#" * 6_000_000, "longer than"),
+        ("flow: main\nstart: 2026-13-01\n", "'2026-13-01' cannot be read"),
+        ("flow: main\nstart: !!bool maybe\n", "'maybe' cannot be read"),
+        ("a: &a [x]\nb: &b [*a, *a]\nnodes: &n {n: *n}\n", "recursive"),
+    ],
+)
+def test_no_file_ends_the_reader(content: str, said: str) -> None:
+    (found,) = problems("main", Fault("", content, frozenset(), ""))
+    assert said in found.what
+    assert found.fix
+
+
+def test_a_broken_flow_does_not_break_those_that_go_on_in_it() -> None:
+    """``office`` goes on in ``closed``, of which a target is missing."""
+    broken = (FOLDER / "closed.yaml").read_text(encoding="utf-8").replace("{flow: voicemail}", "nowhere")
+    others = {**flows(), "closed": parse_flow(broken, "closed.yaml")}
+    around = replace(surroundings(), flows=others)
+    assert check_flow(others["office"], surroundings=around).ok
+    assert [it.node for it in check_flow(others["closed"], surroundings=around).problems] == ["message"]
+
+
+def test_the_dialplans_variables_are_known() -> None:
+    """Every variable of the templates and of the flows' server, that a flow's author might name."""
+    places = [*Path("telephony/pbx/templates").glob("*.j2"), *Path("telephony/agi").glob("*.py")]
+    root = Path(config.hotline.DEFAULTS).parents[1]
+    used = {it for place in places for it in re.findall(r"HOTLINE_[A-Z_]+", (root / place).read_text())}
+    ours = {"HOTLINE_QUEUE", "HOTLINE_PRIORITY", "HOTLINE_TRANSFER", "HOTLINE_AGENT_TOO"}
+    ours |= {"HOTLINE_NUMBER", "HOTLINE_AGI_PORT"}
+    assert used - ours <= DIALPLAN_VARIABLES
