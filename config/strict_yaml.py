@@ -44,7 +44,7 @@ def _refuse_depths(text: str) -> None:
     for event in yaml.parse(text, Loader=_Loader):
         depth += isinstance(event, _OPENS) - isinstance(event, _CLOSES)
         if depth > _DEEPEST:
-            raise yaml.MarkedYAMLError(problem="nested too deeply", problem_mark=event.start_mark)
+            raise yaml.MarkedYAMLError(problem=f"nested deeper than {_DEEPEST}")
 
 
 def load_strict(text: str) -> Any:

@@ -136,7 +136,7 @@ def test_a_damaged_file_is_refused_in_words_or_still_a_flow(name: str, data: st.
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("[" * 100_000, "nested too deeply"),
+        ("[" * 100_000, "nested deeper"),
         ("#" * 6_000_000, "longer than"),
         ("flow: main\nstart: 2026-13-01\n", "'2026-13-01' cannot be read"),
         ("flow: main\nstart: !!bool maybe\n", "'maybe' cannot be read"),
