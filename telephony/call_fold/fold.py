@@ -43,9 +43,10 @@ from telephony.call_fold.queue_legs import QueueLegs
 from telephony.call_fold.rings import Ring
 from telephony.call_fold.rules import NEVER_CITIZENS, FoldRules
 from telephony.call_fold.states import TRANSITIONS, Signal
+from telephony.call_fold.thirds import Thirds
 
 #: raised whenever the same events may give another call
-FOLD_VERSION = 3
+FOLD_VERSION = 4
 
 #: what may still be told of a call whose channel is gone
 _AFTER_THE_END = (Stage, ChannelHangup, AgentCompleted, BridgeLeft, GapFilled, SelfServiceSettled)
@@ -81,6 +82,7 @@ class _Fold:
     agents: dict[str, str] = field(default_factory=dict)
     queues: QueueLegs = field(default_factory=QueueLegs)
     bridges: Bridges = field(default_factory=Bridges)
+    thirds: Thirds = field(default_factory=Thirds)
     journey: Journey = field(default_factory=Journey)
     connected_at: datetime | None = None
     #: after an agent: when the caller was last sent on, and whether somebody was reached there
@@ -256,6 +258,7 @@ class _Fold:
     def _moved(self, event: DeskMove) -> None:
         """The desk sends the caller on, or whom it sent the caller to is there."""
         self.seen = replace(self.seen, moved=True)
+        self.thirds.take(event)
         if event.move == "blind" and event.status == "dialing":
             self.sent_on_at, self.reached = event.at, False
         elif event.status == "connected":
@@ -271,19 +274,20 @@ class _Fold:
             self._in_bridge(event.bridge_id, event, certain=True)
 
     def _in_bridge(self, bridge: str, event: BridgeEntered | SnapshotChannel, *, certain: bool) -> None:
-        agent = self.agents.get(event.uniqueid) or self.rules.agent_of(event.channel)
         if self._is_caller(event):
             self.bridges.caller_enters(bridge, event.at, certain=certain)
-        elif agent is not None or not event.channel.startswith(NEVER_CITIZENS):
-            self.bridges.other_enters(bridge, agent, event.channel, event.uniqueid, event.at, certain=certain)
+        elif who := self.thirds.who(event):
+            agent = self.agents.get(who.uniqueid) or self.rules.agent_of(who.channel)
+            if agent is not None or not who.channel.startswith(NEVER_CITIZENS):
+                self.bridges.other_enters(bridge, agent, who.channel, who.uniqueid, event.at, certain=certain)
         if self.bridges.talking:
             self._signal(Signal.AGENT)
 
     def _bridge_left(self, event: BridgeLeft) -> None:
         if self._is_caller(event):
             self.bridges.caller_leaves(event.at)
-        else:
-            self.bridges.other_leaves(event.uniqueid, event.at)
+        elif who := self.thirds.who(event):
+            self.bridges.other_leaves(who.uniqueid, event.at)
 
     def _settled(self, event: SelfServiceSettled) -> None:
         self.self_service_held = event.held
@@ -327,7 +331,10 @@ class _Fold:
         over = swept or self.hung_up_at is not None
         stopped = swept and self.gaps.swept_filled and self.reported_at is None
         ended_at = self.hung_up_at or (self.reported_at if swept else None)
-        ended_at = self.last_at if stopped else ended_at
+        if stopped:
+            # it was on as long as the PBX was: to the last that was heard of either
+            ended_at = max((at for at in (self.last_at, self.gaps.lost_at) if at), default=None)
+            self.flags.add(CallFlag.BACKFILLED)
         gap = self.gaps.unfilled or (swept and not self.gaps.swept_filled) or not self.arrival_seen
         if gap:
             self._missed()
@@ -414,13 +421,8 @@ class _Fold:
         if found is Outcome.ANSWERED and self._lost_after_answer():
             self.flags.add(CallFlag.LOST_AFTER_ANSWER)
         talk_s = self.bridges.talk_s
-        sent_on = self.sent_on_at is not None
-        if (
-            by is EndedBy.AGENT
-            and not sent_on
-            and talk_s is not None
-            and talk_s < self.rules.answered_short_s
-        ):
+        alone = self.sent_on_at is None and not self.thirds.any_reached
+        if by is EndedBy.AGENT and alone and talk_s is not None and talk_s < self.rules.answered_short_s:
             self.flags.add(CallFlag.ANSWERED_SHORT)
 
     def _lost_after_answer(self) -> bool:

@@ -38,6 +38,11 @@ class Gaps:
         return bool(filled) and max(filled) >= max(before, default=filled[0])
 
     @property
+    def lost_at(self) -> datetime | None:
+        """When the PBX was last heard before it was lost; None when the link was never lost."""
+        return max((mark.at for mark in self._marks if isinstance(mark, LinkLost)), default=None)
+
+    @property
     def unfilled(self) -> bool:
         """Something is still missing."""
         return any(not self._covered(mark) for mark in self._marks)

@@ -112,7 +112,9 @@ def _abandoned(seen: Evidence) -> Outcome | None:
 def _no_outcome(seen: Evidence) -> tuple[Outcome, str]:
     """Nobody's ending: ours to mend, or unknown when events are missing."""
     why = f"hung up by the PBX in stage {seen.stage}, cause {seen.cause}"
-    if seen.stage is None:
+    if seen.stopped:
+        why = "the PBX stopped while the caller was on the line"
+    elif seen.stage is None:
         why = f"the dialplan's report of the ending is missing, cause {seen.cause}"
     return (Outcome.UNRESOLVED if seen.gap else Outcome.SYSTEM_ERROR), why
 

@@ -10,16 +10,18 @@ import re
 import socket
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from config.hotline import load_hotline
 from config.settings import load_settings
 from telephony.ami.events import MemberPause, MemberStatus, parse_event
 from telephony.pbx.install import ensure_asterisk
+from telephony.pbx.program import AsteriskProgram
 from tests.pbx import RunningPbx, free_port, pbx_up
 from tests.pbx_people import Flows, Telephones
 from tests.telephony.call_fold.shapes import SHAPES, Stage
+from tests.telephony.call_fold.shapes.clock import seconds_to_midnight, shifted
 
 FOLDER = Path(__file__).parent / "evidence"
 HOTLINE = Path(__file__).parent / "hotline"
@@ -64,22 +66,28 @@ def record(pbx: RunningPbx, flows: Flows, name: str) -> None:
         while time.monotonic() < quiet:
             ami.read(quiet - time.monotonic())
         kept = [text for message in ami.messages if (text := as_read(message))]
-    (FOLDER / f"{name}.ami").write_text("\n".join(kept), encoding="utf-8")
+    folder = FOLDER / "outages" if name in OUTAGES else FOLDER
+    (folder / f"{name}.ami").write_text("\n".join(kept), encoding="utf-8")
     for path, suffix in ((paths.cel, "cel"), (paths.queue_log, "queue_log")):
         with path.open("rb") as file:
             file.seek(sizes[path])
             text = file.read().decode()
-        (FOLDER / f"{name}.{suffix}").write_text(re.sub(re.escape(str(paths.root)), "/pbx", text))
+        (folder / f"{name}.{suffix}").write_text(re.sub(re.escape(str(paths.root)), "/pbx", text))
 
 
-def main() -> None:
-    wanted = sys.argv[1:] or [*SHAPES]
-    program = ensure_asterisk(load_settings())
+#: what they give depends on whether the gap is filled
+OUTAGES = frozenset({"pbx_killed"})
+#: played on a PBX whose clock is so many seconds before the city's midnight at the beginning
+NEAR_MIDNIGHT = {"across_midnight": 20}
+
+
+def record_all(program: AsteriskProgram, names: Iterable[str]) -> None:
+    """Play these on one PBX."""
     with (
         pbx_up(program, load_hotline(HOTLINE), outside_sip_port=free_port(socket.SOCK_DGRAM)) as pbx,
         Flows(pbx.settings.agi_port) as flows,
     ):
-        for name in wanted:
+        for name in names:
             began = time.monotonic()
             try:
                 record(pbx, flows, name)
@@ -87,6 +95,16 @@ def main() -> None:
                 print(f"{name}: {wrong}")
                 continue
             print(f"{name}: {time.monotonic() - began:.1f} s", flush=True)
+
+
+def main() -> None:
+    wanted = sys.argv[1:] or [*SHAPES]
+    program = ensure_asterisk(load_settings())
+    if today := [name for name in wanted if name not in NEAR_MIDNIGHT]:
+        record_all(program, today)
+    for name in NEAR_MIDNIGHT.keys() & set(wanted):
+        with shifted(program, seconds_to_midnight(NEAR_MIDNIGHT[name])) as other:
+            record_all(other, [name])
 
 
 if __name__ == "__main__":

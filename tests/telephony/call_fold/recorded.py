@@ -12,10 +12,11 @@ from typing import Any
 
 from facts.call import Call
 from facts.identity import CallKey
-from telephony.ami.events import PbxEvent, parse_event
+from telephony.ami.events import GapFilled, LinkLost, LinkUp, PbxEvent, parse_event
 from telephony.call_fold import CallTracker, FoldRules
 from telephony.call_fold.likeness import differing
 from telephony.pbx_logs.cel import parse_cel
+from telephony.pbx_logs.matching import EDGE, unheard
 from telephony.pbx_logs.queue_log import parse_queue_log
 from telephony.pbx_logs.reconstruct import events_of
 
@@ -25,6 +26,8 @@ RULES = FoldRules(frozenset({"agent101", "agent102", "agent103"}))
 WHOLE = sorted(path.stem for path in FOLDER.glob("*.ami") if path.stem != "snapshot_of_two_calls")
 #: of these the PBX's own records are kept, too
 SHAPES = sorted(path.stem for path in FOLDER.glob("*.cel"))
+#: the PBX or the link failed: rows before (NAME.json) and after (NAME.filled.json) the gap was filled
+OUTAGES = sorted(f"outages/{path.stem}" for path in (FOLDER / "outages").glob("*.ami"))
 #: examples of each property; HOTLINE_EXAMPLES=2000 for a long proof
 EXAMPLES = int(os.environ.get("HOTLINE_EXAMPLES", "60"))
 #: the same happening in two records of the PBX is so near (seconds)
@@ -56,6 +59,17 @@ def expected_rows(name: str) -> list[dict[str, Any]]:
     """The call rows of a recording, as a person has checked them."""
     rows: list[dict[str, Any]] = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     return rows
+
+
+def filled(name: str) -> list[PbxEvent]:
+    """A recording with a gap, and what fills it from the PBX's own records, in the order of a ledger."""
+    heard = raw_ami(name)
+    lost = next(event for event in heard if isinstance(event, LinkLost))
+    up = next(event for event in heard if isinstance(event, LinkUp))
+    missing = unheard(heard, raw_logs(name), lost.at, up.at)
+    mark = GapFilled(at=up.at, pbx_id="city", begin=lost.at - EDGE)
+    place = heard.index(up)
+    return [*heard[:place], mark, *missing, *heard[place:]]
 
 
 def row_of(call: Call) -> dict[str, Any]:
@@ -101,8 +115,10 @@ def only_call(events: Iterable[PbxEvent]) -> Call:
 
 def main() -> Iterator[str]:
     """Write the rows that the fold gives now; read the difference before you keep it."""
-    for name in WHOLE:
-        rows = [row_of(call) for call in calls_of(raw_ami(name))]
+    found = {name: raw_ami(name) for name in (*WHOLE, *OUTAGES)}
+    found |= {f"{name}.filled": filled(name) for name in OUTAGES}
+    for name, events in found.items():
+        rows = [row_of(call) for call in calls_of(events, CallTracker("city", RULES, forgets=False))]
         text = json.dumps(rows, ensure_ascii=False, indent=1) + "\n"
         path = FOLDER / f"{name}.json"
         if not path.exists() or path.read_text(encoding="utf-8") != text:

@@ -9,12 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from recorded import (
     EXAMPLES,
+    OUTAGES,
     RULES,
     SHAPES,
     WHOLE,
     alike,
     calls_of,
     expected_rows,
+    filled,
     raw_ami,
     raw_logs,
     row_of,
@@ -45,6 +47,13 @@ def test_the_pbxs_own_records_give_the_same_row(name: str) -> None:
     assert [alike(one, other) for one, other in zip(heard, recorded, strict=True)] == [[] for _ in heard]
 
 
+@pytest.mark.parametrize("name", OUTAGES)
+def test_calls_that_an_outage_cut_off_are_unresolved_until_the_gap_is_filled(name: str) -> None:
+    assert [row_of(call) for call in calls_of(raw_ami(name))] == expected_rows(name)
+    late = CallTracker("city", RULES, forgets=False)
+    assert [row_of(call) for call in calls_of(filled(name), late)] == expected_rows(f"{name}.filled")
+
+
 def with_a_hole(name: str, begin: float, length: float) -> tuple[list[PbxEvent], LinkUp, datetime]:
     """What is heard of a recording when the link is away for a part of it; its return; since when."""
     events = raw_ami(name)
@@ -65,7 +74,7 @@ def test_whatever_was_missed_is_known_in_the_end(name: str, begin: float, length
     """The link is away for any part of a call, or all of it: the same row, and nothing is unresolved."""
     heard, up, lost_at = with_a_hole(name, begin, length)
     missing = unheard(heard, raw_logs(name), lost_at, up.at)
-    filled = GapFilled(at=up.at, pbx_id="city", begin=lost_at - EDGE)
+    mark = GapFilled(at=up.at, pbx_id="city", begin=lost_at - EDGE)
     end = up.at + timedelta(minutes=1)
     sweep = [
         SnapshotBegin(at=end, pbx_id="city", number=1),
@@ -74,7 +83,7 @@ def test_whatever_was_missed_is_known_in_the_end(name: str, begin: float, length
     place = heard.index(up)
     late = CallTracker("city", RULES, forgets=False)
     whole = calls_of(raw_ami(name))
-    calls = calls_of([*heard[:place], filled, *missing, *heard[place:], *sweep], late)
+    calls = calls_of([*heard[:place], mark, *missing, *heard[place:], *sweep], late)
     assert [alike(one, other) for one, other in zip(calls, whole, strict=True)] == [[] for _ in whole]
     for call in calls:
         assert call.state is CallState.ENDED

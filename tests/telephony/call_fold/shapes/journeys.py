@@ -1,0 +1,180 @@
+"""Callers' ways through flows, keys and queues."""
+
+from __future__ import annotations
+
+import time
+
+from facts.caller_session import JourneyFact
+from telephony.agi.session import AgiSession
+from tests.telephony.call_fold.shapes.stage import Stage, shape, step
+
+
+@shape
+def key_to_another_queue(stage: Stage) -> None:
+    with stage.calling("13997361508") as caller:
+        stage.joined("13997361508")
+        time.sleep(0.7)
+        caller.press("2")
+        stage.joined("13997361508", "second")
+        time.sleep(0.7)
+        caller.hang_up()
+
+
+@shape
+def key_to_another_queue_answered(stage: Stage) -> None:
+    with stage.agent("agent103"), stage.calling("13997361508") as caller:
+        stage.joined("13997361508")
+        time.sleep(0.7)
+        caller.press("2")
+        stage.answered("13997361508")
+        time.sleep(0.5)
+        caller.hang_up()
+
+
+@shape
+def wrong_key_three_times(stage: Stage) -> None:
+    with stage.calling("13997361508") as caller:
+        stage.joined("13997361508")
+        time.sleep(0.7)
+        caller.press("777")
+        time.sleep(0.5)
+        caller.hang_up()
+
+
+async def progress(session: AgiSession) -> None:
+    await step(session, "ask_number", ms=30)
+    await session.report(JourneyFact.ANSWER, {"Name": "工单", "Value": "20261126，0007"})
+    await step(session, "told", ms=500)
+    await session.report(JourneyFact.SELF_SERVICE, {"Kind": "progress"})
+
+
+@shape
+def progress_heard(stage: Stage) -> None:
+    async def then_waits(session: AgiSession) -> None:
+        await progress(session)
+        await session.collect([], max_digits=1, terminator="", first_timeout_ms=9000, between_timeout_ms=100)
+
+    stage.flows.leads["progress"] = then_waits
+    with stage.calling("13997361508") as caller:
+        stage.joined("13997361508")
+        time.sleep(0.7)
+        caller.press("5")
+        stage.ami.wait_event("HotlineFact", 10, Fact="self_service")
+        time.sleep(0.5)
+        caller.hang_up()
+
+
+@shape
+def progress_and_back(stage: Stage) -> None:
+    stage.flows.leads["progress"] = progress
+    with stage.calling("13997361508") as caller:
+        stage.joined("13997361508")
+        time.sleep(0.7)
+        caller.press("5")
+        stage.ami.wait_event("HotlineFact", 10, Fact="self_service")
+        with stage.agent("agent101"):
+            stage.answered("13997361508")
+            time.sleep(0.5)
+            caller.hang_up()
+
+
+@shape
+def callback_requested(stage: Stage) -> None:
+    async def offers(session: AgiSession) -> None:
+        await step(session, "offer", "1")
+        await session.report(JourneyFact.CALLBACK, {})
+        await session.hang_up()
+
+    stage.flows.leads["callback"] = offers
+    with stage.calling("13997361508") as caller:
+        stage.joined("13997361508")
+        time.sleep(0.7)
+        caller.press("9")
+
+
+@shape
+def closed(stage: Stage) -> None:
+    async def says_closed(session: AgiSession) -> None:
+        await step(session, "closed")
+        await session.report(JourneyFact.CLOSED, {})
+        await session.hang_up()
+
+    stage.flows.leads["main"] = says_closed
+    with stage.calling("13997361508"):
+        pass
+
+
+def _message(stage: Stage, seconds: float) -> None:
+    async def takes_a_message(session: AgiSession) -> None:
+        await step(session, "leave")
+        await session.record(most_ms=20_000, silence_ms=10_000)
+
+    stage.flows.leads["no_agent"] = takes_a_message
+    with stage.calling("13997361508", "8410002") as caller:
+        stage.ami.wait_event("HotlineStep", 10, Node="leave")
+        time.sleep(seconds)
+        caller.hang_up()
+
+
+@shape
+def voicemail(stage: Stage) -> None:
+    _message(stage, 4.0)
+
+
+@shape
+def voicemail_too_short(stage: Stage) -> None:
+    _message(stage, 1.5)
+
+
+async def to_the_fire_service(session: AgiSession) -> None:
+    await session.report(JourneyFact.ANSWER, {"Name": "危险", "Value": "有人受困"})
+    await session.set_variable("HOTLINE_QUEUE", "second")
+    await session.set_variable("HOTLINE_TRANSFER", "fire")
+
+
+@shape
+def emergency_connected(stage: Stage) -> None:
+    stage.flows.leads["main"] = to_the_fire_service
+    with stage.telephones.carrier() as fire, stage.calling("13997361508"):
+        stage.ami.wait_event("HotlineTransfer", 15, Status="connected")
+        time.sleep(1.0)
+        fire.hang_up()
+
+
+@shape
+def emergency_busy(stage: Stage) -> None:
+    stage.flows.leads["main"] = to_the_fire_service
+    with stage.telephones.carrier(refuses="486 Busy Here"), stage.calling("13997361508") as caller:
+        stage.joined("13997361508", "second")
+        time.sleep(0.7)
+        caller.hang_up()
+
+
+@shape
+def emergency_busy_then_agent(stage: Stage) -> None:
+    stage.flows.leads["main"] = to_the_fire_service
+    with (
+        stage.telephones.carrier(refuses="486 Busy Here"),
+        stage.agent("agent103"),
+        stage.calling("13997361508") as caller,
+    ):
+        stage.answered("13997361508")
+        time.sleep(0.5)
+        caller.hang_up()
+
+
+@shape
+def overflow(stage: Stage) -> None:
+    with stage.agent("agent103"), stage.calling("13997361508", "8410004") as caller:
+        stage.answered("13997361508")
+        time.sleep(0.5)
+        caller.hang_up()
+
+
+@shape
+def two_queues_then_timeout(stage: Stage) -> None:
+    """The last leg's ending counts: given on by the first queue, the caller gives up in the second."""
+    with stage.calling("13997361508", "8410004") as caller:
+        stage.joined("13997361508", "second")
+        time.sleep(0.7)
+        caller.hang_up()
