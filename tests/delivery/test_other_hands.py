@@ -20,6 +20,7 @@ from tests.delivery.cities.webhook import WebhookCity, signed_headers
 from tests.delivery.cities.zammad import ZammadCity
 from tests.delivery.conftest import SECRETS, Desk, Post, a_ticket, post_for
 from tests.delivery.test_connectors import open311, webhook, zammad
+from ticketing_bridge.delivery.by_hand import resend
 from ticketing_bridge.delivery.mapping.webhook import rightly_signed
 from ticketing_bridge.store import Database
 from ticketing_bridge.store.outbox_records import Delivery, DeliveryState, OutboxKind
@@ -181,6 +182,15 @@ async def test_what_was_taken_and_cannot_be_read_back_is_not_handed_over_again(
             ends = {it.connector: (it.state, it.reason) for it in await post.all(NUMBER)}
             assert set(ends.values()) == {(DeliveryState.DEAD, "uncertain")}, ends
             assert (len(helpdesk.tickets), len(city.requests)) == (1, 1)
+
+            # somebody has read it there, and a person here has it sent again: it is found
+            city.hidden = False
+            (dead,) = [it for it in await post.all(NUMBER) if it.connector == "open311"]
+            async with database.unit_of_work() as uow:
+                await resend(uow, dead.id, "8001")
+            await post.until_done()
+            (there,) = [it for it in await post.all(NUMBER) if it.connector == "open311"]
+            assert (there.state, len(city.requests)) == (DeliveryState.DELIVERED, 1)
 
 
 async def test_states_of_a_zammad_are_heard(database: Database, desk: Desk) -> None:

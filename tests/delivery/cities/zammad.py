@@ -28,8 +28,9 @@ from tests.delivery.cities.zammad_records import (
     Article,
     Refused,
     Ticket,
+    iso,
 )
-from tests.delivery.cities.zammad_search import condition, lucene, within, words
+from tests.delivery.cities.zammad_search import condition, holds, lucene, within, words
 
 #: what a request is for, by its method and path
 STEPS = (
@@ -148,9 +149,7 @@ class ZammadCity(City):
             "read": lambda asked: Reply(200, self._shown(self._found(asked), _query(asked))),
             "update": self._update,
             "article": self._article,
-            "articles": lambda asked: Reply(
-                200, [self._article_shown(it) for it in self.of(self._found(asked).number)]
-            ),
+            "articles": lambda asked: Reply(200, [it.shown() for it in self.of(self._found(asked).number)]),
             "states": lambda _: Reply(
                 200, [{"id": it, "name": name, "active": True} for name, it in STATES.items()]
             ),
@@ -308,8 +307,8 @@ class ZammadCity(City):
             "preferences": {},
             "updated_by_id": 3,
             "created_by_id": 3,
-            "created_at": _iso(ticket.created_at),
-            "updated_at": _iso(ticket.updated_at),
+            "created_at": iso(ticket.created_at),
+            "updated_at": iso(ticket.updated_at),
             **{name: ticket.attributes.get(name) for name in sorted(self.attributes)},
             "article_ids": [it.number for it in reversed(self.of(ticket.number))],
         }
@@ -336,7 +335,7 @@ class ZammadCity(City):
         elif asks:
             found = [it for it in found if any(asks.lower() in text.lower() for text in self._texts(it))]
         for name, rule in (given.get("condition") or condition(asked)).items():
-            found = [it for it in found if self._holds(it, name, rule)]
+            found = [it for it in found if holds(self._values(it), name, rule)]
         page = self._page(found, query, 50, 200)
         if query.get("full") in ("true", "1"):
             return Reply(
@@ -374,24 +373,13 @@ class ZammadCity(City):
         texts = [text for values in fields.values() for text in values] if not name else fields.get(name, [])
         return any(within(phrase, words(text)) for text in texts)
 
-    def _holds(self, ticket: Ticket, name: str, rule: Mapping[str, Any]) -> bool:
-        column = name.removeprefix("ticket.")
-        values = {
+    def _values(self, ticket: Ticket) -> dict[str, Any]:
+        built_in = {
             "title": ticket.title,
             "number": str(22000 + ticket.number),
             "state_id": STATES[ticket.state],
         }
-        values |= ticket.attributes
-        if column not in values and column not in self.attributes:
-            raise Refused(422, f"Invalid condition {name}")
-        value, wanted = values.get(column), rule.get("value")
-        match rule.get("operator"):
-            case "contains":
-                return str(wanted).lower() in str(value or "").lower()
-            case "is":
-                return str(value) in [str(it) for it in (wanted if isinstance(wanted, list) else [wanted])]
-            case operator:
-                raise Refused(422, f"Invalid operator '{operator}'")
+        return {**built_in, **{name: ticket.attributes.get(name) for name in self.attributes}}
 
     # articles, tags
 
@@ -401,7 +389,7 @@ class ZammadCity(City):
         self._body(given)
         article = self._add(ticket.number, given)
         self._keep(ticket)
-        return Reply(201, self._article_shown(article))
+        return Reply(201, article.shown())
 
     def _body(self, given: Any) -> None:
         if not isinstance(given, dict) or given.get("body") is None:
@@ -428,24 +416,6 @@ class ZammadCity(City):
         self._next_article += 1
         self.articles[article.number] = article
         return article
-
-    def _article_shown(self, article: Article) -> dict[str, Any]:
-        return {
-            "id": article.number,
-            "ticket_id": article.ticket,
-            "type_id": ARTICLE_TYPES[article.type],
-            "sender_id": SENDERS[article.sender],
-            "from": "12345",
-            "subject": article.subject,
-            "content_type": article.content_type,
-            "body": article.body,
-            "internal": article.internal,
-            "type": article.type,
-            "sender": article.sender,
-            "created_at": _iso(article.at),
-            "updated_at": _iso(article.at),
-            "created_by": "hotline",
-        }
 
     def _tags(self, asked: Asked) -> Reply:
         given: Mapping[str, Any] = (
@@ -482,7 +452,3 @@ def _no_route(asked: Asked) -> Reply:
 
 def _query(asked: Asked) -> dict[str, str]:
     return dict(parse_qsl(asked.query, keep_blank_values=True))
-
-
-def _iso(at: datetime) -> str:
-    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"

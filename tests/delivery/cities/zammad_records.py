@@ -43,6 +43,25 @@ class Article:
     content_type: str
     at: datetime
 
+    def shown(self) -> dict[str, Any]:
+        """As the API shows it."""
+        return {
+            "id": self.number,
+            "ticket_id": self.ticket,
+            "type_id": ARTICLE_TYPES[self.type],
+            "sender_id": SENDERS[self.sender],
+            "from": "12345",
+            "subject": self.subject,
+            "content_type": self.content_type,
+            "body": self.body,
+            "internal": self.internal,
+            "type": self.type,
+            "sender": self.sender,
+            "created_at": iso(self.at),
+            "updated_at": iso(self.at),
+            "created_by": "hotline",
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
@@ -65,3 +84,8 @@ class Refused(Exception):
         super().__init__(words)
         self.status = status
         self.human = human
+
+
+def iso(at: datetime) -> str:
+    """A time as Rails writes it."""
+    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from tests.delivery.cities.base import Asked
+from tests.delivery.cities.zammad_records import Refused
 
 #: a field's name, and a phrase in quotes or a word without what means something to Lucene
 PART = re.compile(r"""(?:([\w.]+):)?(?:"((?:[^"\\]|\\.)*)"|((?:[^\s\\"\[\]{}()^~/!:]|\\.)+))(?=\s|$)""")
@@ -48,3 +49,18 @@ def lucene(query: str) -> list[tuple[str, list[str]]] | None:
             continue
         parts.append((name or "", words(text)))
     return parts
+
+
+def holds(values: Mapping[str, Any], name: str, rule: Mapping[str, Any]) -> bool:
+    """Whether a ticket with these values meets one rule of a condition."""
+    column = name.removeprefix("ticket.")
+    if column not in values:
+        raise Refused(422, f"Invalid condition {name}")
+    value, wanted = values[column], rule.get("value")
+    match rule.get("operator"):
+        case "contains":
+            return str(wanted).lower() in str(value or "").lower()
+        case "is":
+            return str(value) in [str(it) for it in (wanted if isinstance(wanted, list) else [wanted])]
+        case operator:
+            raise Refused(422, f"Invalid operator '{operator}'")
