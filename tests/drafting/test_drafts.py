@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,31 +16,22 @@ from hypothesis import strategies as st
 
 from config.catalogue import CityData, load_catalogue
 from facts.transcript import Leg, Transcript, Turn
-from tests.drafting.conftest import call_of
+from tests.drafting.conftest import call_of, own_calls
 from ticketing_bridge.drafting import Draft, DraftInput, Said, draft_call, evaluate
 from ticketing_bridge.drafting.numbers import number, with_figures
 from ticketing_bridge.drafting.purpose import is_emergency
 
 HERE = Path(__file__).parent
-CALLS = yaml.safe_load((HERE / "own_calls.yaml").read_text(encoding="utf-8"))
+CALLS = own_calls()
 SENTENCES = yaml.safe_load((HERE / "sentences.yaml").read_text(encoding="utf-8"))
 Drafter = Callable[..., Draft]
 
 
-def iso(value: object) -> object:
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%dT%H:%M")
-    return value.isoformat() if isinstance(value, date) else value
-
-
 @pytest.mark.parametrize("call", CALLS, ids=[call["id"] for call in CALLS])
 def test_a_call_becomes_a_draft(draft: Drafter, call: dict[str, Any]) -> None:
-    given = draft(call["turns"], call["start"], call.get("caller")).plain()
-    for name, wanted in call["want"].items():
-        if name == "when":
-            assert list(given["when"].values()) == [iso(it) for it in wanted]
-        else:
-            assert given[name] == wanted, (name, given["evidence"][name])
+    given = draft(call["said"], call["call_start"], call["caller_number"]).plain()
+    for name, wanted in call["gold"].items():
+        assert given[name] == wanted, (name, given["evidence"][name])
     assert 4 <= len(given["title"]) <= 25
 
 
@@ -246,7 +237,7 @@ def test_any_words_give_a_sound_draft(turns: list[tuple[str, str]], start: datet
 
 
 def test_a_long_call_is_drafted_at_once(city: CityData) -> None:
-    sentences = [turn[2:] for call in CALLS for turn in call["turns"] if turn.startswith("c ")]
+    sentences = [turn[2:] for call in CALLS for turn in call["said"] if turn.startswith("c ")]
     turns = tuple(Said("citizen", it, n, n + 1) for n, it in enumerate(sentences))
     call = DraftInput("x", datetime.fromisoformat("2026-06-10T09:20:00+08:00"), None, turns[:12])
     draft_call(call, city)

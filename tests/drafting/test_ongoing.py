@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.catalogue import CityData, load_catalogue
+from tests.drafting.conftest import own_calls
 from ticketing_bridge.drafting import (
     FIELDS,
     DraftInput,
@@ -32,7 +31,7 @@ from ticketing_bridge.drafting.ongoing import PATIENCE_TURNS
 CITY = load_catalogue()
 START = datetime.fromisoformat("2026-06-10T09:20:00+08:00")
 NOTHING = DraftInput("call", START, "13900001111", ())
-CALLS = yaml.safe_load((Path(__file__).parent / "own_calls.yaml").read_text(encoding="utf-8"))
+CALLS = own_calls()
 
 
 def said(*turns: str) -> tuple[Said, ...]:
@@ -102,7 +101,7 @@ def test_answers_of_the_flow_and_earlier_tickets_count() -> None:
     assert draft_call(replace(call, answers=()), CITY).ask == ("places", "callback_phone")
 
 
-Turns = st.lists(st.sampled_from([turn for call in CALLS for turn in call["turns"]]), min_size=1, max_size=9)
+Turns = st.lists(st.sampled_from([turn for call in CALLS for turn in call["said"]]), min_size=1, max_size=9)
 Typing = st.dictionaries(st.sampled_from(FIELDS), st.one_of(st.none(), st.text(max_size=5)), max_size=4)
 
 

@@ -14,6 +14,8 @@ from config.catalogue_store import city_in_force
 from ticketing_bridge.cli.output import Json, console, errors, print_json
 from ticketing_bridge.drafting import draft_rows, evaluate, plain, table
 from ticketing_bridge.drafting.evaluate import Score
+from ticketing_bridge.drafting.fitting import calibration_text, crossed, fit_weights
+from ticketing_bridge.drafting.fitting import fit as fit_calibration
 from ticketing_bridge.drafting.learned import FIELDS, Comparison, best_temperature, cross_validate
 from ticketing_bridge.drafting.learned import train as learn
 from ticketing_bridge.drafting.lines import CallLineInvalid, read_labelled
@@ -105,6 +107,37 @@ def train(
             console.print(f"written: {out}; switch it on with HOTLINE_DRAFTING_MODEL={out}", highlight=False)
     if not any(better.values()):
         raise typer.Exit(1)
+
+
+@_drafting.command()
+def fit(
+    files: Files,
+    out: Annotated[Path | None, typer.Option(help="Folder for the weights and calibration.yaml.")] = None,
+    folds: Annotated[int, typer.Option(min=2, max=20)] = 5,
+    json_: Json = False,
+) -> None:
+    """Fit the weights of places, purpose and appeal, and the probabilities, to labelled calls.
+
+    Prints how right drafts are by cross-validation: each call is drafted by weights that have not seen it.
+    A call may be labelled in part. The shipped weights are made by this command.
+    """
+    rows = read_labelled(_lines(files))
+    if len(rows) < LEAST_CALLS:
+        raise CallLineInvalid(f"{len(rows)} labelled calls are too few", fix=f"label at least {LEAST_CALLS}")
+    city = city_in_force()
+    with Progress(console=errors, transient=True) as progress:
+        task = progress.add_task("fitting", total=folds + 1)
+        found, judged = crossed(rows, city, folds, ("",), lambda: progress.advance(task))
+        if out:
+            out.mkdir(parents=True, exist_ok=True)
+            fit_weights(rows, city).write(out)
+            (out / "calibration.yaml").write_text(calibration_text(fit_calibration(found)), encoding="utf-8")
+    if json_:
+        print_json(plain(judged))
+        return
+    console.print(table(judged), highlight=False)
+    if out:
+        console.print(f"written: {out}", highlight=False)
 
 
 def _comparison(it: Comparison) -> dict[str, Any]:

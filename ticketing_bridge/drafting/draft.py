@@ -108,7 +108,7 @@ def _draft(it: _Heard) -> Draft:
     ):  # 市场停电: not its fault
         party = Value(None, party.confidence, because("no_party_kind"), (), party.candidates)
     appeal = choose_appeal(
-        heard, answered_question=purpose.value == "咨询" and answered.value, emergency=emergency.value
+        words, heard, answered_question=purpose.value == "咨询" and answered.value, emergency=emergency.value
     )
     unit = choose_unit(heard)
     if purpose.value == "其他" and state is not CallState.WITHDRAWN:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -100,17 +100,28 @@ def evaluate(
     Raises:
         CallLineInvalid: a line is not a call or has no gold.
     """
+    return evaluate_rows(read_labelled(lines), data, noise=noise, seed=seed, drafter=drafter)
+
+
+def evaluate_rows(
+    rows: Sequence[dict[str, Any]],
+    data: CityData,
+    *,
+    noise: float = 0.0,
+    seed: str = "",
+    drafter: Drafter | None = None,
+    into: dict[str, Score] | None = None,
+) -> Evaluation:
+    """The same of calls that were read already; ``into`` goes on counting where others were counted."""
     names = ("places", "when", *_SCALARS, "unit_top3", "dedicated_line_exact", *_FLAGS, "second_matter")
-    scores = {name: Score() for name in names}
-    calls = 0
+    scores = {name: Score() for name in names} if into is None else into
     make = drafter or partial(draft_call, data=data)
-    for number, row in enumerate(read_labelled(lines), 1):
-        calls += 1
+    for number, row in enumerate(rows, 1):
         call = call_of(row, number)
         disturbed = disturb(call, noise, seed)
         quotes = Quotes(call, disturbed if noise else None)
         _compare(make(disturbed.call if noise else call), row["gold"], scores, quotes)
-    return Evaluation(calls, scores, noise)
+    return Evaluation(len(rows), scores, noise)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,25 +154,32 @@ class Quotes:
 
 
 def _compare(draft: Draft, gold: dict[str, Any], scores: dict[str, Score], quotes: Quotes) -> None:
+    """Only the fields that the labels name: a call may be labelled in part."""
     given = draft.plain()
-    for name in _SCALARS:
+    for name in (it for it in _SCALARS if it in gold):
         if name == "party":
             shown = gold.get(name) if quotes.same(draft.party, gold.get(name)) else draft.party.value
             count(scores[name], draft.id, shown, gold.get(name))
         else:
             count(scores[name], draft.id, given[name], gold.get(name))
-    when, wanted = given["when"], gold.get("when") or {}
-    if quotes.same(draft.when, wanted.get("text")):
-        when = {**when, "text": wanted.get("text")}
-    count(scores["when"], draft.id, _times(when), _times(wanted))
-    _count_places(scores["places"], draft, gold.get("places") or [], quotes)
-    likely = [draft.unit.value, *draft.unit.candidates][:3]
-    top3 = gold.get("unit") if gold.get("unit") in likely else draft.unit.value
-    count(scores["unit_top3"], draft.id, top3, gold.get("unit"))
-    line = (given["dedicated_line"] or "none", gold.get("dedicated_line") or "none")
-    count(scores["dedicated_line_exact"], draft.id, *line)
-    for name in _FLAGS:
-        count(scores[name], draft.id, given[name] or None, gold.get(name) or None)
+    if "when" in gold:
+        when, wanted = given["when"], gold["when"] or {}
+        if quotes.same(draft.when, wanted.get("text")):
+            when = {**when, "text": wanted.get("text")}
+        count(scores["when"], draft.id, _times(when), _times(wanted))
+    if "places" in gold:
+        _count_places(scores["places"], draft, gold["places"] or [], quotes)
+    if "unit" in gold:
+        likely = [draft.unit.value, *draft.unit.candidates][:3]
+        top3 = gold["unit"] if gold["unit"] in likely else draft.unit.value
+        count(scores["unit_top3"], draft.id, top3, gold["unit"])
+    if "dedicated_line" in gold:
+        line = (given["dedicated_line"] or "none", gold["dedicated_line"] or "none")
+        count(scores["dedicated_line_exact"], draft.id, *line)
+    for name in (it for it in _FLAGS if it in gold):
+        count(scores[name], draft.id, given[name] or None, gold[name] or None)
+    if "unit" not in gold:
+        return
     second = (draft.second_matter.unit.value if draft.second_matter else None, _second_unit(gold))
     count(scores["second_matter"], draft.id, *second)
 

@@ -1,4 +1,8 @@
-"""Fits the probabilities of ``calibration``: labelled calls, disturbed too, tell when values are right."""
+"""Fits what is fitted: places, purpose and appeal, and the probabilities of ``calibration``.
+
+Every labelled call is drafted, undisturbed and disturbed, by weights that were fitted without it: that says
+how good the weights are, and when a value is right.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +17,14 @@ from numpy.typing import NDArray
 from config.catalogue import CityData
 from ticketing_bridge.drafting.calibration import Hearing, probability
 from ticketing_bridge.drafting.draft import CALIBRATED, draft_call
-from ticketing_bridge.drafting.evaluate import Quotes
+from ticketing_bridge.drafting.evaluate import Evaluation, Quotes, Score, evaluate_rows
+from ticketing_bridge.drafting.fit_kinds import fit_kinds, labelled
+from ticketing_bridge.drafting.fit_places import fit_places, turns_of
 from ticketing_bridge.drafting.lines import call_of
 from ticketing_bridge.drafting.model import Draft, Value
 from ticketing_bridge.drafting.noise import disturb
 from ticketing_bridge.drafting.repair import known_words, repaired
+from ticketing_bridge.drafting.weighing import Weights, trying
 
 #: shares of disturbed characters at which every field must keep its precision
 LEVELS = (0.0, 0.1, 0.2, 0.3)
@@ -26,6 +33,7 @@ PRECISION = 0.92
 #: bound of a call that was heard well: a value that is rather right than wrong is shown
 _LENIENT = 0.55
 _ENOUGH = 10
+_HEAD = "# weights of the probability, and below which it is not shown: heard well, badly (drafting fit)"
 _RIDGE = 0.3
 
 
@@ -36,6 +44,36 @@ class Sample:
     level: float
     features: tuple[float, ...]
     right: bool
+
+
+def fit_weights(rows: Sequence[dict[str, Any]], data: CityData) -> Weights:
+    """The weights of places, purpose and appeal, from labelled calls; a call may be labelled in part."""
+    return Weights(
+        fit_places(list(turns_of(rows, data))),
+        fit_kinds(list(labelled(rows, data, "purpose"))),
+        fit_kinds(list(labelled(rows, data, "appeal"))),
+    )
+
+
+def crossed(
+    rows: Sequence[dict[str, Any]],
+    data: CityData,
+    folds: int,
+    seeds: Sequence[str],
+    progress: Callable[[], None],
+) -> tuple[dict[str, list[Sample]], Evaluation]:
+    """Samples of every call, drafted with weights that were fitted without it, and how right they are."""
+    found: dict[str, list[Sample]] = defaultdict(list)
+    scores: dict[str, Score] = evaluate_rows((), data).fields
+    for fold in range(folds):
+        weights = fit_weights([row for at, row in enumerate(rows) if at % folds != fold], data)
+        held = [row for at, row in enumerate(rows) if at % folds == fold]
+        with trying(weights):
+            for name, values in samples(held, data, seeds, lambda: None).items():
+                found[name] += values
+            evaluate_rows(held, data, into=scores)
+        progress()
+    return dict(found), Evaluation(len(rows), scores)
 
 
 def samples(
@@ -59,22 +97,23 @@ def samples(
 
 
 def _judged(draft: Draft, gold: dict[str, Any], quotes: Quotes) -> Iterator[tuple[str, Value[Any], bool]]:
-    for name in CALIBRATED:
+    """Each value of a field that the labels name, and whether it is right."""
+    for name in (it for it in CALIBRATED if it in gold):
         if name == "places":
             for place in draft.places:
-                yield name, place, any(quotes.same(place, it) for it in gold.get(name) or [])
+                yield name, place, any(quotes.same(place, it) for it in gold[name] or [])
             continue
         value = getattr(draft, name)
         if value.value is None:
             continue
         if name == "when":
-            wanted = gold.get("when") or {}
+            wanted = gold["when"] or {}
             same = [wanted.get("start"), wanted.get("end")] == [value.value.start, value.value.end]
             yield name, value, same and quotes.same(value, wanted.get("text"))
         elif name == "party":
-            yield name, value, quotes.same(value, gold.get(name))
+            yield name, value, quotes.same(value, gold["party"])
         else:
-            yield name, value, value.value == gold.get(name)
+            yield name, value, value.value == gold[name]
 
 
 def fit(found: dict[str, list[Sample]]) -> dict[str, dict[str, Any]]:
@@ -97,6 +136,12 @@ def fit(found: dict[str, list[Sample]]) -> dict[str, dict[str, Any]]:
     ]
     badly = _bound(judged)
     return {name: {"weights": it, "least": [_LENIENT, badly]} for name, it in weights.items()}
+
+
+def calibration_text(fitted: dict[str, dict[str, Any]]) -> str:
+    """What ``fit`` found, as the file that drafting reads."""
+    lines = (f"{name}: {{weights: {it['weights']}, least: {it['least']}}}" for name, it in fitted.items())
+    return "\n".join((_HEAD, *lines)) + "\n"
 
 
 def _rounded(weights: NDArray[np.float64]) -> list[float]:

@@ -8,9 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from config.catalogue import CityData, Matter
+from ticketing_bridge.drafting.kinds import runs_of
 from ticketing_bridge.drafting.lexicon import any_of, because, once_a_city, pattern
 from ticketing_bridge.drafting.model import DraftInput, Span, Value
 from ticketing_bridge.drafting.sounds import sound
+from ticketing_bridge.drafting.weighing import in_force
 
 #: what the agent says counts less than what the caller says, except where the matter is sent
 _AGENT_WEIGHT = 0.25
@@ -22,6 +24,8 @@ _APART = 0.4
 _BREAK = "\n"
 #: the class of what endangers people
 DANGER = "公共安全"
+#: the class of what is answered at the desk
+QUESTION = "政务咨询"
 
 
 @dataclass(slots=True)
@@ -187,18 +191,51 @@ def _sent_to(data: CityData, agent: Sequence[tuple[int, str]]) -> Iterable[tuple
                 yield unit_name, Span(turn, found.start(), found.end(), found[0])
 
 
-def choose_appeal(heard: Heard, *, answered_question: bool, emergency: bool = False) -> Value[str | None]:
-    """The appeal class. A question answered at the desk is a 政务咨询, danger is 公共安全."""
+def matter_cues(heard: Heard) -> dict[str, float]:
+    """What the catalogue hears, as cues: the likeliest matters, their classes and the unit."""
+    scores = _by_appeal(heard)
+    whole = sum(scores.values()) + 1.0
+    cues = {f"class {name}": 3.0 * score / whole for name, score in scores.items()}
+    cues |= {f"matter {rank} {it.title}": 1.0 for rank, (_, it) in enumerate(heard.matters[:3])}
+    if heard.matter:
+        cues |= {f"first class {heard.matter.appeal}": 1.0, f"first unit {heard.matter.unit}": 1.0}
+    unit = next(iter(heard.units), None)
+    return cues | ({f"unit {unit}": 1.0} if unit else {})
+
+
+def _by_appeal(heard: Heard) -> dict[str, float]:
     scores: dict[str, float] = defaultdict(float)
     for score, matter in heard.matters[:6]:
         scores[matter.appeal] = max(scores[matter.appeal], score) + 0.25 * min(scores[matter.appeal], score)
-    most = max(scores.values(), default=0.0)
-    if emergency:
-        scores[DANGER] += 1.0 + most
-    if answered_question:
-        scores["政务咨询"] += 3.0 + most
+    return dict(scores)
+
+
+def appeal_cues(call: DraftInput, heard: Heard, *, answered: bool, emergency: bool) -> dict[str, float]:
+    """What speaks for a class beside the words themselves."""
+    marks = {"answered": answered, "emergency": emergency, "nothing heard": not heard.matters}
+    return {"const": 1.0} | matter_cues(heard) | {name: 1.0 for name, there in marks.items() if there}
+
+
+def choose_appeal(
+    call: DraftInput, heard: Heard, *, answered_question: bool, emergency: bool = False
+) -> Value[str | None]:
+    """The appeal class. A question answered at the desk is a 政务咨询, danger is 公共安全.
+
+    Where the city has classes of its own, the catalogue alone decides.
+    """
     spans = tuple(heard.spans[heard.matter.title][:3]) if heard.matter else ()
-    return _best(scores, because("by_matter"), spans, least=0.8)
+    scores = _by_appeal(heard)
+    model = in_force().appeal
+    if not set(scores) <= set(model.labels):
+        return _best(scores, because("by_matter"), spans, least=0.8)
+    ranked = model.likely(
+        appeal_cues(call, heard, answered=answered_question, emergency=emergency), runs_of(call)
+    )
+    if emergency or answered_question:
+        sure = DANGER if emergency else QUESTION
+        ranked = [(sure, 0.95), *(it for it in ranked if it[0] != sure)]
+    best, share = ranked[0]
+    return Value(best, share, because("by_matter"), spans, tuple(name for name, _ in ranked[1:4]))
 
 
 def choose_unit(heard: Heard) -> Value[str | None]:

@@ -6,10 +6,27 @@ import re
 from collections.abc import Iterator, Sequence
 
 from config.catalogue import CityData
-from ticketing_bridge.drafting.address import AddressReader, Gazetteer, gazetteer, place_words
+from ticketing_bridge.drafting.address import (
+    AddressReader,
+    Gazetteer,
+    described_thing,
+    gazetteer,
+    place_words,
+)
 from ticketing_bridge.drafting.corrections import Mention, without_taken_back
 from ticketing_bridge.drafting.lexicon import any_of, because
 from ticketing_bridge.drafting.model import CITIZEN, DraftInput, Span, Value
+from ticketing_bridge.drafting.spotting import Reading
+from ticketing_bridge.drafting.weighing import in_force
+
+#: the lists alone are believed from here on
+_SURE = 0.8
+#: and the model from here on
+_LIKELY = 0.5
+#: so sure, it is not made longer; so doubtful, it must not stand alone
+_SETTLED, _DOUBT = 0.85, 0.25
+Spot = tuple[int, int, float]
+_TWICE = re.compile(r"(.{2,8})(?=\1)")
 
 
 def find_places(words_of_call: DraftInput, data: CityData) -> tuple[Value[str], ...]:
@@ -24,14 +41,51 @@ def find_places(words_of_call: DraftInput, data: CityData) -> tuple[Value[str], 
     return tuple(
         Value(it.span.text, it.sure, _reason(it), (it.span,))
         for it in _distinct(without_taken_back(words_of_call, found))
-        if it.sure >= 0.5
+        if it.sure >= _LIKELY
     )
 
 
+def reading_of(call: DraftInput, number: int, text: str, names: Gazetteer) -> Reading:
+    """What the lists and the agent's question say of one of the caller's turns."""
+    asked = _asked(call, number)
+    ruled = tuple(AddressReader(text, names, answers=asked).spans())
+    return Reading(tuple(it.span() for it in names.names.finditer(text)), ruled, asked)
+
+
 def _said(call: DraftInput, number: int, text: str, names: Gazetteer) -> Iterator[Mention]:
-    answers = _asked(call, number)
-    for start, end, sure in AddressReader(text, names, answers=answers).spans():
-        yield Mention(Span(number, start, end, text[start:end]), min(1.0, sure + 0.05 * answers))
+    """What the model spots, and what the lists are sure of where it spots nothing."""
+    reading = reading_of(call, number, text, names)
+    spotted = (_once(text, it) for it in in_force().places.spans(text, reading))
+    kept = list(filter(None, (_agreed(it, reading.ruled) for it in spotted)))
+    kept += [it for it in reading.ruled if it[2] >= _SURE and not _overlaps(it, kept)]
+    for start, end, sure in sorted(kept):
+        yield Mention(Span(number, start, end, text[start:end]), max(_LIKELY, sure))
+
+
+def _agreed(found: Spot, ruled: Sequence[Spot]) -> Spot | None:
+    """What the model found, to the end that the lists are surer of; None where both doubt."""
+    start, end, sure = found
+    other = next((it for it in ruled if _overlaps(it, [found])), None)
+    if other and other[2] >= _SURE and sure < _SETTLED and other[0] <= start and other[1] > end:
+        return (start if sure >= _LIKELY else other[0]), other[1], sure
+    if sure >= _LIKELY or (other and sure >= _DOUBT and (other[:2] == found[:2] or other[2] >= _SURE)):
+        return found
+    return None
+
+
+def _overlaps(found: Spot, others: Sequence[Spot]) -> bool:
+    return any(a < found[1] and found[0] < b for a, b, _ in others)
+
+
+def _once(text: str, found: Spot) -> Spot:
+    """A place said twice in a row, once."""
+    start, end, sure = found
+    twice = _TWICE.match(text[start:end])
+    start += len(twice[1]) if twice else 0
+    again = next((n for n in range(end - start - 2, 1, -1) if text[end - n : end] == text[start:][:n]), 0)
+    end -= again
+    described = described_thing().search(text, start)  # 那个巷子 is one with its 里头
+    return start, described.end() if described and described.start() < end < described.end() else end, sure
 
 
 def _repeated(call: DraftInput, number: int, text: str, names: Gazetteer) -> Iterator[Mention]:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 
 from ticketing_bridge.drafting.answers import chose
+from ticketing_bridge.drafting.kinds import runs_of
 from ticketing_bridge.drafting.lexicon import any_of, because, pattern, words
-from ticketing_bridge.drafting.matters import Heard
+from ticketing_bridge.drafting.matters import Heard, matter_cues
 from ticketing_bridge.drafting.model import AGENT, DraftInput, Span, Value
+from ticketing_bridge.drafting.weighing import in_force
 
 #: nobody in danger calls for these
 _NO_CRY = {"咨询", "建议", "表扬", "其他"}
 #: characters of an agent who explains
 _AN_ANSWER = 8
+#: a call without any cue has only these features
+_NOTHING_SAID = 1
 
 
 @cache
@@ -31,26 +34,26 @@ def _span(turn: int, found: re.Match[str]) -> Span:
 
 
 def choose_purpose(call: DraftInput, heard: Heard, *, party: bool = False) -> Value[str | None]:
-    """The likeliest purpose: what the caller says, what the matter usually is, what the agent makes of it.
-
-    The weights are those of a multinomial logistic regression over these few features.
-    """
+    """The likeliest purpose: what the caller says, what the matter usually is, what the agent makes of it."""
     spans: dict[str, list[Span]] = {purpose: [] for purpose in _cues()}
-    found = features(call, heard, party=party, spans=spans)
-    scores = dict.fromkeys(spans, 0.0)
-    for feature, value in found.items():
-        for purpose, weight in zip(scores, words("purpose_weights").get(feature, ()), strict=False):
-            scores[purpose] += weight * value
-    most = max(scores.values())
-    shares = {purpose: math.exp(score - most) for purpose, score in scores.items()}
-    ranked = sorted(shares.items(), key=lambda it: -it[1])
+    found = purpose_cues(call, heard, party=party, spans=spans)
+    ranked = in_force().purpose.likely(found, runs_of(call))
     if is_emergency(call).value and ranked[0][0] in _NO_CRY:
         ranked = [it for it in ranked if it[0] not in _NO_CRY]
     best, top = ranked[0]
     candidates = tuple(name for name, _ in ranked[1:3])
-    if set(found) <= {"const"}:
+    if not any(spans.values()) and not heard.matters and len(found) <= _NOTHING_SAID:
         return Value(None, 0.2, because("no_purpose"), (), candidates)
-    return Value(best, top / sum(shares.values()), because("as_said"), tuple(spans[best][:3]), candidates)
+    return Value(best, top, because("as_said"), tuple(spans[best][:3]), candidates)
+
+
+def purpose_cues(
+    call: DraftInput, heard: Heard, *, party: bool, spans: dict[str, list[Span]] | None = None
+) -> dict[str, float]:
+    """Everything that speaks for a purpose beside the words themselves."""
+    found = features(call, heard, party=party, spans=spans or {it: [] for it in _cues()})
+    sent = is_dispatched(call)
+    return found | matter_cues(heard) | ({"dispatched": 1.0} if sent else {})
 
 
 def features(

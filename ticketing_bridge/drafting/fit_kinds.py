@@ -1,0 +1,95 @@
+"""Fits the weights of ``kinds``: multinomial logistic regression, ridge-penalised, climbed with AdaGrad."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from config.catalogue import CityData
+from ticketing_bridge.drafting.kinds import RUNS, Kinds, runs_of
+from ticketing_bridge.drafting.lines import call_of
+from ticketing_bridge.drafting.matters import appeal_cues, hear
+from ticketing_bridge.drafting.purpose import is_answered, is_emergency, purpose_cues
+from ticketing_bridge.drafting.repair import repaired
+
+#: a run must occur in so many calls
+_LEAST_CALLS = 2
+_STEPS = 300
+_RATE = 0.3
+_PENALTY = 1.5
+#: weights below these say nothing
+_NOTHING = {"cues": 0.02, "runs": 0.03}
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A call's features and its label."""
+
+    cues: dict[str, float]
+    runs: set[str]
+    label: str
+
+
+def labelled(rows: Sequence[dict[str, Any]], data: CityData, field: str) -> Iterator[Labelled]:
+    """The calls that have a label of this field."""
+    for number, row in enumerate(rows, 1):
+        gold = row["gold"]
+        if not isinstance(gold.get(field), str):
+            continue
+        call = repaired(call_of(row, number), data)
+        emergency = is_emergency(call).value
+        heard = hear(call, data, emergency=emergency)
+        if field == "purpose":
+            cues = purpose_cues(call, heard, party=bool(gold.get("party")))
+        else:
+            asked = gold.get("purpose") == "咨询" and is_answered(call, "咨询").value
+            cues = appeal_cues(call, heard, answered=asked, emergency=emergency)
+        yield Labelled(cues, runs_of(call), gold[field])
+
+
+def fit_kinds(calls: Sequence[Labelled]) -> Kinds:
+    """The weights under which the labels are likeliest."""
+    labels = tuple(sorted({it.label for it in calls}))
+    often = Counter(run for it in calls for run in it.runs)
+    cues = sorted({name for it in calls for name in it.cues})
+    runs = sorted(it for it, calls_with in often.items() if calls_with >= _LEAST_CALLS)
+    columns = {name: at for at, name in enumerate(runs, len(cues))}
+    x = np.zeros((len(calls), len(cues) + len(runs)))
+    for row, it in enumerate(calls):
+        x[row, : len(cues)] = [it.cues.get(name, 0.0) for name in cues]
+        known = [columns[run] for run in it.runs if run in columns]
+        x[row, known] = RUNS / math.sqrt(max(1, len(known)))
+    wanted = np.eye(len(labels))[[labels.index(it.label) for it in calls]]
+    weights = _climbed(x, wanted)
+    return Kinds(
+        labels,
+        _kept(cues, weights[: len(cues)], _NOTHING["cues"]),
+        _kept(runs, weights[len(cues) :], _NOTHING["runs"]),
+    )
+
+
+def _climbed(x: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.float64]:
+    weights = np.zeros((x.shape[1], wanted.shape[1]))
+    square = np.full(weights.shape, 1e-8)
+    for _ in range(_STEPS):
+        scores = x @ weights
+        shares = np.exp(scores - scores.max(axis=1, keepdims=True))
+        shares /= shares.sum(axis=1, keepdims=True)
+        slope = x.T @ (wanted - shares) - _PENALTY * weights
+        square += slope**2
+        weights += _RATE * slope / np.sqrt(square)
+    return weights
+
+
+def _kept(names: Sequence[str], weights: NDArray[np.float64], least: float) -> dict[str, tuple[float, ...]]:
+    return {
+        name: tuple(round(float(it), 2) for it in row)
+        for name, row in zip(names, weights, strict=True)
+        if float(np.abs(row).max()) >= least
+    }

@@ -1,0 +1,207 @@
+"""Fits the weights of ``spotting``: labelled calls, varied with invented names, tell where places are.
+
+A conditional random field (Lafferty et al. 2001): the likelihood of the labelled tags, penalised so that rare
+features weigh little, climbed with AdaGrad over small batches.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from config.catalogue import CityData
+from ticketing_bridge.drafting.address import gazetteer
+from ticketing_bridge.drafting.invented import Inventor, varied
+from ticketing_bridge.drafting.lines import call_of
+from ticketing_bridge.drafting.model import DraftInput
+from ticketing_bridge.drafting.places import reading_of
+from ticketing_bridge.drafting.repair import repaired
+from ticketing_bridge.drafting.spotting import (
+    FIRST,
+    FOLLOWS,
+    INSIDE,
+    LAST,
+    OUTSIDE,
+    TAGS,
+    Reading,
+    Spotter,
+    features,
+)
+
+#: how often each call is varied, beside the call as it was
+VARIANTS = 4
+_LEAST_TIMES = 4
+_EPOCHS = 10
+#: from this one on the weights are averaged
+_SETTLED = 4
+_BATCH = 64
+_RATE = 0.25
+_PENALTY = 2e-4
+#: a weight below this says nothing
+_NOTHING = 0.06
+_NEVER = -1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A caller's turn: the features of each character, and its tag."""
+
+    features: list[list[str]]
+    tags: list[int]
+
+
+def turns_of(
+    rows: Sequence[dict[str, Any]], data: CityData, variants: int = VARIANTS, seed: str = ""
+) -> Iterator[Turn]:
+    """The turns to learn from: each call as it was, and with other names."""
+    for number, row in enumerate(rows, 1):
+        gold = row["gold"]
+        if "places" not in gold:
+            continue
+        second = gold.get("second_matter")
+        places = [*gold["places"], *(second.get("places") or [] if isinstance(second, dict) else [])]
+        call = call_of(row, number)
+        yield from _turns(call, places, data)
+        for variant in range(variants):
+            inventor = Inventor(f"{seed}/{call.id}/{variant}")
+            other, named, _ = varied(call, places, gold.get("party"), inventor)
+            yield from _turns(other, named, data)
+
+
+def _turns(call: DraftInput, places: Sequence[str], data: CityData) -> Iterator[Turn]:
+    names = gazetteer(data)
+    for at, text in repaired(call, data, places=True).citizen():
+        if len(text) >= 2:
+            reading = reading_of(call, at, text, names)
+            yield Turn(features(text, reading), _tags(call.turns[at].text, places, reading))
+
+
+def _tags(text: str, places: Sequence[str], reading: Reading) -> list[int]:
+    """The tag of each character; a shorter mention of a labelled place is one, too."""
+    spans = [
+        it.span()
+        for place in sorted(places, key=len, reverse=True)
+        for it in re.finditer(re.escape(place), text)
+    ]
+    spans += [(a, b) for a, b, _ in reading.ruled if any(text[a:b] in place for place in places)]
+    tags = [OUTSIDE] * len(text)
+    for start, end in spans:
+        if end - start >= 2 and not any(tags[start:end]):
+            tags[start:end] = [FIRST, *[INSIDE] * (end - start - 2), LAST]
+    return tags
+
+
+def fit_places(turns: Sequence[Turn], step: Callable[[], None] = lambda: None) -> Spotter:
+    """The weights under which the labelled tags are likeliest; ``step`` is called after each epoch."""
+    often = Counter(name for turn in turns for here in turn.features for name in here)
+    columns = {name: at for at, name in enumerate(sorted(it for it, n in often.items() if n >= _LEAST_TIMES))}
+    known = [[[columns[it] for it in here if it in columns] for here in turn.features] for turn in turns]
+    wanted = [turn.tags for turn in turns]
+    weights, follows = np.zeros((len(columns) + 1, TAGS)), np.zeros((TAGS, TAGS))
+    square, square_follows = np.full(weights.shape, 1e-8), np.full(follows.shape, 1e-8)
+    mean, mean_follows, averaged = np.zeros(weights.shape), np.zeros(follows.shape), 0
+    order = list(range(len(turns)))
+    draw = random.Random(1)
+    for epoch in range(_EPOCHS):
+        draw.shuffle(order)
+        order.sort(key=lambda it: (len(wanted[it]) + draw.randint(0, 8)) // 8)  # batches of like lengths
+        starts = list(range(0, len(order), _BATCH))
+        draw.shuffle(starts)
+        for start in starts:
+            batch = _Batch.of([(known[it], wanted[it]) for it in order[start : start + _BATCH]], len(columns))
+            slope, slope_follows = batch.slope(weights, follows)
+            slope -= _PENALTY * batch.count * weights
+            square += slope**2
+            square_follows += slope_follows**2
+            weights += _RATE * slope / np.sqrt(square)
+            follows += _RATE * slope_follows / np.sqrt(square_follows)
+            if epoch >= _SETTLED:
+                mean, mean_follows, averaged = mean + weights, mean_follows + follows, averaged + 1
+        step()
+    weights, follows = mean / averaged, mean_follows / averaged
+    kept = {
+        name: tuple(round(float(it), 2) for it in weights[at])
+        for name, at in columns.items()
+        if float(np.abs(weights[at]).max()) >= _NOTHING
+    }
+    return Spotter(kept, np.where(np.isinf(FOLLOWS), FOLLOWS, follows))
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Some turns side by side: columns of features and tags, padded to one length."""
+
+    columns: NDArray[np.int64]
+    tags: NDArray[np.int64]
+    there: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, turns: Sequence[tuple[list[list[int]], list[int]]], nothing: int) -> _Batch:
+        longest = max(len(tags) for _, tags in turns)
+        widest = max(len(it) for known, _ in turns for it in known)
+        columns = np.full((len(turns), longest, widest), nothing)
+        tags = np.zeros((len(turns), longest), dtype=np.int64)
+        there = np.zeros((len(turns), longest), dtype=bool)
+        for row, (known, wanted) in enumerate(turns):
+            for at, here in enumerate(known):
+                columns[row, at, : len(here)] = here
+            tags[row, : len(wanted)] = wanted
+            there[row, : len(wanted)] = True
+        return cls(columns, tags, there)
+
+    @property
+    def count(self) -> int:
+        return len(self.tags)
+
+    def slope(
+        self, weights: NDArray[np.float64], follows: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """How the logarithm of the likelihood grows with each weight."""
+        emitted = weights[self.columns].sum(axis=2)
+        allowed = np.where(np.isinf(FOLLOWS), _NEVER, follows)
+        expected, moves = _expected(emitted, allowed, self.there)
+        wanted = np.eye(TAGS)[self.tags] * self.there[..., None]
+        grown = np.zeros(weights.shape)
+        for tag in range(TAGS):
+            each = np.repeat((wanted - expected)[..., tag].ravel(), self.columns.shape[2])
+            grown[:, tag] = np.bincount(self.columns.ravel(), weights=each, minlength=len(weights))
+        grown[-1] = 0.0
+        said = np.zeros(follows.shape)
+        both = self.there[:, 1:]
+        np.add.at(said, (self.tags[:, :-1][both], self.tags[:, 1:][both]), 1.0)
+        return grown, np.where(np.isinf(FOLLOWS), 0.0, said - moves)
+
+
+def _expected(
+    emitted: NDArray[np.float64], follows: NDArray[np.float64], there: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Probabilities of each tag of each character, and how often each tag is expected after each."""
+    longest = emitted.shape[1]
+    forward = np.full(emitted.shape, _NEVER)
+    forward[:, 0] = np.where([True, True, False, False], emitted[:, 0], _NEVER)
+    for at in range(1, longest):
+        moved = np.logaddexp.reduce(forward[:, at - 1, :, None] + follows, axis=1) + emitted[:, at]
+        forward[:, at] = np.where(there[:, at, None], moved, forward[:, at - 1])
+    ending = np.where([True, False, False, True], forward[:, -1], _NEVER)
+    whole = np.logaddexp.reduce(ending, axis=1)
+    backward = np.zeros(emitted.shape)
+    backward[:, -1] = [0.0, _NEVER, _NEVER, 0.0]
+    for at in range(longest - 2, -1, -1):
+        moved = np.logaddexp.reduce(follows + (emitted[:, at + 1] + backward[:, at + 1])[:, None, :], axis=2)
+        backward[:, at] = np.where(there[:, at + 1, None], moved, [0.0, _NEVER, _NEVER, 0.0])
+    tags = np.exp(np.minimum(0.0, forward + backward - whole[:, None, None])) * there[..., None]
+    through = (
+        forward[:, :-1, :, None]
+        + follows
+        + (emitted[:, 1:] + backward[:, 1:])[:, :, None, :]
+        - whole[:, None, None, None]
+    )
+    moves = (np.exp(np.minimum(0.0, through)) * there[:, 1:, None, None]).sum(axis=(0, 1))
+    return tags, moves
