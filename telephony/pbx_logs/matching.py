@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -11,6 +11,7 @@ from telephony.ami.events import (
     AgentCalled,
     AgentConnected,
     AgentDump,
+    AgentKeyed,
     AgentRingNoAnswer,
     BridgeEntered,
     BridgeLeft,
@@ -18,6 +19,9 @@ from telephony.ami.events import (
     DeskMove,
     FollowUpStage,
     HangupRequested,
+    MemberAdded,
+    MemberPause,
+    MemberRemoved,
     PbxEvent,
     QueueJoined,
     QueueLeft,
@@ -70,25 +74,28 @@ def _left_over(recorded: Sequence[PbxEvent], heard_at: Sequence[datetime]) -> li
     return [event for place, event in enumerate(recorded) if place not in told]
 
 
+#: what two events have in common, beside channel and kind, that tell of the same happening
+_MEANING: Mapping[type[object], tuple[str, ...]] = {
+    BridgeEntered: ("bridge_id",),
+    BridgeLeft: ("bridge_id",),
+    QueueJoined: ("queue",),
+    QueueLeft: ("queue",),
+    AgentCalled: ("agent_uniqueid",),
+    AgentConnected: ("agent_uniqueid",),
+    AgentRingNoAnswer: ("agent_uniqueid",),
+    AgentDump: ("agent_uniqueid",),
+    HangupRequested: ("by_peer",),
+    Stage: ("name", "status", "flow", "node", "key", "queue", "fact", "subject"),
+    CallbackStage: ("callback", "status"),
+    FollowUpStage: ("task", "status"),
+    DeskMove: ("call", "move", "status", "target"),
+    AgentKeyed: ("agent", "do", "reason"),
+    MemberPause: ("queue", "member", "paused"),
+    MemberAdded: ("queue", "member"),
+    MemberRemoved: ("queue", "member"),
+}
+
+
 def _meaning(event: PbxEvent) -> tuple[object, ...]:
-    """What two events have in common that tell of the same happening."""
-    what: tuple[object, ...] = ()
-    match event:
-        case BridgeEntered() | BridgeLeft():
-            what = (event.bridge_id,)
-        case QueueJoined() | QueueLeft():
-            what = (event.queue,)
-        case AgentCalled() | AgentConnected() | AgentRingNoAnswer() | AgentDump():
-            what = (event.agent_uniqueid,)
-        case HangupRequested():
-            what = (event.by_peer,)
-        case Stage():
-            what = (event.name, event.status, event.flow, event.node, event.key, event.queue, event.fact)
-            what += (event.subject,)
-        case CallbackStage():
-            what = (event.callback, event.status)
-        case FollowUpStage():
-            what = (event.task, event.status)
-        case DeskMove():
-            what = (event.call, event.move, event.status, event.target)
-    return type(event).__name__, event.uniqueid, what
+    names = _MEANING.get(type(event), ())
+    return (type(event), event.uniqueid, *(getattr(event, name) for name in names))

@@ -31,6 +31,7 @@ from telephony.ami.events import (
     parse_event,
 )
 from telephony.pbx_logs.cel import CelLine
+from telephony.pbx_logs.members import members_of
 from telephony.pbx_logs.queue_log import QueueLogLine
 
 #: a queue_log line is written in the same second as what it is about, or just after its turn
@@ -55,7 +56,8 @@ def events_of(cel: Sequence[CelLine], queue_log: Sequence[QueueLogLine], pbx_id:
     reader = _Reader(pbx_id, told)
     for line in lines:
         reader.take(line)
-    return sorted(reader.finish(), key=lambda event: event.at)
+    found = reader.finish()
+    return sorted([*found, *members_of(queue_log, found, pbx_id)], key=lambda event: event.at)
 
 
 class _Told:

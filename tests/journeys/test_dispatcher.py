@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from facts.call import CallFlag, CallState, Outcome
 from facts.identity import CallKey
+from telephony.ami.events import CallbackStage, GapFilled, LinkLost, LinkUp
 from tests.journeys.conftest import Shift
 from tests.journeys.people import (
     CITIZEN,
@@ -18,9 +19,12 @@ from tests.journeys.people import (
     new_callback,
     stored,
 )
+from ticketing_bridge.call_ledger.backfill import Found, event_record
 from ticketing_bridge.journeys.callbacks import GOODBYE, promise, rang_first
 from ticketing_bridge.journeys.dispatcher import PbxChannel, RefusedForGood
+from ticketing_bridge.journeys.outage import ErrandKeeper
 from ticketing_bridge.store import Database
+from ticketing_bridge.store.gap_repository import Gap
 from ticketing_bridge.store.journey_records import Callback, CallbackKind, CallbackState, NewCallback
 
 KEY = CallKey("city", "city-1.1")
@@ -123,6 +127,37 @@ async def test_what_a_crash_left_behind_is_wanted_again(shift: Shift, database: 
     assert await shift.state(lost.id) is CallbackState.WANTED
     assert await shift.state(kept.id) is CallbackState.PLACED
     assert shift.pbx.called == [lost.id, kept.id]
+
+
+async def test_who_was_reached_while_nobody_heard_is_not_phoned_again(
+    shift: Shift, database: Database
+) -> None:
+    reached = await added(shift)
+    await shift.look()
+    await shift.told(reached.id, "queued")
+    shift.now = (await shift.row(reached.id)).updated_at + LONG_AGO  # as old as the database says
+    lost = LinkLost(at=shift.now - minutes(20), pbx_id="city")
+    up = LinkUp(at=shift.now, pbx_id="city")
+    async with database.unit_of_work() as uow:
+        await uow.events.add_batch([event_record(event, None, shift.now) for event in (lost, up)])
+    shift.dispatcher.take(up)
+    await shift.look()
+    assert await shift.state(reached.id) is CallbackState.PLACED, "its gap is not filled: nobody knows yet"
+    missing = [
+        CallbackStage(at=up.at - minutes(9 - place), pbx_id="city", callback=reached.id, status=status)
+        for place, status in enumerate(("agent", "dialing", "reached", "done", "left"))
+    ]
+    gap = Gap("city", up.at - minutes(20), up.at, filled=True)
+    async with database.unit_of_work() as uow:
+        await ErrandKeeper(HOTLINE).fill(uow, Found(gap, up.at - minutes(20), missing, missing, ()))
+        await uow.events.add_batch(
+            [event_record(GapFilled(at=up.at, pbx_id="city", begin=up.at), None, up.at)]
+        )
+        (attempt,) = await uow.callbacks.attempts([reached.id])
+    assert await shift.state(reached.id) is CallbackState.REACHED
+    assert attempt.reached_at == missing[2].at
+    await shift.look()
+    assert shift.pbx.called == [reached.id]
 
 
 async def test_a_number_that_the_pbx_refuses_is_given_up(shift: Shift) -> None:

@@ -92,6 +92,10 @@ class CallMoves:
         """The dialplan will call this target so."""
         self._units[carried] = target
 
+    def forget(self, key: CallKey) -> None:
+        """A call whose events are to be gone through once more."""
+        self._calls.pop(key.uniqueid, None)
+
     def pause(self, key: CallKey, at: datetime, *, paused: bool) -> None:
         """Recording and live transcription rest, or go on."""
         if call := self._calls.get(key.uniqueid):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from types import TracebackType
@@ -12,10 +12,10 @@ from typing import Any, Protocol, Self
 import structlog
 
 from config.hotline import Hotline
-from config.work import OFF, WRAPPING_UP
-from facts.agents import AgentRefusal, AgentRefused, AgentState
+from config.work import WRAPPING_UP
+from facts.agents import AgentRefused, AgentState
 from facts.call import Call, CallState
-from facts.call_control import CloseKind, ControlRefusal, ControlRefused, Standing, Target, TargetKind
+from facts.call_control import CloseKind, ControlRefusal, ControlRefused, Standing, TargetKind
 from facts.errors import HotlineError
 from facts.identity import CallKey
 from facts.tasks import end_task
@@ -23,8 +23,10 @@ from telephony.ami import desk
 from telephony.ami.actions import AmiActionRefused, AmiError
 from telephony.ami.errands import Originator, hang_up
 from telephony.ami.events import PbxEvent
+from ticketing_bridge.agents.agent_hands import AgentHands
 from ticketing_bridge.agents.call_moves import CallMoves, Handled
 from ticketing_bridge.agents.keeper import AgentKeeper
+from ticketing_bridge.agents.wishes import carried, target_of, units_of
 from ticketing_bridge.call_ledger.hearing import readable
 from ticketing_bridge.store.agent_repository import Move, Wish
 from ticketing_bridge.store.database import Database
@@ -75,12 +77,7 @@ class DeskHands:
         self._unwritten: list[Move] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._wishes: Mapping[str, Callable[[Wish], Awaitable[None]]] = {
-            "sign_in": self._sign_in,
-            "sign_out": self._sign_out,
-            "ready": self._ready,
-            "pause": self._pause,
-            "keep_wrap_up": self._keep_wrap_up,
-            "look_in": self._look_in,
+            **AgentHands(hotline, link, agents).wishes,
             "hold": self._hold,
             "resume": self._resume,
             "transfer": self._transfer,
@@ -132,9 +129,8 @@ class DeskHands:
         self.calls.to_resume()
 
     async def _restore_call(self, uow: Any, call: Call) -> None:
-        for wish in await uow.wishes.of_call(str(call.key)):
-            if wish.details.get("kind") == TargetKind.UNIT:
-                self.calls.unit(_carried(wish), _target(wish))
+        for name, unit in units_of(await uow.wishes.of_call(str(call.key))).items():
+            self.calls.unit(name, unit)
         for record in await uow.events.of_call(call.key):
             if event := readable(record):
                 self.calls.take(event)
@@ -142,6 +138,20 @@ class DeskHands:
         if moves and moves[-1].paused and call.state is not CallState.ENDED:
             self.calls.pause(call.key, moves[-1].at, paused=True)
             self._ears.pause(call.key, paused=True)
+
+    async def adopt(self, calls: Sequence[Call], keys: Sequence[CallKey], at: datetime) -> None:
+        """What was found out about a time in which the PBX was not heard: see ``outage.LiveDesk``."""
+        self._agents.adopt(calls, at)
+        self._unwritten += self.calls.moves()
+        async with self._database.unit_of_work() as uow:
+            for key in keys:
+                call = await uow.calls.get(key)
+                if call is not None and call.state is not CallState.ENDED:
+                    self.calls.forget(key)
+                    await self._restore_call(uow, call)
+        self.calls.moves()
+        self.calls.to_resume()
+        self._news.set()
 
     async def _write_for_ever(self) -> None:
         while True:
@@ -208,61 +218,6 @@ class DeskHands:
         said("desk wish", wish=wish.wish, agent=wish.agent, call=wish.call, refusal=refusal)
         async with self._database.unit_of_work() as uow:
             await uow.wishes.answer(wish.id, refusal, detail)
-
-    # -- agents
-
-    def _named(self, wish: Wish) -> str:
-        """The agent of the wish, whose coming change is by whoever wished it."""
-        if wish.agent is None or self._hotline.agent(wish.agent) is None:
-            raise AgentRefused(AgentRefusal.NO_AGENT, wish.agent or "")
-        self._agents.roster.wished(wish.agent, wish.actor, self._pbx_now())
-        return wish.agent
-
-    async def _sign_in(self, wish: Wish) -> None:
-        agent_id = self._named(wish)
-        agent = self._hotline.agent(agent_id)
-        for queue in self._hotline.queues:
-            if agent is not None and queue.id in agent.queues:
-                await desk.add_member(self._link, queue.id, agent_id, self._hotline.penalty(agent, queue))
-        await desk.pause_member(self._link, agent_id, None)
-        self._agents.signed_in(agent_id)
-
-    async def _sign_out(self, wish: Wish) -> None:
-        """A member whom no queue lets go (queues.conf) is paused instead."""
-        agent_id = self._named(wish)
-        for queue in self._hotline.queues:
-            await desk.remove_member(self._link, queue.id, agent_id)
-        await desk.pause_member(self._link, agent_id, OFF)
-
-    async def _ready(self, wish: Wish) -> None:
-        await self._paused(self._named(wish), None)
-
-    async def _pause(self, wish: Wish) -> None:
-        reason = str(wish.details.get("reason") or "")
-        if reason not in {pause.id for pause in self._hotline.work.pauses}:
-            raise AgentRefused(AgentRefusal.NO_REASON, reason)
-        await self._paused(self._named(wish), reason)
-
-    async def _keep_wrap_up(self, wish: Wish) -> None:
-        agent = self._named(wish)
-        await self._paused(agent, WRAPPING_UP)
-        self._agents.keep_wrap_up(agent)
-
-    async def _paused(self, agent: str, reason: str | None) -> None:
-        now = self._agents.roster.now(agent)
-        if now is None or now.state is AgentState.OFF:
-            raise AgentRefused(AgentRefusal.NOT_SIGNED_IN)
-        if not await desk.pause_member(self._link, agent, reason):
-            raise AgentRefused(AgentRefusal.NOT_SIGNED_IN)
-
-    async def _look_in(self, wish: Wish) -> None:
-        """Ring a leader's telephone: who takes it up hears the agent's talk."""
-        agent = self._named(wish)
-        channel = self._agents.roster.talk_channel(agent)
-        if channel is None:
-            raise AgentRefused(AgentRefusal.NO_CALL, agent)
-        mode = desk.SpyMode(str(wish.details.get("mode")))
-        await desk.look_in(self._link, str(wish.details.get("leader")), channel, mode, wish.id)
 
     # -- calls
 
@@ -388,15 +343,15 @@ class DeskHands:
 
     def _wanted(self, wish: Wish, *, blind: bool = False) -> desk.Wanted:
         """The target as the dialplan knows it; of a queue that is asked first, its best free agent."""
-        target = _target(wish)
+        target = target_of(wish)
         known = {
             TargetKind.AGENT: {agent.id for agent in self._hotline.agents} - {wish.agent},
             TargetKind.QUEUE: {queue.id for queue in self._hotline.queues},
             TargetKind.EMERGENCY: {service.id for service in self._hotline.emergency},
         }
         if target.kind is TargetKind.UNIT:
-            self.calls.unit(_carried(wish), target)
-            return desk.Wanted(target.kind.value, _carried(wish), target.number)
+            self.calls.unit(carried(wish), target)
+            return desk.Wanted(target.kind.value, carried(wish), target.number)
         if target.id not in known[target.kind]:
             raise ControlRefused(ControlRefusal.NO_TARGET, target.id)
         if target.kind is TargetKind.QUEUE and not blind:
@@ -422,16 +377,3 @@ class DeskHands:
         if not free:
             raise ControlRefused(ControlRefusal.BUSY, f"nobody of {queue_id} is free")
         return min(free)[2]
-
-
-def _carried(wish: Wish) -> str:
-    """A unit's name for the dialplan."""
-    return f"u{wish.id}"
-
-
-def _target(wish: Wish) -> Target:
-    try:
-        kind = TargetKind(str(wish.details.get("kind")))
-    except ValueError:
-        raise ControlRefused(ControlRefusal.NO_TARGET) from None
-    return Target(kind, str(wish.details.get("id") or ""), str(wish.details.get("number") or ""))

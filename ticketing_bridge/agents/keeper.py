@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
@@ -11,6 +11,7 @@ from typing import Self
 import structlog
 
 from config.work import WRAPPING_UP
+from facts.call import Call
 from facts.tasks import end_task
 from telephony.ami.actions import AmiError
 from telephony.ami.desk import pause_member
@@ -52,7 +53,7 @@ class AgentKeeper:
         self._database = database
         self._link = link
         self._pbx_id = pbx_id
-        self._pbx_now = pbx_now
+        self.pbx_now = pbx_now
         self._news = asyncio.Event()
         self._unwritten: list[StateChange] = []
         self._restored = False
@@ -83,12 +84,17 @@ class AgentKeeper:
 
     def signed_in(self, agent: str) -> None:
         """Somebody has just signed this agent in."""
-        self.roster.signed_in(agent, self._pbx_now())
+        self.roster.signed_in(agent, self.pbx_now())
         self._news.set()
 
     def keep_wrap_up(self, agent: str) -> None:
         """The wrap-up's time does not end it any more."""
-        self.roster.keep_wrap_up(agent, self._pbx_now())
+        self.roster.keep_wrap_up(agent, self.pbx_now())
+        self._news.set()
+
+    def adopt(self, calls: Sequence[Call], at: datetime) -> None:
+        """Talks that began while the PBX was not heard, and go on."""
+        self.roster.adopt(calls, at)
         self._news.set()
 
     async def _restore(self) -> None:
@@ -132,14 +138,14 @@ class AgentKeeper:
     async def _wrap_up_for_ever(self) -> None:
         while True:
             await asyncio.sleep(LOOK_S)
-            for agent in self.roster.due(self._pbx_now()):
+            for agent in self.roster.due(self.pbx_now()):
                 await self._pause(agent, None)
 
     async def _pause(self, agent: str, reason: str | None) -> None:
         """Begin or end a wrap-up at the PBX; what it refuses is none."""
         try:
             if not await pause_member(self._link, agent, reason):
-                self.roster.not_wrapped(agent, self._pbx_now())
+                self.roster.not_wrapped(agent, self.pbx_now())
                 self._news.set()
         except AmiError as problem:
             log.warning("wrap-up not told to the PBX", agent=agent, why=str(problem))

@@ -32,7 +32,7 @@ from ticketing_bridge.store.agent_repository import StateChange
 
 #: Asterisk's device states: nobody at the telephone (unknown, invalid, gone); free
 _ABSENT = frozenset({0, 4, 5})
-_FREE = 1
+_FREE, _IN_USE, _ABSENT_NOW = 1, 2, 5
 #: who has just wished something by the web is named with the change that comes of it, so long
 _NAMED = timedelta(seconds=5)
 
@@ -127,6 +127,39 @@ class Roster:
             self._queues[call.key.uniqueid] = queue
             if agent := self._agents.get(leg.agent):
                 agent.talk = _Talk(leg.uniqueid, str(call.key), queue)
+
+    def stood(self, states: Iterable[AgentNow], queues: Mapping[str, Iterable[str]]) -> None:
+        """How agents stood when the events begin that come next; ``queues``: whose members they are then.
+
+        For a past that is gone through once more. Talks and rings come with their own events.
+        """
+        self._known = True
+        for now in states:
+            agent = self._agents.get(now.agent)
+            if agent is None:
+                continue
+            off, away = now.state is AgentState.OFF, now.state is AgentState.AWAY
+            agent.status = _ABSENT_NOW if off or away else _IN_USE if now.state is AgentState.BUSY else _FREE
+            agent.signed_in_at = None if off else now.since
+            paused = now.reason or (WRAPPING_UP if now.state is AgentState.WRAP_UP else "")
+            if not off or self._by_telephone:
+                agent.members = {queue: _Member(bool(paused), paused) for queue in queues.get(now.agent, ())}
+            if now.state is AgentState.WRAP_UP:
+                agent.wrap = _Talk("", now.call, now.queue)
+            agent.now = replace(now, signed_in_at=agent.signed_in_at)
+
+    def adopt(self, calls: Iterable[Call], at: datetime) -> None:
+        """Talks that began while the PBX was not heard, and go on."""
+        for call in calls:
+            leg = next((it for it in reversed(call.agent_legs) if it.left_at is None), None)
+            agent = self._agents.get(leg.agent) if leg is not None else None
+            if leg is None or agent is None or call.state is CallState.ENDED or agent.talk is not None:
+                continue
+            queue = call.queue_legs[-1].queue if call.queue_legs else ""
+            self._queues[call.key.uniqueid] = queue
+            agent.talk = _Talk(leg.uniqueid, str(call.key), queue)
+            agent.rings.clear()
+            self._settle(agent, at)
 
     def wished(self, agent_id: str, by: str, at: datetime) -> None:
         """Somebody asked for what is to come."""

@@ -50,6 +50,30 @@ class LiveCalls(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """What the records of a gap have shown, for whoever keeps more than calls."""
+
+    gap: Gap
+    begin: datetime
+    #: in order of time
+    missing: Sequence[PbxEvent]
+    #: everything, heard or not, from the begin of the first call that was on
+    events: Sequence[PbxEvent]
+    #: calls whose row has changed
+    calls: Sequence[Call]
+
+
+class Keeper(Protocol):
+    """Somebody else whose rows follow from events. ``fill`` runs in the transaction that marks the gap."""
+
+    async def fill(self, uow: UnitOfWork, found: Found) -> None:
+        """Write what was missed; the same gap never comes twice."""
+
+    async def filled(self, found: Found) -> None:
+        """It is committed: what is in memory may follow."""
+
+
+@dataclass(frozen=True, slots=True)
 class Filled:
     """What became of one gap. ``why``: it could not be filled (yet)."""
 
@@ -65,6 +89,7 @@ class Backfill:
 
     Args:
         live: calls that are written by the telephony role of this process; None: nobody follows the PBX.
+        keepers: who else keeps what the PBX says (agents' states, moves at the desk, call-backs).
     """
 
     def __init__(
@@ -74,12 +99,14 @@ class Backfill:
         rules: FoldRules,
         source: LogSource,
         live: LiveCalls | None = None,
+        keepers: Sequence[Keeper] = (),
     ) -> None:
         self._database = database
         self._pbx_id = pbx_id
         self._rules = rules
         self._source = source
         self._live = live
+        self._keepers = keepers
 
     async def gaps(self, since: datetime | None = None) -> list[Gap]:
         """Gaps that are not filled, the oldest first. ``since``: where one begins that nobody heard begin."""
@@ -117,12 +144,17 @@ class Backfill:
         recorded = await asyncio.to_thread(events_of, logs.cel, logs.queue_log, self._pbx_id)
         async with self._database.unit_of_work() as uow:
             missing = await self._store(uow, gap, begin, since, recorded)
-            tracker = await self._replayed(uow, since, _until(on, gap))
+            tracker, events = await self._replayed(uow, since, _until(on, gap))
             changed = await self._changed(uow, tracker, on)
             written = [call for call in changed if not (self._live and self._live.knows(call.key))]
             await write_calls(uow, written)
+            found = Found(gap, begin, missing, events, changed)
+            for keeper in self._keepers:
+                await keeper.fill(uow, found)
         if self._live is not None:
             self._live.adopt({call.key: tracker.events(call.key) for call in changed})
+        for keeper in self._keepers:
+            await keeper.filled(found)
         log.info("gap_filled", pbx=self._pbx_id, events=len(missing), calls=len(changed))
         return Filled(gap, len(missing), tuple(call.key for call in changed))
 
@@ -157,13 +189,17 @@ class Backfill:
         ordered = sorted(events, key=lambda event: event.at)
         return {event: owner for event in ordered if (owner := tracker.take(event))}
 
-    async def _replayed(self, uow: UnitOfWork, since: datetime, until: datetime | None) -> CallTracker:
+    async def _replayed(
+        self, uow: UnitOfWork, since: datetime, until: datetime | None
+    ) -> tuple[CallTracker, list[PbxEvent]]:
         """Everything that was said in this time, given to its calls."""
         tracker = CallTracker(self._pbx_id, self._rules, forgets=False)
+        events: list[PbxEvent] = []
         async for record in heard(uow, self._pbx_id, from_=since, to=until):
             if event := readable(record):
                 tracker.take(event)
-        return tracker
+                events.append(event)
+        return tracker, events
 
     async def _changed(self, uow: UnitOfWork, tracker: CallTracker, on: Sequence[Call]) -> list[Call]:
         """Calls of the gap whose row is not (or not yet) what all events give."""

@@ -23,7 +23,7 @@ from ticketing_bridge.call_ledger.listing import LOCAL
 from ticketing_bridge.cli.output import Json, console, errors, print_json
 from ticketing_bridge.cli.within import From, call_key, day, with_database
 from ticketing_bridge.house import House
-from ticketing_bridge.roles.backfilling import BACKFILL_CHANNEL, log_source
+from ticketing_bridge.roles.backfilling import BACKFILL_CHANNEL, keepers, log_source
 from ticketing_bridge.roles.telephony import fold_rules
 from ticketing_bridge.store.database import Database
 from ticketing_bridge.store.gap_repository import Gap
@@ -126,7 +126,8 @@ async def _site(
 ) -> SiteReport:
     report = SiteReport(site.id)
     source = log_source(house, site, database)
-    backfill = Backfill(database, site.id, fold_rules(house), source)
+    kept = keepers(house.hotline, site.id)
+    backfill = Backfill(database, site.id, fold_rules(house), source, keepers=kept)
     async with database.leadership(f"telephony:{site.id}").if_free() as ours:
         if ours:
             done = await backfill.fill_all(since, told)

@@ -56,6 +56,8 @@ MISSED_EVERY = timedelta(seconds=15)
 CHANNELS_EVERY = timedelta(seconds=30)
 #: a call-back that was placed so lately may have no channel yet
 SETTLING = timedelta(seconds=10)
+#: a link that has returned: so long its gap may be filled before what is lost is placed anew
+FILLING = timedelta(seconds=90)
 #: events that wait for a database that is away
 MOST_WAITING = 10_000
 
@@ -114,6 +116,7 @@ class Dispatcher:
         self._wake = asyncio.Event()
         self._missed_at: datetime | None = None
         self._channels_at: datetime | None = None
+        self._up_at: datetime | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -139,6 +142,12 @@ class Dispatcher:
             self._wake.set()
         elif isinstance(event, LinkUp):
             self._channels_at = None
+            self._up_at = self._now()
+
+    def look_again(self) -> None:
+        """There may be callers who were missed: they are looked for at once."""
+        self._missed_at = None
+        self._wake.set()
 
     async def _listen(self) -> None:
         async with self._database.listen(CALLBACK_CHANNEL) as changes:
@@ -230,6 +239,8 @@ class Dispatcher:
         """Running ones whose channel the PBX does not have are wanted again."""
         if self._channels_at is not None and now - self._channels_at < CHANNELS_EVERY:
             return
+        if await self._being_filled(now):
+            return
         async with self._database.unit_of_work() as uow:
             owed = await uow.callbacks.unfinished(self._pbx_id)
         settled = [
@@ -250,6 +261,14 @@ class Dispatcher:
                 async with self._database.unit_of_work() as uow:
                     await apply_news(uow, callback_id, News.GONE, self._hotline.callback, now)
         self._channels_at = now
+
+    async def _being_filled(self, now: datetime) -> bool:
+        """What was not heard may say that a citizen was reached: nobody is phoned twice for a lost link."""
+        if self._up_at is None or now - self._up_at > FILLING:
+            return False
+        async with self._database.unit_of_work() as uow:
+            gaps = await uow.gaps.ended_since(self._pbx_id, self._up_at - FILLING)
+        return any(not gap.filled for gap in gaps if gap.begin is not None)
 
     # -- follow-ups
 

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
 import structlog
 
+from config.hotline import Hotline
 from config.sites import PbxSite
 from facts.errors import HotlineError
 from telephony.ami.events import LinkUp, PbxEvent
 from telephony.call_fold import FoldRules
 from telephony.pbx.paths import PbxPaths
 from telephony.pbx_logs.source import FileLogs, LogSource
-from ticketing_bridge.call_ledger.backfill import Backfill
+from ticketing_bridge.agents.outage import DeskKeeper, LiveDesk
+from ticketing_bridge.call_ledger.backfill import Backfill, Keeper
 from ticketing_bridge.call_ledger.self_service import SelfService
 from ticketing_bridge.call_ledger.service import LedgerWriter
 from ticketing_bridge.call_ledger.shipped_logs import ShippedLogs
 from ticketing_bridge.house import House
+from ticketing_bridge.journeys.outage import ErrandKeeper, LiveErrands
 from ticketing_bridge.store.database import Database
 
 log = structlog.get_logger(__name__)
@@ -44,16 +48,29 @@ def log_source(house: House, site: PbxSite, database: Database) -> LogSource:
     return ShippedLogs(database, site.id)
 
 
+def keepers(
+    hotline: Hotline, site_id: str, desk: LiveDesk | None = None, errands: LiveErrands | None = None
+) -> tuple[Keeper, ...]:
+    """Who else keeps what happened in a gap; ``desk``, ``errands``: the running role's own memory of it."""
+    return DeskKeeper(hotline, site_id, desk), ErrandKeeper(hotline, errands)
+
+
 class GapFiller:
     """Fills the gaps of one PBX beside its ledger. An async context manager; ``take`` every event."""
 
     def __init__(
-        self, database: Database, site_id: str, rules: FoldRules, source: LogSource, writer: LedgerWriter
+        self,
+        database: Database,
+        site_id: str,
+        rules: FoldRules,
+        source: LogSource,
+        writer: LedgerWriter,
+        keepers: Sequence[Keeper] = (),
     ) -> None:
         self._database = database
         self._site_id = site_id
         self._writer = writer
-        self._backfill = Backfill(database, site_id, rules, source, live=writer)
+        self._backfill = Backfill(database, site_id, rules, source, live=writer, keepers=keepers)
         self._self_service = SelfService(database, site_id, rules, live=writer)
         self._wanted = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []

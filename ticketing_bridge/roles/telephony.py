@@ -29,7 +29,7 @@ from ticketing_bridge.house import House
 from ticketing_bridge.journeys.dispatcher import Dispatcher, PbxChannel, RefusedForGood
 from ticketing_bridge.journeys.queue_board import QueueTeller
 from ticketing_bridge.live.taps import TapKeeper
-from ticketing_bridge.roles.backfilling import GapFiller, log_source
+from ticketing_bridge.roles.backfilling import GapFiller, keepers, log_source
 from ticketing_bridge.roles.links import originator_link, reader_link
 from ticketing_bridge.store.database import Database
 from ticketing_bridge.store.journey_records import Callback, FollowUp
@@ -142,12 +142,13 @@ async def run_telephony(house: House, pbx_id: str | None = None) -> None:
                 pbx_now,
             )
         )
-        source = log_source(house, site, database)
-        gaps = await stack.enter_async_context(
-            GapFiller(database, site.id, fold_rules(house), source, writer)
-        )
         hands = await stack.enter_async_context(
             DeskHands(database, house.hotline, site.id, originator, agents, keeper, pbx_now)
+        )
+        source = log_source(house, site, database)
+        others_keep = keepers(house.hotline, site.id, hands, dispatcher)
+        gaps = await stack.enter_async_context(
+            GapFiller(database, site.id, fold_rules(house), source, writer, others_keep)
         )
         await stack.enter_async_context(reader)
         log.info("telephony serves", pbx=site.id)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from facts.agents import AgentNow, AgentSpan, AgentState
@@ -37,6 +37,11 @@ class AgentRepository:
         """Write state changes of one PBX, in their order."""
         if not changes:
             return
+        await self.put_history(changes)
+        await self.put_now([it.now for it in {it.now.agent: it for it in changes}.values()])
+
+    async def put_history(self, changes: Sequence[StateChange]) -> None:
+        """The begins of states alone, also of a time that is past; of one moment the later written counts."""
         rows = [
             {
                 "pbx_id": it.now.pbx_id,
@@ -53,7 +58,29 @@ class AgentRepository:
         ]
         if rows:
             await self._connection.execute(agent_state.insert(), rows)
-        await self.put_now([it.now for it in {it.now.agent: it for it in changes}.values()])
+
+    async def stood(self, pbx_id: str, moment: datetime) -> list[AgentNow]:
+        """How the agents of a PBX stood just before this moment."""
+        table = agent_state.c
+        query = (
+            select(agent_state)
+            .where(table.pbx_id == pbx_id, table.at < moment)
+            .ext(distinct_on(table.agent))
+            .order_by(table.agent, table.at.desc(), table.id.desc())
+        )
+        rows = (await self._connection.execute(query)).mappings()
+        return [
+            AgentNow(
+                row["agent"],
+                pbx_id,
+                AgentState(row["state"]),
+                row["at"],
+                row["reason"],
+                row["queue"],
+                row["call"],
+            )
+            for row in rows
+        ]
 
     async def put_now(self, states: Sequence[AgentNow]) -> None:
         """How these stand, without a new state (a wrap-up that is kept, somebody who signed in)."""
@@ -86,23 +113,25 @@ class AgentRepository:
         A span that is still so at ``end`` ends there; what was before the first row is not known.
         """
         table = agent_state.c
-        until = func.lead(table.at).over(partition_by=(table.pbx_id, table.agent), order_by=table.id)
+        in_time = (table.at, table.id)
+        until = func.lead(table.at).over(partition_by=(table.pbx_id, table.agent), order_by=in_time)
         chosen = [table.at < end]
         if agent is not None:
             chosen.append(table.agent == agent)
         if pbx_id is not None:
             chosen.append(table.pbx_id == pbx_id)
         before = (
-            select(func.max(table.id).label("id"))
+            select(table.id)
             .where(table.at < begin, *chosen[1:])
-            .group_by(table.pbx_id, table.agent)
+            .ext(distinct_on(table.pbx_id, table.agent))
+            .order_by(table.pbx_id, table.agent, table.at.desc(), table.id.desc())
         )
         stretch = (
             select(agent_state, until.label("until"))
             .where(*chosen, (table.at >= begin) | table.id.in_(before))
             .subquery()
         )
-        query = select(stretch).order_by(stretch.c.agent, stretch.c.id)
+        query = select(stretch).order_by(stretch.c.agent, stretch.c.at, stretch.c.id)
         found = []
         for row in (await self._connection.execute(query)).mappings():
             first, last = max(row["at"], begin), min(row["until"] or end, end)
@@ -220,7 +249,7 @@ class MoveRepository:
 
     async def of_call(self, call: str) -> list[Move]:
         """A call's changes in order."""
-        query = select(desk_move).where(desk_move.c.call == call).order_by(desk_move.c.id)
+        query = select(desk_move).where(desk_move.c.call == call).order_by(desk_move.c.at, desk_move.c.id)
         return [
             Move(
                 **{name: value for name, value in row.items() if name != "id"}
