@@ -6,7 +6,7 @@ message is decoded at once, so that a character is never torn by where TCP cuts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -71,8 +71,20 @@ def parse_message(block: bytes) -> dict[str, str] | None:
 
     Bytes that are not UTF-8 become U+FFFD; lines without a colon are ignored.
     """
+    lines = block.decode("utf-8", "replace").split("\r\n")
+    try:
+        headers = dict([line.split(": ", 1) for line in lines])
+    except ValueError:
+        return _with_oddities(lines)
+    if len(headers) != len(lines) or ":" in "".join(headers):
+        return _with_oddities(lines)
+    return headers if "Event" in headers or "Response" in headers else None
+
+
+def _with_oddities(lines: Sequence[str]) -> dict[str, str] | None:
+    """The headers of a message some of whose lines are not plainly ``Name: value``, each once."""
     headers: dict[str, str] = {}
-    for line in block.decode("utf-8", "replace").split("\r\n"):
+    for line in lines:
         name, colon, value = line.partition(":")
         if not colon:
             continue
@@ -82,6 +94,17 @@ def parse_message(block: bytes) -> dict[str, str] | None:
         else:
             headers[name] = value
     return headers if "Event" in headers or "Response" in headers else None
+
+
+_EVENT = b"Event: "
+
+
+def event_name(block: bytes) -> bytes | None:
+    """What an event that nobody asked for is called; None for everything else. Reads no more than that."""
+    if not block.startswith(_EVENT) or b"\r\nActionID: " in block:
+        return None
+    end = block.find(b"\r\n")
+    return block[len(_EVENT) :] if end < 0 else block[len(_EVENT) : end]
 
 
 def banner_version(block: bytes) -> str | None:

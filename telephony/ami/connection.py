@@ -23,7 +23,7 @@ from panoramisk.ami_protocol import AMIProtocol
 from panoramisk.message import Message
 
 from telephony.ami.actions import Action, ActionResult, AmiActionRefused, AmiNoAnswer, AmiUnreachable
-from telephony.ami.codec import AmiMessage, MessageFramer, banner_version, parse_message
+from telephony.ami.codec import AmiMessage, MessageFramer, banner_version, event_name, parse_message
 from telephony.gateway import clean_field
 
 _log = structlog.get_logger(__name__)
@@ -97,9 +97,13 @@ class _BytesProtocol(AMIProtocol):  # type: ignore[misc]
         owner = self._owner
         owner.last_received = time.monotonic()
         now = datetime.now(UTC)
+        wanted = owner.wanted
         for block in self._framer.feed(data):
             if self.version is None:
                 self.version = banner_version(block)
+            if wanted is not None and (name := event_name(block)) is not None and name not in wanted:
+                owner.counts.messages += 1
+                continue
             headers = parse_message(block)
             if headers is None:
                 if block.strip() and banner_version(block) is None:
@@ -156,13 +160,22 @@ class _OneUseManager(Manager):  # type: ignore[misc]
 
 
 class AmiConnection:
-    """One connection. ``on_message`` gets every event, in the order of the wire, and must only enqueue."""
+    """One connection. ``on_message`` gets every event, in the order of the wire, and must only enqueue.
+
+    ``wanted``: names of the events that it gets; others that nobody asked for are counted and not read.
+    """
 
     def __init__(
-        self, address: AmiAddress, on_message: Callable[[AmiMessage], None], counts: WireCounts
+        self,
+        address: AmiAddress,
+        on_message: Callable[[AmiMessage], None],
+        counts: WireCounts,
+        wanted: frozenset[bytes] | None = None,
     ) -> None:
         self.on_message = on_message
         self.counts = counts
+        # how a PBX comes and goes concerns the link itself
+        self.wanted = None if wanted is None else wanted | {b"FullyBooted", b"Shutdown"}
         self.last_received = time.monotonic()
         #: ActionIDs of lists whose items go into the stream as they come
         self.streamed_actions: set[str] = set()

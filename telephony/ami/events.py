@@ -159,11 +159,14 @@ _TEXTS: dict[type[EventBase], tuple[str, ...]] = {
 }
 
 
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 def event_digest(headers: Headers) -> str:
     """SHA-256 (hex) of a message's canonical bytes: its headers in order of their names.
 
     AMI gives no sequence number: an event's key is this digest and its ordinal among
     identical ones (``telephony.ami.identity.EventKeys``).
     """
-    canonical = json.dumps(sorted(headers.items()), ensure_ascii=False, separators=(",", ":"))
+    canonical = _CANONICAL.encode(sorted(headers.items()))
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()

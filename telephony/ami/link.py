@@ -87,6 +87,7 @@ class AmiLink:
 
     ``follow=True``: events are queued for ``messages`` and snapshots are taken.
     ``follow=False``: only actions are sent (an originator); what comes unasked is dropped.
+    ``wanted``: only events of these names are in the stream, besides our own marks; None: all.
     ``on_state`` is called in the event loop at every change and must not block.
     """
 
@@ -98,6 +99,7 @@ class AmiLink:
         follow: bool = True,
         times: LinkTimes | None = None,
         max_queued: int = 100_000,
+        wanted: frozenset[bytes] | None = None,
     ) -> None:
         self.address = address
         self.clock = ClockWatch()
@@ -107,6 +109,7 @@ class AmiLink:
         self._follow = follow
         self._times = times or LinkTimes()
         self._max_queued = max_queued
+        self._wanted = wanted
         self._queue: deque[AmiMessage] = deque()
         self._arrived = asyncio.Event()
         self._taken = asyncio.Event()
@@ -248,7 +251,7 @@ class AmiLink:
     async def _one_connection(self, backoff: Backoff, refused: Backoff) -> float:
         """From connecting to its loss; returns how long to wait before the next."""
         began = time.monotonic()
-        connection = AmiConnection(self.address, self._received, self.counts)
+        connection = AmiConnection(self.address, self._received, self.counts, self._wanted)
         self._booted.clear()
         try:
             await self._login(connection)

@@ -399,3 +399,6 @@ _BUILDERS: dict[str, _Builder] = {
     "HotlineLinkUp": lambda h, base: LinkUp(**base, asterisk=h.get("Asterisk", "")),
     "HotlineLinkLost": lambda h, base: LinkLost(**base, reason=h.get("Reason", "")),
 }
+
+#: events of a PBX (as they stand on the wire) of which anything can be read
+READ_EVENTS = frozenset(name.encode() for name in _BUILDERS)

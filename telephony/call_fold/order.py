@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import itemgetter
 
 from telephony.ami.events import (
     AgentCalled,
@@ -53,4 +54,14 @@ def _place(event: PbxEvent) -> tuple[object, ...]:
 
 def in_order(events: Iterable[PbxEvent]) -> list[PbxEvent]:
     """Events by time, then by cause and effect; what is there twice counts once."""
-    return sorted(dict.fromkeys(events), key=_place)
+    found: list[PbxEvent] = []
+    places: list[tuple[object, ...]] = []
+    for place, event in sorted(((_place(event), event) for event in events), key=itemgetter(0)):
+        # what is equal has the same place: nothing else need be compared
+        at = len(places)
+        while at and places[at - 1] == place and found[at - 1] != event:
+            at -= 1
+        if not at or places[at - 1] != place:
+            found.append(event)
+            places.append(place)
+    return found

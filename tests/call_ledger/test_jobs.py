@@ -15,6 +15,7 @@ import sqlalchemy
 from facts.identity import CallKey
 from ticketing_bridge.jobs import AFTER_CALL, Concurrency, run_worker
 from ticketing_bridge.store import Database
+from ticketing_bridge.store.job_repository import JobOf
 
 #: a worker process of its own whose jobs never end; says so on its output
 ENDLESS_WORKER = """
@@ -86,7 +87,9 @@ async def working(database: Database, done: Done, **more: object) -> AsyncIterat
 async def hand_out(database: Database, call: str, *tasks: str) -> None:
     async with database.unit_of_work() as uow:
         for task in tasks or AFTER_CALL:
-            await uow.jobs.defer_once(task, {call: {"call": call}}, queue=AFTER_CALL[task], lock="call {}")
+            await uow.jobs.defer_once(
+                [JobOf(task, AFTER_CALL[task], call, {"call": call}, lock=f"call {call}")]
+            )
 
 
 async def statuses(database: Database) -> set[str]:

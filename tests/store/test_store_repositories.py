@@ -18,6 +18,7 @@ from facts.call import AgentLeg, AgentRing, Call, CallFlag, CallState, EndedBy, 
 from facts.identity import CallKey
 from facts.transcript import Gap, Leg, LiveText, Transcript, Turn, Word
 from ticketing_bridge.store import Database, DatabaseAway, is_current, upgrade
+from ticketing_bridge.store.job_repository import JobOf
 from ticketing_bridge.store.leadership import LeadershipLost
 from ticketing_bridge.store.mapping import (
     call_from_row,
@@ -246,27 +247,48 @@ async def test_accounts_sessions_and_audit(database: Database) -> None:
 
 
 async def test_jobs_exist_exactly_when_the_transaction_commits_and_once(database: Database) -> None:
-    wanted = {str(KEY): {"call": str(KEY)}, "city:2": {"call": "city:2"}}
+    one = JobOf("draft_call", "draft", str(KEY), {"call": str(KEY)}, lock=f"call {KEY}")
+    other = JobOf("draft_call", "draft", "city:2", {"call": "city:2"})
 
     async def fails() -> None:
         async with database.unit_of_work() as uow:
-            assert await uow.jobs.defer_once("draft_call", wanted, queue="draft") == [*wanted]
+            await uow.jobs.defer_once([one, other])
+            assert await uow.jobs.unfinished() == {"draft": 2}
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         await fails()
     async with database.unit_of_work() as uow:
         assert await uow.jobs.unfinished() == {}
-        once = {str(KEY): wanted[str(KEY)]}
-        assert await uow.jobs.defer_once("draft_call", once, queue="draft", lock="call {}") == [*once]
-        assert await uow.jobs.defer_once("draft_call", wanted, queue="draft") == ["city:2"]
-        assert await uow.jobs.defer_once("draft_call", {}, queue="draft") == []
+        for jobs in ([one], [one, other], [one], []):
+            await uow.jobs.defer_once(jobs)
         await uow.jobs.defer("clean", {}, queue="speech", lock="l", scheduled_in=timedelta(hours=1))
         assert await uow.jobs.unfinished() == {"draft": 2, "speech": 1}
-        jobs = await uow.connection.execute(
+        found = await uow.connection.execute(
             sqlalchemy.text("SELECT args->>'call', lock FROM procrastinate_jobs ORDER BY id")
         )
-        assert [tuple(it) for it in jobs] == [(str(KEY), f"call {KEY}"), ("city:2", None), (None, "l")]
+        assert [tuple(it) for it in found] == [(str(KEY), f"call {KEY}"), ("city:2", None), (None, "l")]
+
+
+async def test_statements_without_answers_happen_together_or_not_at_all(database: Database) -> None:
+    async with database.unit_of_work() as uow, uow.unanswered():
+        await uow.events.add_batch([an_event(0), an_event(1)])
+        await uow.jobs.defer_once([JobOf("draft_call", "draft", "city:1", {"call": "city:1"})])
+        await uow.notify("hotline_call", "city:1")
+
+    async def goes_wrong(statement: str) -> None:
+        async with database.unit_of_work() as uow, uow.unanswered():
+            await uow.events.add_batch([an_event(2)])
+            await uow.connection.execute(sqlalchemy.text(statement))
+            await uow.jobs.defer_once([JobOf("draft_call", "draft", "city:2", {"call": "city:2"})])
+
+    with pytest.raises(DBAPIError, match="DivisionByZero"):
+        await goes_wrong("SELECT 1 / 0")
+    with pytest.raises(DatabaseAway):
+        await goes_wrong("SELECT pg_terminate_backend(pg_backend_pid())")
+    async with database.unit_of_work() as uow:
+        assert [event.ordinal async for event in uow.events.stream()] == [0, 1]
+        assert await uow.jobs.unfinished() == {"draft": 1}
 
 
 async def test_listeners_hear_ids_after_the_commit_and_after_a_break(database: Database) -> None:

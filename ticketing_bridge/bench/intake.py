@@ -20,12 +20,15 @@ from sqlalchemy import text
 
 from config.settings import load_settings
 from telephony.ami.link import AmiAddress, AmiLink
+from telephony.ami.parsing import READ_EVENTS
 from telephony.call_fold import CallTracker, FoldRules
 from ticketing_bridge.bench.ami import PIECE, bare_panoramisk
 from ticketing_bridge.bench.figures import Figure, Size
 from ticketing_bridge.bench.traffic import AGENTS, END, PBX_ID, calls_on_the_wire
 from ticketing_bridge.call_ledger import EventSpool, LedgerWriter
 from ticketing_bridge.demo.likeness import percentile
+from ticketing_bridge.memory import look_seldom
+from ticketing_bridge.roles.telephony import follow_pbx
 from ticketing_bridge.store import Database, EmbeddedPostgres, upgrade
 from ticketing_bridge.store.records import EventRecord
 
@@ -39,17 +42,12 @@ class Intake:
 
     link: AmiLink
     writer: LedgerWriter | None = None
-    taken: int = 0
     lags_s: list[float] = field(default_factory=list)
 
-    async def follow(self) -> None:
-        """Everything that is said, into the ledger."""
-        assert self.writer is not None
-        while batch := await self.link.next_batch(200):
-            for message in batch:
-                self.writer.take(message)
-            self.taken += len(batch)
-            await asyncio.sleep(0)
+    @property
+    def taken(self) -> int:
+        """Messages that were heard and are no longer waiting to be read."""
+        return self.link.counts.messages - self.link.queued
 
     def stored(self, records: Sequence[EventRecord]) -> None:
         """Events are committed: how long after the PBX said them?"""
@@ -113,13 +111,14 @@ async def _measured(database: Database, spool: Path, calls: int) -> list[Figure]
     replay = await Replay.start(calls)
     address = AmiAddress("127.0.0.1", replay.port, "bench", "bench", PBX_ID)
     tracker = CallTracker(PBX_ID, FoldRules(AGENTS))
-    link = AmiLink(address, max_queued=1_000_000)
+    link = AmiLink(address, max_queued=1_000_000, wanted=READ_EVENTS)
     intake = Intake(link)
     writer = LedgerWriter(database, tracker, EventSpool(spool, PBX_ID), on_stored=intake.stored)
     intake.writer = writer
     async with writer, link:
         await link.wait_up(10)
-        follow = asyncio.create_task(intake.follow())
+        follow = asyncio.create_task(follow_pbx(link, writer, ()))
+        look_seldom()
         await asyncio.sleep(0.2)
         full = await _round(intake, replay, 0)
         stored, rows = await _counts(database)

@@ -30,6 +30,7 @@ from ticketing_bridge.call_ledger.hearing import heard, readable
 from ticketing_bridge.call_ledger.spool import EventSpool, SpoolUnwritable
 from ticketing_bridge.store.database import Database, UnitOfWork
 from ticketing_bridge.store.errors import DatabaseAway
+from ticketing_bridge.store.job_repository import JobOf
 from ticketing_bridge.store.records import EventRecord
 
 log = structlog.get_logger(__name__)
@@ -44,8 +45,10 @@ AFTER_MESSAGE: Final = {"transcribe_voicemail": "speech"}
 #: events are folded this long after they came, and written this long after that (seconds)
 FOLD_S = 0.01
 BATCH_S = 0.04
-#: a transaction holds about this many events, or calls
+#: so many events are folded before others may do something
 BATCH_EVENTS = 500
+#: a transaction holds about this many events, or calls: the more wait, the less each costs
+MOST_EVENTS = 4000
 #: a database that does not answer a batch within this time is away (seconds)
 WRITE_TIMEOUT_S = 3.0
 #: reading the events of open calls after a restart may take this long (seconds)
@@ -130,7 +133,8 @@ class LedgerWriter:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._fold_waiting()
+        while self._fold_some():
+            pass
         while self._pieces:
             await self._write_batch()
 
@@ -209,13 +213,17 @@ class LedgerWriter:
             await self._arrived.wait()
             await asyncio.sleep(FOLD_S)
             self._arrived.clear()
-            self._fold_waiting()
+            while self._fold_some():
+                await asyncio.sleep(0)
 
-    def _fold_waiting(self) -> None:
-        while self._waiting:
-            taken, self._waiting = self._waiting[:BATCH_EVENTS], self._waiting[BATCH_EVENTS:]
-            self._pieces.append(self._fold(taken) if self._recovered else _Piece(taken))
-            self._ready.set()
+    def _fold_some(self) -> bool:
+        """Fold the next events; whether there were any."""
+        if not self._waiting:
+            return False
+        taken, self._waiting = self._waiting[:BATCH_EVENTS], self._waiting[BATCH_EVENTS:]
+        self._pieces.append(self._fold(taken) if self._recovered else _Piece(taken))
+        self._ready.set()
+        return True
 
     def _fold(self, taken: Sequence[_Taken]) -> _Piece:
         """Give events to their calls; a bug in the fold loses no event."""
@@ -248,7 +256,7 @@ class LedgerWriter:
         """One batch into the database, or onto the disk."""
         async with self._alone:
             batch: list[EventRecord] = []
-            while self._pieces and len(batch) < BATCH_EVENTS:
+            while self._pieces and len(batch) < MOST_EVENTS:
                 piece = self._pieces.popleft()
                 batch += [record for record, _ in piece.taken]
                 self._changed.update((call.key, call) for call in piece.calls)
@@ -284,7 +292,7 @@ class LedgerWriter:
 
     async def _commit(self, batch: Sequence[EventRecord], calls: Sequence[Call]) -> None:
         async def transaction() -> None:
-            async with self._database.unit_of_work() as uow:
+            async with self._database.unit_of_work() as uow, uow.unanswered():
                 await uow.events.add_batch(batch)
                 await write_calls(uow, calls)
 
@@ -363,8 +371,8 @@ class LedgerWriter:
 
     async def _add(self, records: Sequence[EventRecord]) -> None:
         """Piece by piece; the disk keeps all until the last is written, so that a crash loses nothing."""
-        for start in range(0, len(records), BATCH_EVENTS):
-            await self._commit(records[start : start + BATCH_EVENTS], [])
+        for start in range(0, len(records), MOST_EVENTS):
+            await self._commit(records[start : start + MOST_EVENTS], [])
         while self._changed:
             await self._store([], BATCH_EVENTS)
         if not self.spool.empty:
@@ -393,9 +401,14 @@ async def write_calls(uow: UnitOfWork, calls: Sequence[Call]) -> None:
     over = [call for call in calls if call.state is CallState.ENDED]
     talks = [str(call.key) for call in over if _had_agent(call)]
     messages = [str(call.key) for call in over if call.voicemail and not _had_agent(call)]
-    for tasks, keys in ((AFTER_CALL, talks), (AFTER_MESSAGE, messages)):
-        for task, queue in tasks.items():
-            await uow.jobs.defer_once(task, {key: {"call": key} for key in keys}, queue=queue, lock="call {}")
+    await uow.jobs.defer_once(
+        [
+            JobOf(task, queue, key, {"call": key}, lock=f"call {key}")
+            for tasks, keys in ((AFTER_CALL, talks), (AFTER_MESSAGE, messages))
+            for task, queue in tasks.items()
+            for key in keys
+        ]
+    )
     await uow.notify(CALL_CHANNEL, *(str(call.key) for call in calls))
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from config.sites import PbxSite
 from telephony.ami.link import AmiAddress, AmiLink
+from telephony.ami.parsing import READ_EVENTS
 from ticketing_bridge.house import House
 
 
 def reader_link(house: House, site: PbxSite) -> AmiLink:
     """Follows the PBX: events and snapshots."""
-    return AmiLink(_address(site, "hotline-reader", house.ami_secrets(site).ami_reader))
+    address = _address(site, "hotline-reader", house.ami_secrets(site).ami_reader)
+    return AmiLink(address, wanted=READ_EVENTS)
 
 
 def originator_link(house: House, site: PbxSite) -> AmiLink:

@@ -12,6 +12,7 @@ import structlog
 from facts.errors import HotlineError
 from ticketing_bridge.house import House
 from ticketing_bridge.logs import set_up_logs
+from ticketing_bridge.memory import look_seldom
 from ticketing_bridge.supervision import beat, force_end, stop_signals
 
 log = structlog.get_logger(__name__)
@@ -78,6 +79,7 @@ async def run_role(name: str, house: House) -> None:
     """
     set_up_logs(name)
     role = role_named(name)
+    look_seldom()
     async with stop_signals() as stopped:
         work = asyncio.ensure_future(role(house))
         ends = [

@@ -36,6 +36,9 @@ from ticketing_bridge.store.journey_records import Callback, FollowUp
 
 log = structlog.get_logger(__name__)
 
+#: messages that are read before everything else in the process has its turn
+FOLLOW_MESSAGES = 50
+
 
 def fold_rules(house: House) -> FoldRules:
     """What the fold must know of this hotline."""
@@ -153,7 +156,7 @@ async def run_telephony(house: House, pbx_id: str | None = None) -> None:
         await stack.enter_async_context(reader)
         log.info("telephony serves", pbx=site.id)
         others = (queues.take, dispatcher.take, agents.take, gaps.take, hands.take)
-        follow = asyncio.create_task(_follow(reader, writer, others), name="follow")
+        follow = asyncio.create_task(follow_pbx(reader, writer, others), name="follow")
         lost = asyncio.create_task(leadership.lost(), name="leadership")
         shown = asyncio.create_task(
             keep_beating(database, site.id, lambda: reader.status.state is LinkState.UP),
@@ -173,11 +176,11 @@ async def run_telephony(house: House, pbx_id: str | None = None) -> None:
                 await writer.hand_over()
 
 
-async def _follow(
+async def follow_pbx(
     reader: AmiLink, writer: LedgerWriter, others: Sequence[Callable[[PbxEvent], None]]
 ) -> None:
     """Everything that the PBX says, into the ledger and to the others, without blocking the loop for long."""
-    while batch := await reader.next_batch(200):
+    while batch := await reader.next_batch(FOLLOW_MESSAGES):
         for message in batch:
             if event := writer.take(message):
                 for take in others:

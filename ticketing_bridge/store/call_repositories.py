@@ -48,7 +48,9 @@ class EventRepository:
         self._connection = connection
 
     async def add_batch(self, events: Sequence[EventRecord]) -> int:
-        """Store events; those that are there already are left alone. Returns how many were new."""
+        """Store events; those that are there already are left alone. Returns how many were new (in a
+        ``uow.unanswered()``: nothing that means anything).
+        """
         if not events:
             return 0
         rows = [_event_values(event) for event in events]
@@ -148,7 +150,7 @@ class CallRepository:
         """What the calls count for goes with their rows, in the same transaction."""
         known = [fact for fact in facts.values() if fact is not None]
         on = [key for key, fact in facts.items() if fact is None]
-        await RateRepository(self._connection).count(known, on)
+        await RateRepository(self._connection).record(known, on)
 
     async def get(self, key: CallKey) -> Call | None:
         """One call, None when the ledger does not know it."""

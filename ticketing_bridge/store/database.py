@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self
 
+import psycopg
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -103,6 +104,26 @@ class UnitOfWork:
         self.phones = PhoneRepository(connection)
         self.sheets = SheetRepository(connection)
         self.draft_ledger = DraftLedgerRepository(connection)
+
+    @asynccontextmanager
+    async def unanswered(self) -> AsyncIterator[None]:
+        """Statements in this block are sent one after the other, without waiting for an answer between them.
+
+        One round trip for all. Nothing may be read of their results; what went wrong is raised at the end.
+
+        Raises:
+            DBAPIError: the first thing that went wrong, as if its statement had been executed alone.
+        """
+        driver = (await self.connection.get_raw_connection()).driver_connection
+        assert driver is not None
+        try:
+            async with driver.pipeline():
+                yield
+        except psycopg.Error as problem:
+            raise DBAPIError.instance(
+                None, None, problem, psycopg.Error, hide_parameters=True,
+                connection_invalidated=driver.closed, dialect=self.connection.dialect,
+            ) from problem  # fmt: skip
 
     async def notify(self, channel: str, *payloads: str) -> None:
         """Tell listeners ids when the transaction commits; equal ones are told once."""

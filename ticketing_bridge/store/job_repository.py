@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -22,15 +22,21 @@ SELECT procrastinate_defer_jobs_v1(array_agg(ROW(
 FROM unnest(CAST(:args AS text[]), CAST(:locks AS text[])) WITH ORDINALITY AS job (args, lock, place)
 """)
 
-_CLAIM = text("""
-INSERT INTO job_given (subject, task, job_id)
-SELECT subject, :task, 0 FROM unnest(CAST(:subjects AS text[])) AS subject
-ON CONFLICT DO NOTHING RETURNING subject
-""")
-_NAME = text("""
-UPDATE job_given SET job_id = job.id
-FROM unnest(CAST(:subjects AS text[]), CAST(:jobs AS bigint[])) AS job (subject, id)
-WHERE job_given.subject = job.subject AND job_given.task = :task
+#: claims and jobs in one statement; ``job_id`` is not known when a claim is written, and nobody reads it
+_DEFER_ONCE = text("""
+WITH wanted AS (
+  SELECT * FROM unnest(CAST(:tasks AS text[]), CAST(:queues AS text[]), CAST(:subjects AS text[]),
+                       CAST(:args AS text[]), CAST(:locks AS text[]))
+    WITH ORDINALITY AS it (task, queue, subject, args, lock, place)
+),
+claimed AS (
+  INSERT INTO job_given (subject, task, job_id) SELECT subject, task, 0 FROM wanted
+  ON CONFLICT DO NOTHING RETURNING subject, task
+)
+SELECT procrastinate_defer_jobs_v1(array_agg(ROW(
+    wanted.queue, wanted.task, 0, wanted.lock, NULL::text, wanted.args::jsonb, now()
+)::procrastinate_job_to_defer_v1 ORDER BY wanted.place))
+FROM wanted JOIN claimed USING (subject, task) HAVING count(*) > 0
 """)
 _WAITING = text("""
 SELECT queue_name, count(*) AS waiting FROM procrastinate_jobs
@@ -52,6 +58,17 @@ _TELL = text("""
 SELECT pg_notify('procrastinate_queue_v1#' || :queue,
                  json_build_object('type', 'job_inserted', 'job_id', CAST(:job AS bigint))::text)
 """)
+
+
+@dataclass(frozen=True, slots=True)
+class JobOf:
+    """A job about a subject. Jobs with the same ``lock`` never run at the same time."""
+
+    task: str
+    queue: str
+    subject: str
+    args: Json
+    lock: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,33 +100,18 @@ class JobRepository:
         (job,) = await self._defer(task, [args], [lock], queue, scheduled_in, priority)
         return job
 
-    async def defer_once(
-        self,
-        task: str,
-        args_of: Mapping[str, Json],
-        *,
-        queue: str,
-        lock: str | None = None,
-        scheduled_in: timedelta | None = None,
-    ) -> list[str]:
-        """Hand out a job for each subject, once for ever for this task and subject.
-
-        Args:
-            args_of: subject to the job's arguments.
-            lock: with ``{}`` where the subject goes.
-
-        Returns:
-            The subjects whose job was handed out now; the others' had been before.
-        """
-        if not args_of:
-            return []
-        claims = await self._connection.execute(_CLAIM, {"task": task, "subjects": [*args_of]})
-        new = [*claims.scalars()]
-        if new:
-            locks = [lock.format(subject) if lock else None for subject in new]
-            jobs = await self._defer(task, [args_of[it] for it in new], locks, queue, scheduled_in, 0)
-            await self._connection.execute(_NAME, {"task": task, "subjects": new, "jobs": jobs})
-        return new
+    async def defer_once(self, jobs: Sequence[JobOf]) -> None:
+        """Hand out jobs, each once for ever for its task and subject."""
+        if not jobs:
+            return
+        values = {
+            "tasks": [job.task for job in jobs],
+            "queues": [job.queue for job in jobs],
+            "subjects": [job.subject for job in jobs],
+            "args": [json.dumps(dict(job.args), ensure_ascii=False) for job in jobs],
+            "locks": [job.lock for job in jobs],
+        }
+        await self._connection.execute(_DEFER_ONCE, values)
 
     async def _defer(
         self,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import text
+from sqlalchemy import CursorResult, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from facts.call import Outcome
@@ -147,14 +147,17 @@ class RateRepository:
         self._connection = connection
 
     async def count(self, facts: Sequence[RateFact], others: Sequence[str] = ()) -> int:
-        """Count these calls as their facts say, whatever was counted before; returns how many changed.
+        """``record``, and how many changed."""
+        return int((await self.record(facts, others)).scalar_one())
+
+    async def record(self, facts: Sequence[RateFact], others: Sequence[str] = ()) -> CursorResult[Any]:
+        """Count these calls as their facts say, whatever was counted before.
 
         ``others``: calls that are on: whatever was counted of them is taken away.
         """
         rows = json.dumps([_fact_json(it) for it in facts], ensure_ascii=False)
         keys = [*(it.call for it in facts), *others]
-        found = await self._connection.execute(_COUNT, {"facts": rows, "keys": keys})
-        return int(found.scalar_one())
+        return await self._connection.execute(_COUNT, {"facts": rows, "keys": keys})
 
     async def recount(self, calls: Sequence[str]) -> int:
         """Look again at what only the database knows of these calls; returns how many changed."""

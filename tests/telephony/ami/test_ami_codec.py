@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from facts.errors import HotlineError
 from telephony.agi.protocol import command_line, user_event
 from telephony.ami.actions import Action
-from telephony.ami.codec import MessageFramer, banner_version, parse_message
+from telephony.ami.codec import MessageFramer, banner_version, event_name, parse_message
 from telephony.ami.connection import AmiAddress
 from telephony.ami.identity import EventKeys
 from telephony.gateway import FieldRefused, clean_field
@@ -69,6 +69,25 @@ def test_bytes_that_are_no_text_and_headers_that_repeat() -> None:
     assert parse_message(b"garbage") is None
     assert banner_version(b"Asterisk Call Manager/11.0.0\r\nResponse: Success") == "11.0.0"
     assert banner_version(b"Response: Success") is None
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(("A: 1", "A: 2", "Event: X", "B:", "C:d: e", ": f", "", "g", "H: i: j"))))
+def test_the_quick_way_through_plain_headers_reads_what_the_slow_one_reads(lines: list[str]) -> None:
+    expected: dict[str, str] = {}
+    for line in [*lines, "Response: Yes"]:
+        name, colon, value = line.partition(":")
+        if colon:
+            value = value.removeprefix(" ")
+            expected[name] = f"{expected[name]}\n{value}" if name in expected else value
+    assert parse_message("\r\n".join([*lines, "Response: Yes"]).encode()) == expected
+
+
+def test_what_nobody_asked_for_is_told_by_its_name_alone() -> None:
+    assert event_name(b"Event: Newchannel\r\nUniqueid: a") == b"Newchannel"
+    assert event_name(b"Event: Hangup") == b"Hangup"
+    assert event_name(b"Event: QueueEntry\r\nActionID: 1\r\nQueue: main") is None
+    assert event_name(b"Response: Success") is None
 
 
 def test_identical_messages_have_keys_of_their_own_and_the_order_of_headers_does_not_matter() -> None:

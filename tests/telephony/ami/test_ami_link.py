@@ -11,6 +11,7 @@ import pytest
 from telephony.ami.actions import Action, AmiActionRefused, AmiNoAnswer, AmiUnreachable
 from telephony.ami.events import LinkLost, LinkUp, SnapshotBegin, SnapshotChannel, SnapshotEnd, parse_event
 from telephony.ami.link import AmiAddress, AmiLink, LinkState, LinkTimes
+from telephony.ami.parsing import READ_EVENTS
 from telephony.ami.testing import FakeAmi, encode
 
 CHANNEL = {
@@ -45,6 +46,22 @@ async def test_every_connect_gives_a_bracketed_snapshot_and_every_loss_a_mark(
     again = await taken(link)
     assert [type(event) for event in again] == [LinkLost, LinkUp, SnapshotBegin, SnapshotChannel, SnapshotEnd]
     assert again[2].number == first[1].number + 1
+
+
+async def test_events_of_which_nothing_is_read_are_counted_and_go_no_further(
+    pbx: FakeAmi, make_link: Any, eventually: Any
+) -> None:
+    pbx.channels = [CHANNEL]
+    link = await make_link(wanted=READ_EVENTS)
+    await link.wait_up(8)
+    before = link.counts.messages
+    await pbx.event("VarSet", Uniqueid="a")
+    await pbx.event("Hangup", Uniqueid="a", Channel="PJSIP/trunk-1", Cause="16")
+    await eventually(lambda: link.counts.messages == before + 2)
+    names = [message.headers["Event"] for message in await link.next_batch()]
+    assert "CoreShowChannel" in names
+    assert names[-1] == "Hangup"
+    assert "VarSet" not in names
 
 
 async def test_a_snapshot_that_is_refused_is_incomplete_and_the_link_stays(
