@@ -41,7 +41,7 @@ _BESIDE = f"""
 """
 _GIVEN = f"""
   SELECT it.call, it.arrived_at, it.line, it.queue, it.outcome, it.short, it.placed,
-         hashtextextended(it.caller_number, 0) AS caller, it.until_ms, it.queue_ms, it.talk_ms, it.agents,
+         keyed_caller(it.caller_number) AS caller, it.until_ms, it.queue_ms, it.talk_ms, it.agents,
          {_BESIDE}
   FROM jsonb_to_recordset(CAST(:facts AS jsonb)) AS it (
     call text, arrived_at timestamptz, line text, queue text, outcome text, short boolean, placed boolean,
@@ -172,7 +172,7 @@ class RateRepository:
         """Somebody was reached by call-back: their misses of the day before are recovered."""
         query = text("""
             SELECT call FROM rate_call
-            WHERE (caller = hashtextextended(:number, 0) AND arrived_at > :since AND arrived_at <= :until)
+            WHERE (caller = keyed_caller(:number) AND arrived_at > :since AND arrived_at <= :until)
                OR call = :call""")
         values = {
             "number": number,

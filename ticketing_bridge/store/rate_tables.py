@@ -10,6 +10,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    LargeBinary,
     PrimaryKeyConstraint,
     SmallInteger,
     Table,
@@ -31,7 +32,7 @@ def _fact_columns() -> list[Column[object]]:
         Column("short", Boolean, nullable=False),
         Column("placed", Boolean, nullable=False),
         Column("excluded", Boolean, nullable=False),
-        #: a hash of the number, for rates per caller; NULL: withheld
+        #: a hash of the number, keyed with the installation's salt, for rates per caller; NULL: withheld
         Column("caller", BigInteger),
         Column("until_ms", Integer),
         Column("queue_ms", Integer),
@@ -41,6 +42,15 @@ def _fact_columns() -> list[Column[object]]:
         Column("agents", JSONB, nullable=False),
     ]
 
+
+#: made once, by the migration, and never shown: ``keyed_caller(number)`` and ``keyed_hash(hash)`` use it, so
+#: that every process of an installation tells callers apart alike
+installation_salt = Table(
+    "installation_salt",
+    metadata,
+    Column("purpose", Text, primary_key=True),
+    Column("salt", LargeBinary, nullable=False),
+)
 
 #: what each call counts for now; its counterpart in the cells is taken away when it changes
 rate_call = Table(
