@@ -18,12 +18,14 @@ from tests.desk.people import NUMBER, House, answered_call, stored, talking_call
 from tests.desk.test_browser import page, sign_in
 from ticketing_bridge.agents.keeper import AGENT_CHANNEL
 from ticketing_bridge.desk.health import TELEPHONY_CHANNEL, TelephonyBeat
-from ticketing_bridge.desk.wall.alerts import Alert, AlertKind, alerts
-from ticketing_bridge.desk.wall.view import agents_view, waiting_view
+from ticketing_bridge.desk.wall.view import agents_view, waiting_view, wall_view
+from ticketing_bridge.rate.alerts import AlertKind
 from ticketing_bridge.rate.allowance import allowance
 from ticketing_bridge.rate.definitions import Rate
 from ticketing_bridge.rate.live import RateNow
+from ticketing_bridge.store import Database
 from ticketing_bridge.store.agent_repository import StateChange
+from ticketing_bridge.store.journey_records import QueueState
 from ticketing_bridge.store.wall_repository import WaitingCall
 
 __all__ = ["page"]
@@ -50,26 +52,22 @@ def agents(*states: AgentState) -> list[AgentNow]:
 
 
 @pytest.mark.parametrize(
-    ("today", "waiting", "states", "loud"),
+    ("today", "wrong", "loud"),
     [
-        (rate(100, 0), (), (AgentState.READY,), [(AlertKind.FEW_MISSES_LEFT, 2)]),
-        (rate(490, 2, 500), (), (AgentState.TALKING,), []),
-        (rate(490, 2, 500), (4, 1), (AgentState.TALKING, AgentState.OFF), [(AlertKind.NOBODY_FREE, 2)]),
-        (rate(490, 2, 500), (16, 1), (AgentState.READY,), [(AlertKind.LONG_WAITS, 1)]),
-        (rate(490, 2, 500), (), (AgentState.OFF, AgentState.OFF), [(AlertKind.NOBODY_SIGNED_IN, 0)]),
-        (rate(97, 3, 500), (), (AgentState.READY,), [(AlertKind.TARGET_LOST, 50)]),
-        (rate(0, 0), (), (AgentState.UNKNOWN,), []),
+        (rate(100, 0), {}, []),
+        (rate(490, 2, 500), {AlertKind.WAITING: {"waiting": 1, "longest_s": 16}}, ["1 位市民等候过久"]),
+        (rate(97, 3, 500), {AlertKind.TARGET_LOST: {"misses_left": -50}}, ["超出 50 个"]),
     ],
 )
-def test_it_shouts_about_people_and_the_day_not_about_noise(
-    today: RateNow, waiting: tuple[float, ...], states: tuple[AgentState, ...], loud: list[object]
+def test_it_shows_what_the_rules_of_the_alerts_find(
+    today: RateNow, wrong: dict[AlertKind, dict[str, int]], loud: list[str]
 ) -> None:
-    found = alerts(today, waits(*waiting), agents(*states), NOW)
-    assert found == [Alert(*it) for it in loud]  # type: ignore[misc]
+    view = wall_view(HOTLINE, today, [], [], [], wrong, 15, NOW)
+    assert [said in alert.text for said, alert in zip(loud, view.alerts, strict=True)] == [True] * len(loud)
 
 
 def test_the_longest_first_and_nobody_is_left_out() -> None:
-    view = waiting_view(HOTLINE, waits(40, 30, 20, 10, 5, 4), NOW)
+    view = waiting_view(HOTLINE, waits(40, 30, 20, 10, 5, 4), 15, NOW)
     assert (view.count, view.late, view.more, [row.late for row in view.rows]) == (
         6,
         3,
@@ -90,6 +88,12 @@ async def test_no_number_of_anybody_is_on_the_wall(house: House, agent: httpx.As
     assert "综合受理" in shown
 
 
+async def queues_seen(database: Database) -> None:
+    """The telephony role says how the queues stand: the PBX is heard."""
+    async with database.unit_of_work() as uow:
+        await uow.queues.put("city", [QueueState("main", 1, 2, 2, None, datetime.now(UTC))])
+
+
 @pytest.mark.browser
 async def test_event_to_pixel_and_a_lost_pbx(house: House, served: str, page: Page) -> None:
     async def beat(*, linked: bool) -> None:
@@ -103,6 +107,7 @@ async def test_event_to_pixel_and_a_lost_pbx(house: House, served: str, page: Pa
     await beat(linked=True)
     await expect(page.locator("#health")).to_contain_text("实时")
     await expect(page.locator("#waiting")).to_contain_text("没有人在等候")
+    await queues_seen(house.database)
     began = time.monotonic()
     await stored(house.database, waiting_call())
     await expect(page.locator("#waiting .huge")).to_contain_text("1")
@@ -110,7 +115,7 @@ async def test_event_to_pixel_and_a_lost_pbx(house: House, served: str, page: Pa
     clock = page.locator("#waiting .longest time")
     first = await clock.inner_text()
     await expect(clock, "it ticks").not_to_have_text(first)
-    await expect(page.locator("#alerts")).to_contain_text("1 位等候超过 15 秒")
+    await expect(page.locator("#alerts")).to_contain_text("1 位市民等候过久")
     async with house.database.unit_of_work() as uow:
         paused = AgentNow("agent101", "city", AgentState.PAUSED, datetime.now(UTC), "meal")
         await uow.agents.put([StateChange(paused)])

@@ -13,13 +13,13 @@ import structlog
 
 from config.alerts import AlertRules
 from config.rates import Rates
-from facts.call import CallState
 from facts.tasks import end_task
 from ticketing_bridge.delivery.mapping.webhook import signed_headers
 from ticketing_bridge.delivery.problems import DeliveryFailed
 from ticketing_bridge.delivery.wire import Wire
-from ticketing_bridge.rate.alerts import AlertKind, AlertWatch, QueueStanding, Standing
+from ticketing_bridge.rate.alerts import AlertKind, AlertWatch
 from ticketing_bridge.rate.live import rate_now
+from ticketing_bridge.rate.standing import standing
 from ticketing_bridge.store.database import Database, UnitOfWork
 from ticketing_bridge.store.errors import DatabaseAway
 from ticketing_bridge.store.rate_records import AlertRow
@@ -29,24 +29,8 @@ log = structlog.get_logger(__name__)
 #: NOTIFY channel: an alert was raised or cleared
 ALERT_CHANNEL: Final = "hotline_alert"
 LOOK_EVERY_S: Final = 2.0
-#: a queue's state that is older says nothing of now (seconds)
-FRESH_S: Final = 10.0
 #: pauses between tries of one alert (seconds), the last for all further ones
 RETRY_S: Final = (2.0, 10.0, 60.0)
-
-
-async def standing(uow: UnitOfWork, now: datetime, target_percent: float, rates: Rates) -> Standing:
-    """How things stand now."""
-    seen = await rate_now(uow, now, target_percent=target_percent, rates=rates)
-    calls = await uow.calls.open_calls()
-    waits = [
-        (now - it.arrived_at).total_seconds()
-        for it in calls
-        if it.state in (CallState.QUEUED, CallState.FLOW, CallState.NOTICE)
-    ]
-    queues = await uow.queues.fresh(FRESH_S)
-    known = [QueueStanding(it.queue, it.waiting, it.free_agents, it.agents) for it in queues]
-    return Standing(seen.allowance, seen.rate.base, waits, known or None)
 
 
 async def look(
@@ -54,7 +38,8 @@ async def look(
 ) -> tuple[list[AlertKind], list[AlertKind]]:
     """Raise what is wrong, clear what is over; returns what is new, and what was cleared."""
     rows = {AlertKind(it.kind): it for it in await uow.rate_books.open_alerts()}
-    stand, gone = watch.look(await standing(uow, now, target_percent, rates), [*rows], now)
+    seen = await rate_now(uow, now, target_percent=target_percent, rates=rates)
+    stand, gone = watch.look(await standing(uow, seen, now), [*rows], now)
     new = [kind for kind, facts in stand.items() if await uow.rate_books.raise_alert(kind, facts)]
     for kind in gone:
         await uow.rate_books.clear_alert(rows[kind].id)

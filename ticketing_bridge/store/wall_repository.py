@@ -11,6 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from facts.call import CallState, Outcome
 from ticketing_bridge.store import tables
 
+#: where a caller waits for an agent
+_WAITS = (CallState.NOTICE.value, CallState.FLOW.value, CallState.QUEUED.value)
+
 
 @dataclass(frozen=True, slots=True)
 class WaitingCall:
@@ -49,6 +52,12 @@ class WallRepository:
         )
         rows = (await self._connection.execute(query)).mappings()
         return [WaitingCall(row["line"], row["queue"] or "", row["arrived_at"]) for row in rows]
+
+    async def arrivals_of_waiting(self) -> list[datetime]:
+        """When those arrived who wait for an agent: in a queue, or before it."""
+        call = tables.call.c
+        query = select(call.arrived_at).where(call.outcome.is_(None), call.state.in_(_WAITS))
+        return [*(await self._connection.execute(query)).scalars()]
 
     async def lines(self, since: datetime) -> list[LineCount]:
         """Today's calls by line."""

@@ -11,6 +11,8 @@ from typing import Any, Self
 
 import structlog
 
+from config.alerts import load_alerts
+from config.rates import load_rates
 from config.sites import pbx_sites
 from facts.tasks import end_task
 from ticketing_bridge.agents.keeper import AGENT_CHANNEL
@@ -18,8 +20,10 @@ from ticketing_bridge.agents.service import by_agent
 from ticketing_bridge.desk.desk import BOARD, Desk
 from ticketing_bridge.desk.mailbox import Mailbox
 from ticketing_bridge.desk.wall.view import wall_view
+from ticketing_bridge.rate.alerts import wrong_now
 from ticketing_bridge.rate.live import RateNow, rate_now
 from ticketing_bridge.rate.service import day_of
+from ticketing_bridge.rate.standing import standing
 from ticketing_bridge.store import DatabaseAway
 from ticketing_bridge.store.wall_repository import LineCount
 
@@ -45,6 +49,8 @@ class WallBoard:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._rules = load_alerts(desk.settings.hotline_config)
+        self._rates = load_rates(desk.settings.hotline_config)
         self._mailbox = Mailbox()
         self._day: tuple[RateNow, Sequence[LineCount]] | None = None
         self._day_due = 0.0
@@ -70,13 +76,16 @@ class WallBoard:
             agents = await uow.agents.now()
             if fresh or self._day is None or time.monotonic() >= self._day_due:
                 began = time.monotonic()
-                rate = await rate_now(uow, now, target_percent=desk.settings.target_percent)
+                rate = await rate_now(
+                    uow, now, target_percent=desk.settings.target_percent, rates=self._rates
+                )
                 self._day = rate, await uow.wall.lines(day_of(now)[0])
                 self._day_due = time.monotonic() + max(FIGURES_PAUSE_S, 20 * (time.monotonic() - began))
-        rate, lines = self._day
+            rate, lines = self._day
+            wrong = wrong_now(await standing(uow, rate, now), self._rules)
         first = pbx_sites(desk.settings, desk.hotline)[0].id
         known = by_agent(desk.hotline, agents, first)
-        return {"wall": wall_view(desk.hotline, rate, waiting, known, lines, now)}
+        return {"wall": wall_view(desk.hotline, rate, waiting, known, lines, wrong, self._rules.wait_s, now)}
 
     async def fragments(self) -> Mapping[str, str]:
         """The parts of the wall as HTML."""

@@ -14,8 +14,9 @@ import yaml
 from config.hotline import Hotline
 from facts.agents import AgentNow, AgentState
 from ticketing_bridge.desk.picture import Chart, HourCount, RateView, hour_chart, rate_view
+from ticketing_bridge.desk.rates.labels import alert_text
 from ticketing_bridge.desk.views import agent_name, epoch_ms, line_name, queue_name
-from ticketing_bridge.desk.wall.alerts import LONG_WAIT_S, alerts, misses_left
+from ticketing_bridge.rate.alerts import AlertKind
 from ticketing_bridge.rate.live import RateNow
 from ticketing_bridge.rate.service import LOCAL
 from ticketing_bridge.store.wall_repository import LineCount, WaitingCall
@@ -25,6 +26,8 @@ WAITING_SHOWN = 4
 #: up to so many agents are shown by name, more as a mosaic
 NAMES_SHOWN = 18
 LINES_SHOWN = 6
+#: people who wait for nobody before what the day comes to
+MOST_URGENT_FIRST = tuple(reversed(AlertKind))
 #: the order of states on the wall: who can take a call, who is at work on one, who is not
 ORDER = (
     AgentState.READY,
@@ -120,8 +123,10 @@ class LineView:
 
 @dataclass(frozen=True, slots=True)
 class AlertView:
-    kind: str
+    """One thing that is wrong now; ``tone``: bad, or warn."""
+
     text: str
+    tone: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,33 +153,42 @@ def wall_view(
     waiting: Sequence[WaitingCall],
     agents: Sequence[AgentNow],
     lines: Sequence[LineCount],
+    wrong: Mapping[AlertKind, Mapping[str, Any]],
+    late_s: float,
     now: datetime,
 ) -> WallView:
-    """The wall at this moment."""
-    words = wall_labels()["alerts"]
+    """The wall at this moment. ``wrong``: by the rules of the alerts; ``late_s``: a wait that is too long."""
     hours = {it.hour: HourCount(it.reached, it.misses) for it in rate.hours}
     return WallView(
         rate=rate_view(rate.rate, rate.target_percent),
         left=misses_left(rate),
         to_answer=max(0, -rate.allowance.now) if rate.below_target else 0,
-        waiting=waiting_view(hotline, waiting, now),
+        waiting=waiting_view(hotline, waiting, late_s, now),
         agents=agents_view(hotline, agents),
         lines=_lines(hotline, lines, waiting),
         chart=hour_chart(hours, now.astimezone(LOCAL).hour),
         missed_callers=rate.missed_callers,
         missed_withheld=rate.missed_withheld,
         alerts=tuple(
-            AlertView(it.kind.value, words[it.kind.value].format(count=it.count))
-            for it in alerts(rate, waiting, agents, now)
+            AlertView(*alert_text(kind, wrong[kind], hotline)) for kind in MOST_URGENT_FIRST if kind in wrong
         ),
     )
 
 
-def waiting_view(hotline: Hotline, waiting: Sequence[WaitingCall], now: datetime) -> WaitingView:
+def misses_left(rate: RateNow) -> int | None:
+    """Further misses that today's target allows; None while there is nothing to say it from."""
+    if rate.allowance.today is not None:
+        return rate.allowance.today
+    return rate.allowance.now if rate.rate.base else None
+
+
+def waiting_view(
+    hotline: Hotline, waiting: Sequence[WaitingCall], late_s: float, now: datetime
+) -> WaitingView:
     """The longest first."""
 
     def late(call: WaitingCall) -> bool:
-        return (now - call.arrived_at).total_seconds() > LONG_WAIT_S
+        return (now - call.arrived_at).total_seconds() > late_s
 
     return WaitingView(
         count=len(waiting),
