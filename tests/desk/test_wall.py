@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import re
 import time
 from dataclasses import replace
@@ -14,9 +16,21 @@ from playwright.async_api import Page, expect
 from config.hotline import load_hotline
 from facts.agents import AgentNow, AgentState
 from facts.identity import CallKey
-from tests.desk.people import NUMBER, House, answered_call, stored, talking_call, waiting_call
+from tests.desk.browsing import accessibility_faults, beating
+from tests.desk.people import (
+    NUMBER,
+    PASSWORD,
+    House,
+    answered_call,
+    signed_in,
+    stored,
+    talking_call,
+    waiting_call,
+)
 from tests.desk.test_browser import page, sign_in
+from ticketing_bridge.access import Role
 from ticketing_bridge.agents.keeper import AGENT_CHANNEL
+from ticketing_bridge.desk import auth
 from ticketing_bridge.desk.health import TELEPHONY_CHANNEL, TelephonyBeat
 from ticketing_bridge.desk.wall.view import agents_view, waiting_view, wall_view
 from ticketing_bridge.rate.alerts import AlertKind
@@ -28,7 +42,7 @@ from ticketing_bridge.store.agent_repository import StateChange
 from ticketing_bridge.store.journey_records import QueueState
 from ticketing_bridge.store.wall_repository import WaitingCall
 
-__all__ = ["page"]
+__all__ = ["beating", "page"]
 
 HOTLINE = load_hotline()
 NOW = datetime(2026, 11, 26, 7, 30, tzinfo=UTC)
@@ -126,3 +140,52 @@ async def test_event_to_pixel_and_a_lost_pbx(house: House, served: str, page: Pa
     await beat(linked=False)
     await expect(page.locator("#health .band")).to_contain_text("与交换机的连接中断")
     assert await page.evaluate("document.body.classList.contains('stale')")
+
+
+async def test_a_screen_stays_signed_in_for_months_sees_the_wall_alone_and_is_turned_off(
+    house: House,
+) -> None:
+    async with house.database.unit_of_work() as uow:
+        made = await uow.users.add("screen", auth.hash_password(PASSWORD), Role.WALL)
+    assert made is not None
+    transport = httpx.ASGITransport(house.app, client=("127.0.0.1", 50000))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as screen:
+        answer = await signed_in(screen, "screen")
+        assert "Max-Age=31536000" in answer.headers["set-cookie"]
+        async with house.database.unit_of_work() as uow:
+            (lasts,) = (await uow.connection.exec_driver_sql("SELECT expires_at FROM web_session")).scalars()
+        assert lasts - datetime.now(UTC) > timedelta(days=364)
+        assert (await screen.get("/")).headers["location"] == "/wall"
+        assert (await screen.get("/wall")).status_code == 200
+        assert {(await screen.get(it)).status_code for it in ("/rate", "/agents", "/drafts", "/search")} == {
+            403
+        }
+        async with house.database.unit_of_work() as uow:
+            assert await uow.users.disable("screen")
+        assert (await screen.get("/wall")).status_code == 303
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_both_themes_are_readable_for_everybody(
+    house: House, served: str, page: Page, beating: asyncio.Task[None], theme: str
+) -> None:
+    await stored(house.database, waiting_call())
+    await queues_seen(house.database)
+    async with house.database.unit_of_work() as uow:
+        states = (
+            AgentState.READY,
+            AgentState.TALKING,
+            AgentState.PAUSED,
+            AgentState.WRAP_UP,
+            AgentState.AWAY,
+        )
+        await uow.agents.put([StateChange(it) for it in agents(*states)])
+    await sign_in(page, served)
+    await page.set_viewport_size({"width": 1920, "height": 1080})
+    await page.goto(f"{served}/wall?theme={theme}")
+    await expect(page.locator("#waiting .huge")).to_contain_text("1")
+    await expect(page.locator("#health")).to_contain_text("实时")
+    assert await accessibility_faults(page) == []
+    if shots := os.environ.get("HOTLINE_SHOTS"):
+        await page.screenshot(path=f"{shots}/wall-{theme}.png")

@@ -24,6 +24,8 @@ class Role(StrEnum):
     UNIT = "unit"
     AUDITOR = "auditor"
     ADMIN = "admin"
+    #: a screen, not a person: shows the wall and nothing else, and stays signed in
+    WALL = "wall"
 
 
 class Permission(StrEnum):
@@ -41,6 +43,8 @@ class Permission(StrEnum):
     DRAFTS_EDIT = "drafts.edit"
     #: the connection rate, its causes and its missed calls
     RATE_SEE = "rate.see"
+    #: the wallboard: the shift at a glance, no number of anybody
+    WALL_SEE = "wall.see"
     #: take calls out of the rate's base, or agree to it
     RATE_EXCLUDE = "rate.exclude"
     #: say from which day on a rate is defined how
@@ -97,6 +101,7 @@ _AGENT: Final = frozenset(
         _P.NUMBERS_REVEAL,
         _P.DRAFTS_EDIT,
         _P.RATE_SEE,
+        _P.WALL_SEE,
         _P.FLOWS_SEE,
         _P.CALLBACKS_WORK,
         _P.FOLLOW_UPS_WORK,
@@ -129,6 +134,7 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
         {
             _P.CALLS_SEE,
             _P.RATE_SEE,
+            _P.WALL_SEE,
             _P.RATE_EXCLUDE,
             _P.RATE_DEFINE,
             _P.FLOWS_SEE,
@@ -144,9 +150,10 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
     ),
     Role.UNIT: frozenset({_P.TICKETS_OWN_UNIT}),
     # sees what was done and by whom; never the person whom it was about
-    Role.AUDITOR: frozenset({_P.AUDIT_SEE, _P.RATE_SEE, _P.TICKETS_SEE, _P.DELIVERY_SEE}),
+    Role.AUDITOR: frozenset({_P.AUDIT_SEE, _P.RATE_SEE, _P.WALL_SEE, _P.TICKETS_SEE, _P.DELIVERY_SEE}),
     # everything that is not a unit's: it is the first account of an installation
     Role.ADMIN: frozenset(Permission) - {_P.TICKETS_OWN_UNIT},
+    Role.WALL: frozenset({_P.WALL_SEE}),
 }
 
 if missing := [role for role in Role if role not in PERMISSIONS]:

@@ -74,7 +74,7 @@ PAGES = (
     (workplace_page, Permission.TICKETS_WORK),
     (calling, Permission.TICKETS_WORK),
     (delivery_page, Permission.DELIVERY_SEE),
-    (wall_page, Permission.RATE_SEE),
+    (wall_page, Permission.WALL_SEE),
     (team_page, Permission.AGENTS_SEE),
     (register_page, Permission.TICKETS_WORK),
     (rate_pages, Permission.RATE_SEE),

@@ -15,12 +15,15 @@ from functools import cache
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from ticketing_bridge.access import Role
 from ticketing_bridge.store import UnitOfWork
 
 SESSION_COOKIE = "hotline_session"
 #: before there is a session: a random cookie from which the login form's CSRF token follows
 VISITOR_COOKIE = "hotline_visitor"
 SESSION_LIFE = timedelta(hours=12)
+#: of a screen on a wall, which nobody signs in each morning; its account ends it (disabled, another password)
+WALL_LIFE = timedelta(days=365)
 
 FIRST_LOGIN = "admin"
 FIRST_ROLE = "admin"
@@ -42,6 +45,15 @@ _checks = asyncio.Semaphore(2)
 def new_token() -> str:
     """A session's token; the store keeps only its digest."""
     return secrets.token_urlsafe(32)
+
+
+def session_life(role: str) -> timedelta:
+    """How long a session of this role lasts.
+
+    >>> session_life("agent"), session_life("wall")
+    (datetime.timedelta(seconds=43200), datetime.timedelta(days=365))
+    """
+    return WALL_LIFE if role == Role.WALL else SESSION_LIFE
 
 
 def csrf_token(token: str) -> str:

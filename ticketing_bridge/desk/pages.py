@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -14,7 +15,6 @@ from config.rates import load_rates
 from ticketing_bridge.access import Permission
 from ticketing_bridge.desk.auth import (
     SESSION_COOKIE,
-    SESSION_LIFE,
     VISITOR_COOKIE,
     csrf_right,
     csrf_token,
@@ -22,6 +22,7 @@ from ticketing_bridge.desk.auth import (
     new_token,
     outdated,
     password_right,
+    session_life,
 )
 from ticketing_bridge.desk.board import Board
 from ticketing_bridge.desk.call_page import CallPage, load_call_page
@@ -39,6 +40,7 @@ FIRST_PAGES: Mapping[Permission, str] = {
     Permission.TICKETS_OWN_UNIT: "/unit",
     Permission.TICKETS_SEE: "/tickets",
     Permission.AUDIT_SEE: "/audit",
+    Permission.WALL_SEE: "/wall",
 }
 #: a call's page as long as nobody asked for the number
 NO_NUMBER: Mapping[str, Any] = {"number": None, "spoken": None, "reason": "", "number_problem": False}
@@ -126,20 +128,21 @@ async def log_in(
     # counted before the check, so that attempts at the same time cannot slip past the brake
     desk.brake.failed(login)
     desk.address_brake.failed(address)
-    token = await _open_session(desk, login, password)
-    desk.metrics.logins.labels("passed" if token else "failed").inc()
-    if token is None:
+    opened = await _open_session(desk, login, password)
+    desk.metrics.logins.labels("passed" if opened else "failed").inc()
+    if opened is None:
         return _login_page(request, next=next, login=login, problem="wrong", status=401)
     desk.brake.passed(login)
     desk.address_brake.forgiven(address)
+    token, life = opened
     response = RedirectResponse(local_path(next), 303)
-    _set_cookie(request, response, SESSION_COOKIE, token, max_age=int(SESSION_LIFE.total_seconds()))
+    _set_cookie(request, response, SESSION_COOKIE, token, max_age=int(life.total_seconds()))
     response.delete_cookie(VISITOR_COOKIE, path="/")
     return response
 
 
-async def _open_session(desk: Desk, login: str, password: str) -> str | None:
-    """A new session's token, None when the name or the password is wrong."""
+async def _open_session(desk: Desk, login: str, password: str) -> tuple[str, timedelta] | None:
+    """A new session's token and how long it lasts; None when the name or the password is wrong."""
     async with desk.database.unit_of_work() as uow:
         account = await uow.users.by_login(login)
     usable = account is not None and not account.disabled
@@ -149,9 +152,10 @@ async def _open_session(desk: Desk, login: str, password: str) -> str | None:
         if right and account is not None:
             if outdated(account.password_hash):
                 await uow.users.set_password(account.login, await asyncio.to_thread(hash_password, password))
-            await uow.users.open_session(account.id, token, desk.now() + SESSION_LIFE)
+            life = session_life(account.role)
+            await uow.users.open_session(account.id, token, desk.now() + life)
             await uow.audit.add(account.login, "login")
-            return token
+            return token, life
         # what was typed as a name may be a password: only names that exist are written down
         await uow.audit.add(account.login if account else "?", "login-refused")
         return None

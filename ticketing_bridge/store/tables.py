@@ -206,7 +206,7 @@ account = Table(
     Column("disabled", Boolean, nullable=False, server_default=text("false")),
     Column("unit", Text),
     CheckConstraint(
-        "role IN ('agent', 'shift_leader', 'ops', 'unit', 'auditor', 'admin')", name="account_role"
+        "role IN ('agent', 'shift_leader', 'ops', 'unit', 'auditor', 'admin', 'wall')", name="account_role"
     ),
     CheckConstraint("unit IS NULL OR role = 'unit'", name="account_unit"),
 )
