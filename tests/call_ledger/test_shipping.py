@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,14 +16,17 @@ import httpx
 import pytest
 import yaml
 from recordings import FOLDER, RULES, folded, mark, stream, written
+from typer.testing import CliRunner
 
 import config
 from facts.call import Outcome
+from facts.errors import HotlineError
 from telephony.pbx_agent.following import chunks
 from telephony.pbx_agent.shipping import Cargo, Shipper, ShipRefused, ShipUnsafe
 from tests.pbx import free_port
 from ticketing_bridge.call_ledger.backfill import Backfill
 from ticketing_bridge.call_ledger.shipped_logs import ShippedLogs
+from ticketing_bridge.cli.app import make_app
 from ticketing_bridge.house import House, open_house
 from ticketing_bridge.roles.pbx_receiver import run_pbx_receiver
 from ticketing_bridge.store import Database
@@ -184,3 +188,58 @@ async def test_only_the_pbx_itself_may_ship_and_only_over_tls(remote: Remote) ->
     async with httpx.AsyncClient() as stranger:
         with pytest.raises(httpx.HTTPError):
             await stranger.get(f"https://127.0.0.1:{remote.port}/pbx/far/logs")
+
+
+async def test_what_the_commands_write_and_run_ships(
+    remote: Remote, database: Database, tmp_path: Path
+) -> None:
+    """``hotline pbx agent`` at the hotline, ``hotline run pbx-agent`` with its files beside the PBX."""
+    there = tmp_path / "there"
+    words = ("pbx", "agent", "far", "--out", str(there))
+    assert CliRunner().invoke(make_app(words), words).exit_code == 0
+    assert sorted(path.name for path in there.iterdir()) == ["hotline.env", "pbx-receiver.crt", "token"]
+    assert (there / "token").stat().st_mode & 0o077 == 0
+    told = dict(line.split("=", 1) for line in (there / "hotline.env").read_text().split())
+    assert told["HOTLINE_SHIP_TO"] == f"https://127.0.0.1:{remote.port}"
+    beside = {
+        "HOTLINE_HOME": str(tmp_path / "agent"),
+        "HOTLINE_SHIP_TOKEN_FILE": str(there / "token"),
+        "HOTLINE_SHIP_AUTHORITY": str(there / "pbx-receiver.crt"),
+        "HOTLINE_CEL_FILE": str(remote.folder / "cel.csv"),
+        "HOTLINE_QUEUE_LOG_FILE": str(remote.folder / "queue_log"),
+        "HOTLINE_RECORDINGS_FOLDER": str(remote.folder / "monitor"),
+    }
+    assert beside.keys() - told.keys() == {"HOTLINE_HOME"}
+    remote.write("survey")
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("HOTLINE_")}
+    agent = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "ticketing_bridge", "run", "pbx-agent", env=plain | told | beside
+    )
+    begin, end = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+    try:
+        async with asyncio.timeout(30):
+            while True:
+                async with database.unit_of_work() as uow:
+                    cel = await uow.pbx_logs.between("far", "cel", begin, end)
+                    queue_log = await uow.pbx_logs.between("far", "queue_log", begin, end)
+                if cel and queue_log:
+                    break
+                await asyncio.sleep(0.1)
+    finally:
+        agent.terminate()
+        await agent.wait()
+    assert len(queue_log) == len((remote.folder / "queue_log").read_text().splitlines())
+
+
+def test_an_agent_that_knows_nothing_says_what_it_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOTLINE_HOME", str(tmp_path))
+    for words, lacks in (
+        (("run", "pbx-agent"), "HOTLINE_SHIP_TO"),
+        (("pbx", "agent", "city", "--out", str(tmp_path / "x")), "HOTLINE_RECEIVER_PORT"),
+        (("pbx", "agent", "nowhere", "--out", str(tmp_path / "x")), "nowhere"),
+    ):
+        refused = CliRunner().invoke(make_app(words), words).exception
+        assert isinstance(refused, HotlineError)
+        assert lacks in f"{refused} {refused.fix}"

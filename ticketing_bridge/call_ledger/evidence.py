@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
+from telephony.ami.events import PbxEvent, event_from_json
+from telephony.call_fold import FoldRules
+
+#: the first line of a file: what the fold must know of the hotline
+RULES: Final = "Rules"
 #: fields of events in which people's own words or choices are
 _LEFT_OUT = frozenset({"value"})
 _TOLD = re.compile(r"(Value|Number)=[^&;]*")
@@ -44,7 +50,30 @@ def masked(payload: Mapping[str, Any], numbers: Numbers) -> dict[str, Any]:
     return found
 
 
-def evidence(payloads: Iterable[Mapping[str, Any]], salt: bytes) -> list[dict[str, Any]]:
-    """A call's events, each masked; ``salt`` is thrown away afterwards: nothing can be traced back."""
+def evidence(payloads: Iterable[Mapping[str, Any]], salt: bytes, rules: FoldRules) -> list[dict[str, Any]]:
+    """What the fold must know, then a call's events, each masked.
+
+    ``salt`` is thrown away afterwards: nothing can be traced back. Of the agents those are named that occur.
+    """
     numbers = Numbers(salt)
-    return [masked(payload, numbers) for payload in payloads]
+    events = [masked(payload, numbers) for payload in payloads]
+    said = json.dumps(events, ensure_ascii=False)
+    names = {agent: masked({"agent": f"PJSIP/{agent}"}, numbers)["agent"][6:] for agent in rules.agents}
+    agents = sorted(shown for shown in names.values() if shown in said)
+    return [{"kind": RULES, "agents": agents, "t_short_s": rules.t_short_s}, *events]
+
+
+def read_evidence(lines: Iterable[str]) -> tuple[FoldRules, list[PbxEvent]]:
+    """The rules and the events of a file that ``hotline calls evidence`` wrote.
+
+    Raises:
+        ValueError: a line is none of ours.
+    """
+    rules, events = FoldRules(), []
+    for line in lines:
+        stored = json.loads(line)
+        if stored.get("kind") == RULES:
+            rules = FoldRules(frozenset(stored["agents"]), t_short_s=stored["t_short_s"])
+        else:
+            events.append(event_from_json(stored))
+    return rules, events

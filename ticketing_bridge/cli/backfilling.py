@@ -103,7 +103,7 @@ def evidence(
     The same number gives the same made-up one within a file; what callers told a flow is left out.
     """
 
-    async def work(_: House, database: Database) -> list[dict[str, Any]]:
+    async def work(house: House, database: Database) -> list[dict[str, Any]]:
         payloads: list[Mapping[str, Any]] = []
         async with database.unit_of_work() as uow:
             for key in map(call_key, calls):
@@ -113,12 +113,12 @@ def evidence(
                         f"there are no events of {key}", fix="hotline calls list shows the calls"
                     )
                 payloads += [record.payload for record in records]
-        return evidence_of(payloads, secrets.token_bytes(32))
+        return evidence_of(payloads, secrets.token_bytes(32), fold_rules(house))
 
     lines = with_database(work)
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     out.write_text(text, encoding="utf-8")
-    console.print(f"{out}: {len(lines)} events; read it before it leaves the house", highlight=False)
+    console.print(f"{out}: {len(lines) - 1} events; read it before it leaves the house", highlight=False)
 
 
 async def _site(

@@ -16,7 +16,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(run)
 
 
-Role = Annotated[str, typer.Argument(help="telephony, telephony@PBX, flows, speech, worker or web")]
+Role = Annotated[str, typer.Argument(help="telephony, telephony@PBX, flows, speech, worker, web, pbx-agent or pbx-receiver")]
 
 
 def run(role: Role) -> None:

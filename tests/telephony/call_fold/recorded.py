@@ -19,6 +19,7 @@ from telephony.pbx_logs.cel import parse_cel
 from telephony.pbx_logs.matching import EDGE, unheard
 from telephony.pbx_logs.queue_log import parse_queue_log
 from telephony.pbx_logs.reconstruct import events_of
+from ticketing_bridge.call_ledger.evidence import read_evidence
 
 FOLDER = Path(__file__).parent / "evidence"
 RULES = FoldRules(frozenset({"agent101", "agent102", "agent103"}))
@@ -28,6 +29,8 @@ WHOLE = sorted(path.stem for path in FOLDER.glob("*.ami") if path.stem != "snaps
 SHAPES = sorted(path.stem for path in FOLDER.glob("*.cel"))
 #: the PBX or the link failed: rows before (NAME.json) and after (NAME.filled.json) the gap was filled
 OUTAGES = sorted(f"outages/{path.stem}" for path in (FOLDER / "outages").glob("*.ami"))
+#: of cities, masked by ``hotline calls evidence``
+CITIES = sorted(path.stem for path in FOLDER.glob("*.jsonl"))
 #: examples of each property; HOTLINE_EXAMPLES=2000 for a long proof
 EXAMPLES = int(os.environ.get("HOTLINE_EXAMPLES", "60"))
 #: the same happening in two records of the PBX is so near (seconds)
@@ -46,6 +49,12 @@ def raw_ami(name: str) -> list[PbxEvent]:
     events = [parse_event(headers, "city") for headers in raw_messages(name)]
     assert all(events), name
     return [event for event in events if event is not None]
+
+
+def of_a_city(name: str) -> list[Call]:
+    """The calls of a masked recording, by the rules that it brings along."""
+    rules, events = read_evidence((FOLDER / f"{name}.jsonl").read_text(encoding="utf-8").splitlines())
+    return calls_of(events, CallTracker(events[0].pbx_id, rules, forgets=False))
 
 
 def raw_logs(name: str) -> list[PbxEvent]:
@@ -115,10 +124,12 @@ def only_call(events: Iterable[PbxEvent]) -> Call:
 
 def main() -> Iterator[str]:
     """Write the rows that the fold gives now; read the difference before you keep it."""
-    found = {name: raw_ami(name) for name in (*WHOLE, *OUTAGES)}
-    found |= {f"{name}.filled": filled(name) for name in OUTAGES}
-    for name, events in found.items():
-        rows = [row_of(call) for call in calls_of(events, CallTracker("city", RULES, forgets=False))]
+    late = CallTracker("city", RULES, forgets=False)
+    found = {name: calls_of(raw_ami(name)) for name in (*WHOLE, *OUTAGES)}
+    found |= {f"{name}.filled": calls_of(filled(name), late) for name in OUTAGES}
+    found |= {name: of_a_city(name) for name in CITIES}
+    for name, calls in found.items():
+        rows = [row_of(call) for call in calls]
         text = json.dumps(rows, ensure_ascii=False, indent=1) + "\n"
         path = FOLDER / f"{name}.json"
         if not path.exists() or path.read_text(encoding="utf-8") != text:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from recorded import (
+    CITIES,
     EXAMPLES,
     OUTAGES,
     RULES,
@@ -17,6 +18,7 @@ from recorded import (
     calls_of,
     expected_rows,
     filled,
+    of_a_city,
     raw_ami,
     raw_logs,
     row_of,
@@ -39,6 +41,11 @@ from telephony.pbx_logs.matching import EDGE, unheard
 @pytest.mark.parametrize("name", WHOLE)
 def test_the_row_of_a_recorded_call(name: str) -> None:
     assert [row_of(call) for call in calls_of(raw_ami(name))] == expected_rows(name)
+
+
+@pytest.mark.parametrize("name", CITIES)
+def test_the_row_of_a_citys_masked_recording(name: str) -> None:
+    assert [row_of(call) for call in of_a_city(name)] == expected_rows(name)
 
 
 @pytest.mark.parametrize("name", SHAPES)
