@@ -5,6 +5,8 @@ It shares no code with Asterisk or with our simulated people, so it does not sha
 
 from __future__ import annotations
 
+import cmath
+import contextlib
 import hashlib
 import re
 import socket
@@ -14,6 +16,17 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+
+def _linear(byte: int) -> float:
+    """One sample of A-law (ITU-T G.711), 16 bits."""
+    byte ^= 0x55
+    exponent, mantissa = byte >> 4 & 7, (byte & 15) << 4
+    value = mantissa + 8 if exponent == 0 else mantissa + 0x108 << exponent - 1
+    return float(value if byte & 0x80 else -value)
+
+
+_A_LAW = [_linear(byte) for byte in range(256)]
 
 Message = tuple[str, dict[str, str], str]
 
@@ -40,6 +53,8 @@ class SipPhone:
     listen_port: int = 0
     #: the final answer to a call that it does not take, such as ``486 Busy Here``; empty: rings on
     refuses: str = ""
+    #: it hums at 8000 Hz ÷ this (a divisor of 160)
+    hum_period: int = 10
     #: the number of the last caller, and the number that was dialled
     shown: str = ""
     dialled: str = ""
@@ -111,7 +126,8 @@ class SipPhone:
         """Send a tone as A-law RTP, 20 ms a packet, until the call is over."""
         found = re.search(r"^m=audio (\d+) ", sdp, re.MULTILINE)
         assert found
-        tone = b"\x34\x34\x34\x34\x34\xb4\xb4\xb4\xb4\xb4" * 16
+        half = self.hum_period // 2
+        tone = (b"\x34" * half + b"\xb4" * half) * (160 // self.hum_period)
         number, began = 0, time.monotonic()
         while self._open and not self.gone.is_set():
             if self._keys and (key := self._keys.pop(0)) != " ":
@@ -120,6 +136,20 @@ class SipPhone:
             self._rtp.sendto(header + tone, ("127.0.0.1", int(found[1])))
             number += 1
             time.sleep(max(0.0, began + number * 0.02 - time.monotonic()))
+
+    def hears(self, period: int, for_s: float = 0.5) -> bool:
+        """Whether a telephone that hums with this period is heard now: its tone's part of the loudness."""
+        self._rtp.settimeout(0.05)
+        begin = time.monotonic()
+        samples: list[float] = []
+        while (now := time.monotonic()) < begin + 0.1 + for_s:
+            with contextlib.suppress(TimeoutError):
+                packet = self._rtp.recv(2048)
+                if now > begin + 0.1 and packet[1] & 0x7F == 8:  # what waited in the socket is older
+                    samples += [_A_LAW[byte] for byte in packet[12:]]
+        turns = [cmath.exp(-2j * cmath.pi * place / period) for place in range(period)]
+        part = sum(value * turns[place % period] for place, value in enumerate(samples))
+        return bool(samples) and abs(part) / len(samples) > 500
 
     def press(self, keys: str) -> None:
         """Press keys, one after the other (RFC 4733)."""

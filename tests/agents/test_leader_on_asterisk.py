@@ -10,6 +10,7 @@ import pytest
 
 from config.settings import Settings
 from facts.agents import AgentState
+from telephony.ami.desk import SpyMode
 from tests.agents.conftest import Shift
 from tests.desk.conftest import quick_passwords
 from tests.desk.people import csrf_of
@@ -85,3 +86,36 @@ async def test_a_leader_whispers_and_signs_somebody_out(
     ]
     for client in (agent, leader, boss):
         await client.aclose()
+
+
+async def test_who_hears_whom_when_a_leader_takes_part(
+    at_work: Shift, telephones: Telephones, ami: AmiWitness
+) -> None:
+    """Each hums its own tone: what comes out of each telephone says who is heard there."""
+    with contextlib.ExitStack() as phones:
+        desk, ear = (phones.enter_context(telephones.agent(it)) for it in ("agent101", "leader201"))
+        citizen = phones.enter_context(telephones.citizen("13900000072"))
+        citizen.hum_period, desk.hum_period, ear.hum_period = 10, 8, 16
+        await at_work.signed_in(desk)
+        assert await asyncio.to_thread(ear.register) == 200
+        await at_work.call(citizen, "agent101")
+        heard_by = {
+            SpyMode.MONITOR: (False, False),
+            SpyMode.WHISPER: (True, False),
+            SpyMode.BARGE: (True, True),
+        }
+        for mode, (agent, caller) in heard_by.items():
+            ami.messages.clear()
+            ear.answered.clear()
+            ear.gone.clear()
+            await at_work.work.look_in("leader201", "leader201", "agent101", mode)
+            assert await asyncio.to_thread(ear.answered.wait, 10)
+            await asyncio.to_thread(ami.wait, lambda _: len(ami.events("ChanSpyStart")) >= number, 10)
+            heard = await asyncio.gather(
+                *(
+                    asyncio.to_thread(telephone.hears, of)
+                    for telephone, of in ((ear, 10), (ear, 8), (desk, 16), (citizen, 16), (citizen, 8))
+                )
+            )
+            assert heard == [True, True, agent, caller, True], mode
+            await asyncio.to_thread(ear.hang_up)

@@ -16,7 +16,12 @@ def add_to(app: typer.Typer) -> None:
     app.command()(run)
 
 
-Role = Annotated[str, typer.Argument(help="telephony, telephony@PBX, flows, speech, worker, web, pbx-agent or pbx-receiver")]
+Role = Annotated[
+    str,
+    typer.Argument(
+        help="telephony, telephony@PBX, flows, speech, worker or web; pbx-agent, pbx-receiver of a remote PBX"
+    ),
+]
 
 
 def run(role: Role) -> None:
