@@ -110,7 +110,7 @@ async def test_who_hears_whom_when_a_leader_takes_part(
             ear.gone.clear()
             await at_work.work.look_in("leader201", "leader201", "agent101", mode)
             assert await asyncio.to_thread(ear.answered.wait, 10)
-            await asyncio.to_thread(ami.wait, lambda _: len(ami.events("ChanSpyStart")) >= number, 10)
+            await asyncio.to_thread(ami.wait_event, "ChanSpyStart", 10)
             heard = await asyncio.gather(
                 *(
                     asyncio.to_thread(telephone.hears, of)
