@@ -118,6 +118,13 @@ class CallbackRepository:
         rows = (await self._connection.execute(query.order_by(callback.c.id))).mappings()
         return [_callback(row) for row in rows]
 
+    async def owed(self) -> dict[CallbackState, int]:
+        """How many are owed or under way, by state; states without any are 0."""
+        query = select(callback.c.state, func.count()).where(callback.c.state.in_(_OPEN))
+        rows = await self._connection.execute(query.group_by(callback.c.state))
+        found = {row[0]: row[1] for row in rows}
+        return {CallbackState(state): found.get(state, 0) for state in _OPEN}
+
     async def newest(
         self, *, states: Collection[CallbackState] | None = None, limit: int = 200
     ) -> list[Callback]:

@@ -45,6 +45,17 @@ WHERE up.pbx_id = :pbx_id AND up.kind = 'LinkUp' AND up.at >= :since
 ORDER BY up.seq
 """)
 
+_UNFILLED = text("""
+SELECT up.pbx_id, count(*) FROM call_event up
+WHERE up.kind = 'LinkUp' AND up.at >= :since
+  AND NOT EXISTS (SELECT FROM call_event filled
+                  WHERE filled.pbx_id = up.pbx_id AND filled.kind = 'GapFilled' AND filled.at = up.at)
+  AND EXISTS (SELECT FROM call_event earlier
+              WHERE earlier.pbx_id = up.pbx_id AND earlier.seq < up.seq
+                AND earlier.kind IN ('LinkUp', 'LinkLost'))
+GROUP BY up.pbx_id
+""")
+
 _OF_GAP = text("""
 SELECT * FROM call_event
 WHERE pbx_id = :pbx_id AND payload ->> 'gap_end' = :end
@@ -73,6 +84,11 @@ class GapRepository:
         """Gaps that ended since then, the oldest first."""
         rows = await self._connection.execute(_GAPS, {"pbx_id": pbx_id, "since": since})
         return [Gap(pbx_id, row.lost_at or row.heard_at, row.end, row.filled) for row in rows]
+
+    async def unfilled(self, since: datetime) -> dict[str, int]:
+        """By PBX: gaps that ended since then and are not filled. Cheap: it reads marks of links alone."""
+        rows = await self._connection.execute(_UNFILLED, {"since": since})
+        return {row[0]: row[1] for row in rows}
 
     async def events_of(self, pbx_id: str, end: datetime) -> list[EventRecord]:
         """The mark that this gap is filled, then what fills it, in order; nothing when it is not."""

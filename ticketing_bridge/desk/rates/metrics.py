@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Gauge
@@ -16,13 +16,11 @@ from ticketing_bridge.rate.alerts import AlertKind
 from ticketing_bridge.rate.live import RateNow, rate_now
 from ticketing_bridge.rate.report import RateReport
 from ticketing_bridge.rate.service import RateQuery, day_of, rate_report
+from ticketing_bridge.rate.standing import FRESH_S
 from ticketing_bridge.store import Database, DatabaseAway
 
 if TYPE_CHECKING:
     from ticketing_bridge.store import UnitOfWork
-
-#: a queue's state that is older says nothing of now (seconds)
-FRESH_S = 10.0
 
 
 @dataclass(slots=True)
@@ -47,6 +45,8 @@ class RateMetrics:
     agents: Gauge = field(init=False)
     jobs: Gauge = field(init=False)
     dead: Gauge = field(init=False)
+    callbacks: Gauge = field(init=False)
+    gaps: Gauge = field(init=False)
     unfolded: Gauge = field(init=False)
     ledger_age: Gauge = field(init=False)
 
@@ -71,6 +71,8 @@ class RateMetrics:
         self.agents = gauge("agents", "Agents by state", "state")
         self.jobs = gauge("jobs_unfinished", "Jobs that wait or run", "queue")
         self.dead = gauge("deliveries_dead", "Deliveries given up, which wait for a person", "connector")
+        self.callbacks = gauge("callbacks", "Call-backs that are owed or under way, by state", "state")
+        self.gaps = gauge("gaps_unfilled", "Times of the last day in which a PBX went unheard", "pbx")
         self.unfolded = gauge("rate_changes_unfolded", "Changes that the cells do not have yet")
         self.ledger_age = gauge("ledger_age_seconds", "Time since a call was last written; NaN: never")
 
@@ -82,7 +84,7 @@ class RateMetrics:
                 report = await rate_report(uow, RateQuery(begin, end), rates=rates, now=now)
                 seen = await rate_now(uow, now, target_percent=target_percent, rates=rates)
                 self._rates(report, seen, now)
-                await self._now(uow)
+                await self._now(uow, now)
         except DatabaseAway:
             self.database_up.set(0)
         else:
@@ -113,11 +115,14 @@ class RateMetrics:
             self.alert.labels(kind.value).set(kind.value in standing)
         self.ledger_age.set((now - report.as_of).total_seconds() if report.as_of else math.nan)
 
-    async def _now(self, uow: UnitOfWork) -> None:
+    async def _now(self, uow: UnitOfWork, now: datetime) -> None:
         states = [call.state for call in await uow.calls.open_calls()]
         for state in CallState:
             if state is not CallState.ENDED:
                 self.open_calls.labels(state.value).set(states.count(state))
+        # what nobody reports any more must not stand there as if it were so
+        for of_something in (self.waiting, self.free_agents, self.jobs, self.gaps):
+            of_something.clear()
         for queue in await uow.queues.fresh(FRESH_S):
             self.waiting.labels(queue.queue).set(queue.waiting)
             self.free_agents.labels(queue.queue).set(queue.free_agents)
@@ -128,4 +133,8 @@ class RateMetrics:
             self.jobs.labels(name).set(count)
         for connector, count in (await uow.deliveries.dead()).items():
             self.dead.labels(connector).set(count)
+        for stands, count in (await uow.callbacks.owed()).items():
+            self.callbacks.labels(stands.value).set(count)
+        for pbx, count in (await uow.gaps.unfilled(now - timedelta(days=1))).items():
+            self.gaps.labels(pbx).set(count)
         self.unfolded.set(await uow.rates.unfolded())
