@@ -22,6 +22,7 @@ GROUPS = {
     "tests/telephony/live_audio/test_live_audio_on_asterisk.py": "live audio's PBX",
     "tests/agents/test_agents_on_asterisk.py": "agents' PBX",
     "tests/agents/test_call_control_on_asterisk.py": "agents' PBX",
+    "tests/agents/test_desk_on_asterisk.py": "agents' PBX",
     "tests/agents/test_leader_on_asterisk.py": "agents' PBX",
     "tests/bridge/test_several_pbxs.py": "several PBXs",
     "tests/journeys/test_callbacks_on_asterisk.py": "journeys' PBX",

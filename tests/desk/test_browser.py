@@ -26,7 +26,11 @@ from tests.desk.people import (
     talking_call,
     waiting_call,
 )
+from tests.desk.test_lookup import FUND
+from ticketing_bridge.desk import auth
+from ticketing_bridge.knowledge.entries import entry_vector
 from ticketing_bridge.live.broadcast import LiveBroadcast
+from ticketing_bridge.store.knowledge_records import FoundBy, PhoneFault, PhoneText
 from ticketing_bridge.transcripts.search import make_findable, search_words
 
 pytestmark = pytest.mark.browser
@@ -183,3 +187,59 @@ async def test_a_search_by_keyboard_leads_to_the_moment_it_was_said(
     await expect(moment).to_be_in_viewport()
     await expect(moment).to_contain_text("昆仑路桥头路灯不亮我的电话139****1234。")
     await expect(page.locator("#said")).to_be_hidden()
+
+
+async def test_what_an_agent_looks_up_fits_the_smallest_screen_and_the_keyboard(
+    house: House, served: str, page: Page, beating: asyncio.Task[None]
+) -> None:
+    """Knowledge, phone book, draft ledger, agents: one screen wide, by keys alone, axe clean."""
+    async with house.database.unit_of_work() as uow:
+        await uow.users.add("zhou", auth.hash_password("another-long-password"), "shift_leader")
+        entry = await uow.knowledge.add(FUND, entry_vector(FUND), "zhou")
+        number = await uow.phones.put(
+            PhoneText("市住房和城乡建设局", "09798410001", "物业科", ("物业", "电梯")), "zhou"
+        )
+        (kept,) = await uow.phones.all()
+        await uow.phones.report(kept, PhoneFault.NO_ANSWER, FoundBy.CITIZEN, "zhou")
+    await page.goto(f"{served}/knowledge")
+    await page.keyboard.type("zhou")
+    await page.keyboard.press("Tab")
+    await page.keyboard.type("another-long-password")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/knowledge")
+    await reached(page, "main [name=q]")
+    await page.keyboard.type("公积金 手续")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("main")).to_contain_text("住房公积金怎么提取")
+    for path in (
+        "/knowledge",
+        f"/knowledge/{entry}",
+        "/phonebook?q=物业",
+        f"/phonebook/{number}",
+        "/phonebook/dead",
+        "/drafts/ledger",
+        "/agents",
+    ):
+        await page.goto(f"{served}{path}")
+        assert await accessibility_faults(page) == [], path
+        wide = await page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= page.viewport_size["width"], f"{path} is {wide} wide"  # type: ignore[index]
+        await reached(page, "main :is(a, button, input, select, summary, textarea)")
+        assert await page.evaluate(ONLY_BY_MOUSE) == [], path
+
+
+#: what can be pressed and cannot be reached by the tabulator
+ONLY_BY_MOUSE = """
+() => [...document.querySelectorAll('main :is(a[href], button, input, select, textarea, summary, [onclick])')]
+  .filter(it => it.tabIndex < 0 && !it.disabled && it.type !== 'hidden' && it.checkVisibility())
+  .map(it => it.outerHTML.slice(0, 80))
+"""
+
+
+async def reached(page: Page, wanted: str) -> None:
+    """The tabulator comes to it, and its place is seen."""
+    for _ in range(40):
+        if await page.evaluate("(wanted) => document.activeElement.matches(wanted)", wanted):
+            return
+        await page.keyboard.press("Tab")
+    raise AssertionError(f"the tabulator does not come to {wanted}")
