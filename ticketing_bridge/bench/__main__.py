@@ -21,7 +21,7 @@ def main(name: str, size: str = Size.FULL.value, calls: str = "") -> None:
     """
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     logging.disable(logging.ERROR)
-    module = importlib.import_module(f"ticketing_bridge.bench.{name}")
+    module = importlib.import_module(f"ticketing_bridge.bench.{name.replace('-', '_')}")
     figures: list[Figure] = asyncio.run(module.measure(Size(size), *([int(calls)] if calls else [])))
     json.dump([asdict(figure) for figure in figures], sys.stdout)
 

@@ -21,10 +21,10 @@ def rss_mb(pids: Iterable[int]) -> float:
     return sum(status_mb(pid, "VmRSS") for pid in pids)
 
 
-def children() -> list[int]:
-    """The processes that this one has started and that are still there."""
+def children(pid: int | str = "self") -> list[int]:
+    """The processes that this one (or another) has started and that are still there."""
     found: list[int] = []
-    for thread in Path("/proc/self/task").iterdir():
+    for thread in Path(f"/proc/{pid}/task").iterdir():
         found += map(int, (thread / "children").read_text(encoding="ascii").split())
     return found
 

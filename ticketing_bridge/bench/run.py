@@ -28,14 +28,16 @@ BENCHES: Mapping[str, str] = {
     "flows": "500 callers in menus at once, by FastAGI",
     "web": "pages and server-sent events of the web role",
     "desks": "fifty agents' workplaces at once, somebody speaking at each",
+    "saves": "200 agents save their sheets in the web role: within 5 s, and in one moment",
     "start": "commands and roles from nothing",
     "rate": "a year of ten million calls counted, every grouping asked",
     "tickets": "200 agents who save tickets at once",
     "delivery": "1,000 tickets to three systems, 30 % faults, ten kills of the worker",
+    "desk-hour": "an hour's events at two pages of a desk in Chromium: what grows",
     "wall": "the wallboard in Chromium: 200 agents, 50 waiting, event to pixel, growth",
 }
 #: long, and asked for by name only
-ALONE = frozenset({"delivery", "wall"})
+ALONE = frozenset({"delivery", "desk-hour", "saves", "wall"})
 #: a benchmark that is asked to stop may tidy up for this long (seconds)
 STOP_GRACE_S = 20.0
 NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"

@@ -10,7 +10,6 @@ import asyncio
 import os
 import random
 import secrets
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
@@ -24,11 +23,11 @@ import yaml
 from config.hotline import DEFAULTS
 from config.settings import load_settings
 from facts.agents import AgentNow, AgentState
-from facts.errors import HotlineError
 from telephony.ami.codec import AmiMessage
 from ticketing_bridge.agents.keeper import AGENT_CHANNEL
 from ticketing_bridge.bench.browser import sign_in
-from ticketing_bridge.bench.figures import Figure, Size, spread_ms, status_mb
+from ticketing_bridge.bench.chromium import kept, opened
+from ticketing_bridge.bench.figures import Figure, Size, spread_ms
 from ticketing_bridge.bench.ledger import writer
 from ticketing_bridge.bench.role import running_role
 from ticketing_bridge.bench.start import wait_for_web
@@ -45,7 +44,6 @@ AGENTS, WAITING = 200, 50
 MINUTES, MINUTES_VARIABLE = 10.0, "BENCH_WALL_MINUTES"
 #: an agent changes this often, seconds; a caller comes this often
 AGENT_EVERY_S, CALLER_EVERY_S = 0.1, 1.0
-TOOLS = Path(__file__).resolve().parents[2] / ".tools"
 #: the page notes the frame after the one in which the longest waiting caller changed
 WATCH = """
 () => {
@@ -58,12 +56,6 @@ WATCH = """
   }).observe(document.getElementById('waiting'), {childList: true});
 }
 """
-
-
-class NoBrowser(HotlineError):
-    """There is no browser to look with."""
-
-    error_id = "bench-no-browser"
 
 
 async def measure(size: Size) -> list[Figure]:
@@ -85,7 +77,9 @@ async def measure(size: Size) -> list[Figure]:
         await asyncio.to_thread(wait_for_web, role)
         address = f"http://127.0.0.1:{role.web_port}"
         cookie = await asyncio.to_thread(sign_in, address, LOGIN, password)
-        page = await _browser(stack, address, cookie)
+        chromium = await opened(stack, address, cookie, (1920, 1080))
+        page = await chromium.new_page()
+        await page.goto(f"{address}/wall?theme=dark")
         ledger = await stack.enter_async_context(writer(database, settings.spool))
         shift = _Shift(database, ledger)
         beat = asyncio.create_task(keep_beating(database, PBX_ID, lambda: True))
@@ -107,8 +101,8 @@ async def _measured(page: Any, shift: _Shift, minutes: float, pid: int) -> list[
     while time.monotonic() < until:
         delays.append(await shift.caller(page))
         if first is None and time.monotonic() > settle:
-            first = await _kept(session, pid)
-    last = await _kept(session, pid)
+            first = await kept(session, pid)
+    last = await kept(session, pid)
     first = first or last
     return [
         *spread_ms("event_to_pixel", delays, f"a caller joins, to the wall's pixel ({len(delays)} callers)"),
@@ -121,15 +115,6 @@ async def _measured(page: Any, shift: _Shift, minutes: float, pid: int) -> list[
         Figure("web_mb", last[2], "MB", "memory of the web role at the end"),
         Figure("web_growth", last[2] / first[2], "×", "of the web role's memory"),
     ]
-
-
-async def _kept(session: Any, pid: int) -> tuple[float, float, float]:
-    """Heap (MB) and nodes of the page after a sweep, memory (MB) of the web role."""
-    await session.send("HeapProfiler.enable")
-    await session.send("HeapProfiler.collectGarbage")
-    heap = await session.send("Runtime.getHeapUsage")
-    counters = await session.send("Memory.getDOMCounters")
-    return heap["usedSize"] / 1e6, float(counters["nodes"]), status_mb(pid, "VmRSS")
 
 
 @dataclass(slots=True)
@@ -214,35 +199,3 @@ def _many_agents(folder: Path) -> Path:
     ]
     (folder / "hotline.yaml").write_text(yaml.safe_dump(hotline, allow_unicode=True), encoding="utf-8")
     return folder
-
-
-async def _browser(stack: AsyncExitStack, address: str, cookie: str) -> Any:
-    """The wall in Chromium, signed in.
-
-    Raises:
-        NoBrowser: no driver, or no Chromium.
-    """
-    try:
-        from playwright.async_api import async_playwright  # noqa: PLC0415 - of the development environment
-    except ImportError:
-        raise NoBrowser("the browser's driver is missing", fix="make env") from None
-    program = shutil.which("chromium") or shutil.which("chromium-headless-shell")
-    launcher = TOOLS / "chromium" / "launch"
-    if program is None and launcher.is_file():
-        program = str(launcher)
-    if program is None:
-        raise NoBrowser("there is no chromium", fix="apt-get install chromium")
-    if (node := TOOLS / "node" / "launch").is_file():
-        os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", str(node))
-    playwright = await stack.enter_async_context(async_playwright())
-    chromium = await playwright.chromium.launch(
-        executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"]
-    )
-    stack.push_async_callback(chromium.close)
-    context = await chromium.new_context(locale="zh-CN", viewport={"width": 1920, "height": 1080})
-    cookies = [pair.partition("=") for pair in cookie.split("; ")]
-    await context.add_cookies([{"name": it[0], "value": it[2], "url": address} for it in cookies])
-    page = await context.new_page()
-    page.set_default_timeout(60_000)
-    await page.goto(f"{address}/wall?theme=dark")
-    return page

@@ -33,20 +33,23 @@ def bench(
         str,
         typer.Argument(
             help="ami, intake, ledger, drafting, search, speech, flows, web, desks, start, all;"
-            " delivery, wall, soak, programmes, path"
+            " delivery, desk-hour, saves, wall, soak, programmes, matters, path"
         ),
     ],
     repeat: Annotated[int, typer.Option(min=1, max=100, help="Measure so often; medians and ends.")] = 1,
     minutes: Annotated[
-        float | None, typer.Option(min=0.1, help="soak, wall: how long; default 60, 10.")
+        float | None, typer.Option(min=0.1, help="soak, wall, desk-hour: how long; default 60, 10, 6.")
     ] = None,
     streams: Annotated[int, typer.Option(min=1, max=1000, help="soak: how many live legs.")] = 8,
     calls: Annotated[
         int | None,
-        typer.Option(min=1, help="rate: how many calls a year (ten million); programmes: how many (60)."),
+        typer.Option(
+            min=1, help="rate: how many calls a year (ten million); programmes, matters: how many (60)."
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="programmes: draws them.")] = 1,
+    seed: Annotated[int, typer.Option(help="programmes, matters: draws them.")] = 1,
     a_second: Annotated[float, typer.Option(min=0.05, help="programmes: calls a second.")] = 1.0,
+    at_once: Annotated[int, typer.Option(min=1, max=50, help="matters: so many talk at once.")] = 4,
     cuts: Annotated[
         bool,
         typer.Option("--cuts", help="programmes: cut the manager link twice, kill the service for 30 s."),
@@ -66,6 +69,10 @@ def bench(
     if name == "programmes":
         _programmes(calls or 60, seed, a_second, cuts=cuts, as_json=json_)
         return
+    if name == "matters":
+        from ticketing_bridge.cli.bench_matters import show_matters  # noqa: PLC0415 - simulated people
+
+        raise typer.Exit(show_matters(calls or 60, seed, at_once, as_json=json_))
     if minutes is not None:
         os.environ["BENCH_WALL_MINUTES"] = str(minutes)
     facts = machine()

@@ -1,0 +1,141 @@
+"""Brings a house of its own up, has the composed calls phoned, and compares the drafts it kept."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from config.catalogue import CityData, load_catalogue
+from config.settings import load_settings
+from facts.call import Call
+from facts.transcript import Leg, Transcript
+from facts.transcript import Turn as HeardTurn
+from telephony.pbx.find import find_asterisk, program_in, unpacked_root
+from telephony.simulation.scenario import Who
+from telephony.simulation.scenario_file import plan
+from telephony.simulation.speech import plain
+from ticketing_bridge.bench.matters.drawing import Composed, compose
+from ticketing_bridge.bench.matters.judging import Verdict, mean, values_of
+from ticketing_bridge.bench.programmes.stage import free_port
+from ticketing_bridge.bring_up import ShowStage, serving
+from ticketing_bridge.demo.run import DemoHouse, run_demo
+from ticketing_bridge.drafting import DraftInput, draft_call
+from ticketing_bridge.drafting.content import draft_content
+from ticketing_bridge.house import House, open_house
+from ticketing_bridge.store import Database
+from ticketing_bridge.tickets.limits import LOCAL
+
+Tell = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The verdict on the drafts as they stood at the call's end, and what hearing cost."""
+
+    verdict: Verdict
+    #: calls of which no draft was kept
+    lost: tuple[str, ...]
+    cer: dict[str, float | None]
+    draft_s: float | None
+    took_s: float
+
+    def as_json(self) -> dict[str, Any]:
+        """For scripts."""
+        return {
+            **self.verdict.as_json(),
+            "without_draft": [*self.lost],
+            "cer": self.cer,
+            "took_s": round(self.took_s, 1),
+        }
+
+
+@contextmanager
+def _ports_of_its_own(home: Path) -> Iterator[None]:
+    """Settings by environment, which the roles inherit; an installation on this machine is not met."""
+    first = random.randrange(12000, 30000, 2)
+    names = ("SIP", "AMI", "AGI", "AUDIOSOCKET", "WEB", "OUTSIDE_SIP", "OUTSIDE_AMI")
+    wanted = {f"HOTLINE_{it}_PORT": str(free_port()) for it in names} | {
+        "HOTLINE_HOME": str(home),
+        "HOTLINE_RTP_FIRST": str(first),
+        "HOTLINE_RTP_LAST": str(first + 399),
+        "HOTLINE_OUTSIDE_RTP_FIRST": str(first + 400),
+        "HOTLINE_OUTSIDE_RTP_LAST": str(first + 799),
+    }
+    ours = load_settings()
+    if ours.asterisk is None and program_in(unpacked_root(ours)) is not None:
+        wanted["HOTLINE_ASTERISK"] = str(unpacked_root(ours).absolute())
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+async def play_matters(
+    home: Path, calls: int, seed: int, at_once: int, show: ShowStage, tell: Tell
+) -> Outcome:
+    """Bring it up, phone, wait for the drafts, compare. The home must be new."""
+    with _ports_of_its_own(home):
+        house = open_house()
+        composed = compose(seed, calls, datetime.now(LOCAL).date())
+        planned = plan([it.call for it in composed], house.hotline)
+        async with serving(house, show, stop_all=True) as ready:
+            program = await asyncio.to_thread(find_asterisk, house.settings)
+            assert program is not None
+            assert ready.pbx is not None
+            async with Database(house.database_url, connections=3) as database:
+                demo = DemoHouse(house.settings, house.hotline, house.secrets, program, database)
+                result = await run_demo(demo, planned, seed=seed, at_once=at_once, progress=tell)
+                rows = [it.row for it in result.findings]
+                verdict, lost = await _judged(house, database, composed, rows)
+    return Outcome(
+        verdict,
+        lost,
+        {leg: mean(it.cer.get(leg) for it in result.findings) for leg in (Leg.CALLER, Leg.AGENT)},
+        mean(it.draft_s for it in result.findings),
+        result.duration_s,
+    )
+
+
+async def _judged(
+    house: House, database: Database, composed: Sequence[Composed], rows: Sequence[Call | None]
+) -> tuple[Verdict, tuple[str, ...]]:
+    verdict, lost, city = Verdict(), [], load_catalogue()
+    for number, (it, row) in enumerate(zip(composed, rows, strict=True)):
+        if row is None:
+            lost.append(f"c{number:03d}: no row")
+            continue
+        async with database.unit_of_work() as uow:
+            drafts = await uow.drafts.list(call=row.key)
+        if not drafts:
+            lost.append(f"c{number:03d}: no draft")
+            continue
+        first = min(drafts, key=lambda draft: draft.version)
+        ideal = await asyncio.to_thread(_if_heard, it, row, city)
+        verdict.add(str(row.key), it.gold, values_of(first.content), values_of(ideal))
+    return verdict, tuple(lost)
+
+
+def _if_heard(composed: Composed, row: Call, city: CityData) -> dict[str, Any]:
+    """The draft of the words as they were said."""
+    turns = tuple(
+        HeardTurn(
+            Leg.CALLER if turn.who is Who.CITIZEN else Leg.AGENT, plain(turn.text), 4.0 * at, 4.0 * at + 3
+        )
+        for at, turn in enumerate(composed.call.says)
+    )
+    said = Transcript(turns, "")
+    call = DraftInput.from_transcript(str(row.key), row.arrived_at.astimezone(LOCAL), row.caller_number, said)
+    return draft_content(draft_call(call, city))
