@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -111,6 +112,9 @@ class CallControl(Protocol):
 
     async def standing(self, call: CallKey) -> DeskCall | None:
         """How the call stands; None when it is with no agent (any more)."""
+
+    async def standings(self, calls: Collection[CallKey]) -> Mapping[CallKey, DeskCall]:
+        """How these calls stand, in one look; those that are with no agent are left out."""
 
     async def hold(self, actor: str, call: CallKey) -> None:
         """The caller hears music, the agent is alone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -26,6 +27,9 @@ class WrittenHands:
 
     async def standing(self, call: CallKey) -> DeskCall | None:
         return self.now.get(call)
+
+    async def standings(self, calls: Collection[CallKey]) -> Mapping[CallKey, DeskCall]:
+        return {call: self.now[call] for call in calls if call in self.now}
 
     async def hold(self, actor: str, call: CallKey) -> None:
         self._do("hold", call, standing=Standing.HELD)

@@ -15,7 +15,7 @@ from ticketing_bridge.desk import auth
 from ticketing_bridge.drafting import rules_version
 from ticketing_bridge.knowledge.csv_import import keep_phones, read_phones
 from ticketing_bridge.knowledge.entries import entry_vector, is_offered, spoken_question
-from ticketing_bridge.knowledge.phone_book import find_numbers
+from ticketing_bridge.knowledge.phone_book import find_numbers, phone_book
 from ticketing_bridge.store.knowledge_records import EntryText
 from ticketing_bridge.store.workplace_records import FieldVerdict, Verdict
 from ticketing_bridge.workplace.verdicts import LEAST_VERDICTS
@@ -117,12 +117,12 @@ async def test_the_phone_book_from_a_file_to_tonights_list(
     assert done.written == 3
     assert [it.line for it in done.left_out] == [5]
     city = load_catalogue()
-    found = find_numbers(
+    book = phone_book(
         entries,
-        ["我们小区物业乱收费", "喂你好"],
         aliases={it.name: it.aliases for it in city.units},
         duties={it.name: it.keywords for it in city.units},
     )
+    found = find_numbers(book, ["我们小区物业乱收费", "喂你好"])
     assert [it.entry.text.unit for it in found] == ["市住房和城乡建设局", "市房管局"]
     assert found[0].entry.text.number == "09798410001"
 

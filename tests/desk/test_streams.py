@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import httpx
 import pytest
@@ -30,11 +30,16 @@ from tests.desk.people import (
     talking_call,
     waiting_call,
 )
+from tests.tickets.city import LEADER, LIFT
+from ticketing_bridge.access import Person, Role
 from ticketing_bridge.desk import events
+from ticketing_bridge.desk.desk import utc_now
 from ticketing_bridge.desk.feed import CALLS_KEPT, WORDS, LiveFeed, merged_finals
 from ticketing_bridge.desk.health import keep_beating
 from ticketing_bridge.desk.mailbox import Mailbox
 from ticketing_bridge.live.broadcast import LiveBroadcast
+from ticketing_bridge.tickets import TicketService
+from ticketing_bridge.tickets.secrecy import TicketSecrecy
 
 log = structlog.get_logger(__name__)
 
@@ -235,6 +240,27 @@ async def test_a_stream_ends_with_its_session(
                 await asyncio.sleep(0.01)
 
 
+@pytest.mark.parametrize("path", ["/events/calls/", "/events/desk/calls/"])
+async def test_a_stream_ends_when_its_call_becomes_another_s_secret(
+    house: House, served: str, path: str
+) -> None:
+    """Found confidential late: whoever follows the call and must not know the caller sees no further word."""
+    await stored(house.database, talking_call())
+    service = TicketService(house.app.state.desk.office)
+    async with house.database.unit_of_work() as uow:
+        await uow.sheets.opened(str(KEY), 1, LOGIN)
+        new = replace(LIFT, call=str(KEY))
+        ticket = await service.create(uow, Person("zhang", Role.AGENT), new, utc_now())
+    async with listening(served, f"{path}{KEY}") as (heard, _):
+        await heard.until("health", "")
+        async with house.database.unit_of_work() as uow:
+            await TicketSecrecy(service).hide(uow, ticket.number, 1, LEADER, utc_now(), "举报人要求保密")
+        await heard.until("signed-out", "")
+        async with asyncio.timeout(5):
+            while not heard.ended:
+                await asyncio.sleep(0.01)
+
+
 async def test_a_page_that_does_not_read_holds_nobody_up(house: House, broadcast: LiveBroadcast) -> None:
     """Drop-to-latest: what waits for a page is one flag a topic, however much was said."""
     feed = LiveFeed(house.settings.live_socket, retry_s=0.05)
@@ -285,7 +311,6 @@ async def test_lines_that_are_no_live_text_do_not_end_the_feed(settings: Setting
 
 
 def test_memory_of_calls_is_bounded() -> None:
-    from dataclasses import replace
     from pathlib import Path
 
     feed = LiveFeed(Path("unused"))
@@ -296,7 +321,6 @@ def test_memory_of_calls_is_bounded() -> None:
 
 
 def test_a_recogniser_that_begins_again_loses_nothing_said_before() -> None:
-    from dataclasses import replace
 
     first, second = said("前半句", at=9), replace(said("后半句", at=20), stream="caller-2")
     assert [it.text for it in merged_finals([first], [second, first])] == ["前半句", "后半句"]

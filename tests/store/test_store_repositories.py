@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 import sqlalchemy
 from hypothesis import HealthCheck, given, settings
@@ -339,3 +340,11 @@ async def test_an_error_does_not_tell_what_was_to_be_stored(database: Database) 
         async with database.unit_of_work() as uow:
             await uow.connection.execute(sqlalchemy.text("SELECT :name + 1 FROM nothing"), {"name": "张三丰"})
     assert "张三丰" not in str(refused.value)
+
+
+async def test_connections_that_the_server_has_closed_are_not_used(database: Database) -> None:
+    await asyncio.gather(*(database.ping() for _ in range(4)))
+    with psycopg.connect(database.url, autocommit=True) as other:
+        ours = "datname = current_database() AND pid <> pg_backend_pid()"
+        other.execute(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE {ours}")
+    await asyncio.gather(*(database.ping() for _ in range(4)))

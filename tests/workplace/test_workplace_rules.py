@@ -20,7 +20,13 @@ from ticketing_bridge.knowledge.entries import (
     standing,
     typed_question,
 )
-from ticketing_bridge.knowledge.phone_book import PhoneInvalid, checked_number, find_numbers, spoken_groups
+from ticketing_bridge.knowledge.phone_book import (
+    PhoneInvalid,
+    checked_number,
+    find_numbers,
+    phone_book,
+    spoken_groups,
+)
 from ticketing_bridge.store.knowledge_records import EntryText, PhoneEntry, PhoneText
 from ticketing_bridge.store.workplace_records import FieldCounts, FieldSwitch, Sheet, SheetState, Verdict
 from ticketing_bridge.workplace.form import YES, drafted_fields, form
@@ -37,7 +43,7 @@ from ticketing_bridge.workplace.sheets import (
     shown_fields,
     type_in,
 )
-from ticketing_bridge.workplace.similar import MatterText, alike, most_alike
+from ticketing_bridge.workplace.similar import Comparable, MatterText, alike, most_alike
 from ticketing_bridge.workplace.verdicts import (
     LEAST_VERDICTS,
     field_states,
@@ -190,10 +196,11 @@ def test_only_the_same_place_and_matter_are_alike() -> None:
     again = MatterText("八一中路金桥丽景小区六号楼二单元", "电梯坏了没人修", "城乡建设")
     lamp = MatterText("昆仑路", "路灯不亮", "城乡建设")
     there = MatterText("金桥丽景小区六号楼", "楼下烧烤油烟扰民", "生态环境", "市综合行政执法局")
-    assert alike(lift, again) > 0.8
-    assert alike(lift, lamp) == 0
-    assert alike(MatterText("", "电梯坏了"), lift) == 0
-    assert most_alike(lift, [("1", lamp), ("2", again), ("3", there)])[0][0] == "2"
+    nowhere, *others = map(Comparable.of, (MatterText("", "电梯坏了"), lamp, again, there))
+    assert alike(Comparable.of(lift), others[1]) > 0.8
+    assert alike(Comparable.of(lift), others[0]) == 0
+    assert alike(nowhere, Comparable.of(lift)) == 0
+    assert most_alike(lift, zip("123", others, strict=True))[0][0] == "2"
 
 
 def entry(question: str = "问", **more: Any) -> EntryText:
@@ -246,8 +253,10 @@ def test_numbers_are_found_by_name_duty_and_draft_closed_ones_last() -> None:
         phone(3, PhoneText("市公安局", "8410002", "户政大厅", ("身份证",))),
     ]
 
+    ready = phone_book(book, aliases={}, duties={})
+
     def found(said: list[str], **more: Any) -> list[int]:
-        return [it.entry.id for it in find_numbers(book, said, aliases={}, duties={}, **more)]
+        return [it.entry.id for it in find_numbers(ready, said, **more)]
 
     assert found(["物业科电话多少"]) == [2, 1]
     assert found(["住房和城乡建设归谁管"]) == [2]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -100,6 +100,11 @@ class AgentWork:
         """How a call stands; None when it is with no agent."""
         async with self.database.unit_of_work() as uow:
             return await uow.moves.standing(str(call))
+
+    async def standings(self, calls: Collection[CallKey]) -> Mapping[CallKey, DeskCall]:
+        """How these calls stand, in one look; those that are with no agent are left out."""
+        async with self.database.unit_of_work() as uow:
+            return await uow.moves.standings([str(call) for call in calls])
 
     async def owner(self, call: CallKey) -> str | None:
         """Whose ticket the call's is, transfers followed; None when no agent had it."""

@@ -25,7 +25,7 @@ from ticketing_bridge.knowledge.csv_import import (
     read_phones,
 )
 from ticketing_bridge.knowledge.entries import standing, typed_question
-from ticketing_bridge.knowledge.phone_book import find_numbers
+from ticketing_bridge.knowledge.phone_book import find_numbers, phone_book
 from ticketing_bridge.store.database import Database
 from ticketing_bridge.store.knowledge_records import KnowledgeEntry, PhoneReport
 
@@ -144,12 +144,12 @@ def find_phone(words: str, json_: Json = False) -> None:
     async def work(_: House, database: Database) -> None:
         async with database.unit_of_work() as uow:
             entries = await uow.phones.all()
-        found = find_numbers(
+        book = phone_book(
             entries,
-            [words],
             aliases={it.name: it.aliases for it in city.units},
             duties={it.name: it.keywords for it in city.units},
         )
+        found = find_numbers(book, [words])
         if json_:
             print_json([asdict(it) for it in found])
         for it in () if json_ else found:

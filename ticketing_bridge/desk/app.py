@@ -51,6 +51,7 @@ from ticketing_bridge.desk.wall import page as wall_page
 from ticketing_bridge.desk.wall.board import WallBoard
 from ticketing_bridge.desk.workplace import calling
 from ticketing_bridge.desk.workplace import page as workplace_page
+from ticketing_bridge.desk.workplace.drafting_process import Drafter, ThreadDrafter
 from ticketing_bridge.desk.workplace.office import WorkplaceOffice
 from ticketing_bridge.store import Database, DatabaseAway
 
@@ -97,12 +98,13 @@ def create_app(
     live_feed: LiveFeed | None = None,
     control: CallControl | None = None,
     agents: AgentDesk | None = None,
+    drafter: Drafter | None = None,
 ) -> FastAPI:
     """The desk's application. It opens its feed and its listeners while it is served (lifespan)."""
     desk = Desk(settings, database, hotline, live_feed or LiveFeed(settings.live_socket))
     board, wall = Board(desk), WallBoard(desk)
     work = agent_work(settings, database, hotline)
-    workplaces = WorkplaceOffice(desk, control or work, agents or work)
+    workplaces = WorkplaceOffice(desk, control or work, agents or work, drafter or ThreadDrafter())
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

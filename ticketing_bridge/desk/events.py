@@ -1,7 +1,8 @@
 """Server-sent events: the fragments of a page, sent when they change.
 
 Every stream says something at least every ``HEALTH_S``, so that a page that hears
-nothing knows that it is cut off. A stream ends when its session ends.
+nothing knows that it is cut off. A stream ends when its session ends, and when its call becomes a secret
+that is not for whoever follows it.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from starlette.responses import StreamingResponse
 from facts.identity import CallKey
 from ticketing_bridge.desk.board import LOOK, RENDERED, Board
 from ticketing_bridge.desk.call_page import CallPage, load_call_page
-from ticketing_bridge.desk.desk import BOARD, CALL, Desk
+from ticketing_bridge.desk.desk import BOARD, CALL, SHEET, Desk
 from ticketing_bridge.desk.feed import WORDS
 from ticketing_bridge.desk.mailbox import HEALTH, Mailbox
-from ticketing_bridge.desk.visitor import Visitor, still_signed_in
+from ticketing_bridge.desk.visitor import Visitor, still_welcome
 from ticketing_bridge.store import DatabaseAway
 
 HEALTH_S = 2.0
@@ -77,9 +78,10 @@ def counted(desk: Desk) -> Iterator[None]:
 class Pulse:
     """When a page hears that its stream lives, however much or little else there is to say."""
 
-    def __init__(self, desk: Desk, visitor: Visitor) -> None:
+    def __init__(self, desk: Desk, visitor: Visitor, call: str | None = None) -> None:
         self._desk = desk
         self._visitor = visitor
+        self._call = call
         self._due = time.monotonic() + HEALTH_S
         self._count = 0
 
@@ -94,13 +96,18 @@ class Pulse:
         self._due = time.monotonic() + HEALTH_S
         return True
 
-    async def signed_out(self) -> bool:
-        """Called at every beat: True when the session is over. A database that is away ends no session."""
-        self._count += 1
-        if self._count % SESSION_EVERY:
+    async def over(self, topics: frozenset[str], *, beat: bool) -> bool:
+        """Whether this stream must end: looked up now and then, and whenever its call has changed.
+
+        A database that is away ends no stream.
+        """
+        self._count += beat
+        due = beat and self._count % SESSION_EVERY == 0
+        changed = self._call is not None and bool(topics & {CALL, SHEET})
+        if not due and not changed:
             return False
         try:
-            return not await still_signed_in(self._desk, self._visitor)
+            return not await still_welcome(self._desk, self._visitor, self._call)
         except DatabaseAway:
             return False
 
@@ -113,18 +120,19 @@ async def board_stream(desk: Desk, board: Board, visitor: Visitor) -> AsyncItera
         desk.pages.poke(BOARD, LOOK)
         while not desk.closing.is_set():
             topics = await pulse.news(mailbox)
+            beat = pulse.due(topics)
+            if await pulse.over(topics, beat=beat):
+                yield SIGNED_OUT
+                return
             if RENDERED in topics and (news := sent.changed(board.rendered)):
                 yield news
-            if pulse.due(topics):
-                if await pulse.signed_out():
-                    yield SIGNED_OUT
-                    return
+            if beat:
                 yield sent.health()
 
 
 async def call_stream(desk: Desk, page: CallPage, visitor: Visitor) -> AsyncIterator[bytes]:
     """One call's fragments for one page: words at once, all else when the call changes."""
-    sent, pulse, mailbox = Sent(desk), Pulse(desk, visitor), Mailbox()
+    sent, pulse, mailbox = Sent(desk), Pulse(desk, visitor, page.key), Mailbox()
     key = page.key
     with counted(desk), desk.pages.plugged_in(key, mailbox), desk.feed.pages.plugged_in(key, mailbox):
         # read again: what changed before the mailboxes were plugged in was told to nobody
@@ -132,17 +140,17 @@ async def call_stream(desk: Desk, page: CallPage, visitor: Visitor) -> AsyncIter
         yield RETRY + sent.health() + sent.changed(page.fragments(desk))
         while not desk.closing.is_set():
             topics = await pulse.news(mailbox)
+            beat = pulse.due(topics)
+            if await pulse.over(topics, beat=beat):
+                yield SIGNED_OUT
+                return
             if WORDS in topics and (news := sent.changed(page.word_fragments(desk))):
                 yield news
-            beat = pulse.due(topics)
             if CALL in topics or (beat and page.waits_for_more(desk.now())):
                 page = await _reloaded(desk, page)
                 if news := sent.changed(page.fragments(desk)):
                     yield news
             if beat:
-                if await pulse.signed_out():
-                    yield SIGNED_OUT
-                    return
                 yield sent.health()
 
 

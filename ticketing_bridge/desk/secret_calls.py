@@ -7,10 +7,9 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from ticketing_bridge.access import Permission
 from ticketing_bridge.desk.desk import Desk
 from ticketing_bridge.desk.events import parse_key
-from ticketing_bridge.desk.visitor import NotAllowed, Visitor, signed_in
+from ticketing_bridge.desk.visitor import NotAllowed, Visitor, closed_to, signed_in
 from ticketing_bridge.store import UnitOfWork
 
 #: the pages of one call: each look at them is a line of the audit log
@@ -51,13 +50,6 @@ def _look(request: Request, path: str, desk: Desk, follows: tuple[str, str, str]
     if follows is not None:
         return "" if follows in desk.followed else "followed"
     return "viewed" if path in _PAGES and request.method == "GET" else ""
-
-
-def closed_to(visitor: Visitor, secret: dict[str, frozenset[str]]) -> frozenset[str]:
-    """Which of these secret calls are not this visitor's; ``secret``: by call, who took its tickets."""
-    if visitor.may(Permission.CONFIDENTIAL_SEE):
-        return frozenset()
-    return frozenset(call for call, takers in secret.items() if visitor.name not in takers)
 
 
 async def closed_calls(uow: UnitOfWork, visitor: Visitor, calls: Iterable[str]) -> frozenset[str]:

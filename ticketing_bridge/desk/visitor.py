@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -85,14 +86,21 @@ def needs(*any_of: Permission) -> Any:
     return Depends(Needs(any_of))
 
 
-async def still_signed_in(desk: Desk, visitor: Visitor) -> bool:
-    """Whether the session of an open stream still holds, with the role it had."""
+async def still_welcome(desk: Desk, visitor: Visitor, call: str | None = None) -> bool:
+    """Whether the session of an open stream still holds, with its role, and its call is still theirs."""
     async with desk.database.unit_of_work() as uow:
         account = await uow.users.by_session(visitor.token)
-    return account is not None and (account.role, account.unit) == (
-        visitor.account.role,
-        visitor.account.unit,
-    )
+        secret = await uow.desk_tickets.secret_calls([call]) if call is not None else {}
+    if account is None or (account.role, account.unit) != (visitor.account.role, visitor.account.unit):
+        return False
+    return call not in closed_to(visitor, secret)
+
+
+def closed_to(visitor: Visitor, secret: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    """Which of these secret calls are not this visitor's; ``secret``: by call, who took its tickets."""
+    if visitor.may(Permission.CONFIDENTIAL_SEE):
+        return frozenset()
+    return frozenset(call for call, takers in secret.items() if visitor.name not in takers)
 
 
 async def own_form(request: Request) -> None:

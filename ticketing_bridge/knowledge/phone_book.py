@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -80,47 +80,73 @@ def short_names(unit: str, aliases: Iterable[str] = ()) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def find_numbers(
-    entries: Sequence[PhoneEntry],
-    turns: Sequence[str],
+@dataclass(frozen=True, slots=True)
+class BookEntry:
+    """A number, and the words that ask for it with how much each counts."""
+
+    entry: PhoneEntry
+    words: tuple[tuple[str, float], ...]
+
+
+def phone_book(
+    entries: Iterable[PhoneEntry],
     *,
     aliases: Mapping[str, Sequence[str]],
     duties: Mapping[str, Sequence[str]],
-    suggested: Sequence[str] = (),
-    most: int = 5,
+) -> tuple[BookEntry, ...]:
+    """The phone book made ready to be looked through with every sentence.
+
+    Args:
+        entries: the phone book.
+        aliases: what people call each unit, from the unit directory.
+        duties: words of each unit's duties, from the unit directory.
+    """
+    return tuple(
+        BookEntry(entry, tuple(_words(entry.text, aliases, duties.get(entry.text.unit, ()))))
+        for entry in entries
+    )
+
+
+def _words(
+    text: PhoneText, aliases: Mapping[str, Sequence[str]], duties: Sequence[str]
+) -> Iterator[tuple[str, float]]:
+    for words, weight in (
+        (short_names(text.unit, aliases.get(text.unit, ())), _UNIT),
+        ((text.office,), _OFFICE),
+        (text.duties, _DUTY + 1),
+        (duties, _DUTY),
+    ):
+        for word in map(normal, words):
+            if len(word) >= 2:
+                yield word, weight
+
+
+def find_numbers(
+    book: Iterable[BookEntry], turns: Sequence[str], *, suggested: Sequence[str] = (), most: int = 5
 ) -> list[FoundNumber]:
     """The entries that fit what was said, the best first; closed ones behind all others.
 
     Args:
-        entries: the phone book.
+        book: what ``phone_book`` made ready.
         turns: what the caller has said, the newest first.
-        aliases: what people call each unit, from the unit directory.
-        duties: words of each unit's duties, from the unit directory.
         suggested: units that the draft proposes, the likeliest first.
         most: how many are wanted.
     """
     said = [normal(turn) for turn in turns]
     found = []
-    for entry in entries:
-        text = entry.text
-        names = [normal(it) for it in short_names(text.unit, aliases.get(text.unit, ()))]
+    for it in book:
+        unit = it.entry.text.unit
         score, because = 0.0, []
-        for words, weight in (
-            (names, _UNIT),
-            ([normal(text.office)] if text.office else [], _OFFICE),
-            ([normal(it) for it in text.duties], _DUTY + 1),
-            ([normal(it) for it in duties.get(text.unit, ())], _DUTY),
-        ):
-            for word in words:
-                if len(word) >= 2 and (worth := _worth(word, said)):
-                    score += weight * worth
-                    because.append(word)
-        if score and text.unit in suggested:
-            score += _SUGGESTED / (1 + suggested.index(text.unit))
-        elif text.unit in suggested[:1]:
+        for word, weight in it.words:
+            if worth := _worth(word, said):
+                score += weight * worth
+                because.append(word)
+        if score and unit in suggested:
+            score += _SUGGESTED / (1 + suggested.index(unit))
+        elif unit in suggested[:1]:
             score = _SUGGESTED
         if score >= _LEAST:
-            found.append(FoundNumber(entry, round(score, 2), tuple(dict.fromkeys(because))[:4]))
+            found.append(FoundNumber(it.entry, round(score, 2), tuple(dict.fromkeys(because))[:4]))
     found.sort(key=lambda it: (it.entry.text.closed, -it.score, it.entry.dead, it.entry.id))
     return found[:most]
 

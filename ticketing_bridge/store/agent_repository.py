@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import RowMapping, func, select
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -250,26 +250,34 @@ class MoveRepository:
     async def of_call(self, call: str) -> list[Move]:
         """A call's changes in order."""
         query = select(desk_move).where(desk_move.c.call == call).order_by(desk_move.c.at, desk_move.c.id)
-        return [
-            Move(
-                **{name: value for name, value in row.items() if name != "id"}
-                | {"paused": bool(row["paused"])}
-            )
-            for row in (await self._connection.execute(query)).mappings()
-        ]
+        return [_move(row) for row in (await self._connection.execute(query)).mappings()]
 
     async def standing(self, call: str) -> DeskCall | None:
         """How a call stands by its newest change; None when it never came to an agent, or is over."""
-        moves = await self.of_call(call)
-        if not moves or moves[-1].standing == "over":
-            return None
-        last = moves[-1]
-        target = Target(TargetKind(last.target_kind), last.target or "") if last.target_kind else None
-        return DeskCall(
-            CallKey.parse(call), Standing(last.standing), last.at, last.owner, target, last.paused
-        )
+        return next(iter((await self.standings([call])).values()), None)
+
+    async def standings(self, calls: Sequence[str]) -> dict[CallKey, DeskCall]:
+        """The same of many calls; those that never came to an agent, or are over, are left out."""
+        newest = select(desk_move).ext(distinct_on(desk_move.c.call)).where(desk_move.c.call.in_(calls))
+        in_time = (desk_move.c.call, desk_move.c.at.desc(), desk_move.c.id.desc())
+        rows = await self._connection.execute(newest.order_by(*in_time))
+        found = [_desk_call(_move(row)) for row in rows.mappings() if row["standing"] != "over"]
+        return {it.call: it for it in found}
 
     async def owner(self, call: str) -> str | None:
         """Whose ticket the call's is: the last agent who had it, transfers followed; None: nobody had it."""
         moves = await self.of_call(call)
         return moves[-1].owner if moves else None
+
+
+def _move(row: RowMapping) -> Move:
+    return Move(
+        **{name: value for name, value in row.items() if name != "id"} | {"paused": bool(row["paused"])}
+    )
+
+
+def _desk_call(last: Move) -> DeskCall:
+    target = Target(TargetKind(last.target_kind), last.target or "") if last.target_kind else None
+    return DeskCall(
+        CallKey.parse(last.call), Standing(last.standing), last.at, last.owner, target, last.paused
+    )

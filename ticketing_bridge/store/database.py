@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import select
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import psycopg
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
@@ -58,6 +59,18 @@ from ticketing_bridge.store.workplace_repository import DraftLedgerRepository, S
 
 #: how long a connection may take to be made, in seconds
 CONNECT_TIMEOUT_S = 3
+
+
+def _refuse_hung_up(connection: Any, *_: object) -> None:
+    """A connection that the server has left is not taken from the pool: its socket has something to say.
+
+    Asking the server (``pool_pre_ping``) would cost a way there and back for each transaction.
+    """
+    pgconn = connection.driver_connection.pgconn
+    waiting = select.poll()
+    waiting.register(pgconn.socket, select.POLLIN)
+    if waiting.poll(0):
+        raise InvalidatePoolError("the server has closed it")
 
 
 class UnitOfWork:
@@ -145,11 +158,11 @@ class Database:
             pool_size=connections,
             max_overflow=2,
             pool_timeout=5,
-            pool_pre_ping=True,
             # an error's text goes into logs, and what was to be stored may be a citizen's name
             hide_parameters=True,
             connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "hotline"},
         )
+        event.listen(self._engine.sync_engine, "checkout", _refuse_hung_up)
 
     async def __aenter__(self) -> Self:
         return self

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
@@ -13,6 +12,7 @@ from sqlalchemy import (
     RowMapping,
     Select,
     and_,
+    bindparam,
     cast,
     func,
     or_,
@@ -116,12 +116,12 @@ class DeskTicketRepository:
 
     async def add(self, row: TicketRow, entry: HistoryRow, source: str | None) -> str | None:
         """Keep a new ticket; the number of the one that this source became already, else None."""
-        await self._connection.execute(ticket.insert().values(_values(row)))
+        await self._connection.execute(_ADD_TICKET, _values(row))
         if source is not None:
             claim = insert(ticket_source).values(source=source, ticket=row.number).on_conflict_do_nothing()
             if not (await self._connection.execute(claim.returning(ticket_source.c.ticket))).scalar():
                 return await self.of_source(source)
-        await self._connection.execute(ticket_event.insert().values(asdict(entry)))
+        await self._connection.execute(_ADD_ENTRY, _as_they_are(entry))
         return None
 
     async def of_source(self, source: str) -> str | None:
@@ -131,15 +131,10 @@ class DeskTicketRepository:
 
     async def save(self, row: TicketRow, entry: HistoryRow) -> bool:
         """The ticket's next version with its entry; False when it is not the next one any more."""
-        statement = (
-            ticket.update()
-            .where(ticket.c.number == row.number, ticket.c.version == row.version - 1)
-            .values(_values(row))
-            .returning(ticket.c.version)
-        )
-        if (await self._connection.execute(statement)).scalar() is None:
+        values = _values(row) | {"of_number": row.number, "of_version": row.version - 1}
+        if (await self._connection.execute(_NEXT_VERSION, values)).scalar() is None:
             return False
-        await self._connection.execute(ticket_event.insert().values(asdict(entry)))
+        await self._connection.execute(_ADD_ENTRY, _as_they_are(entry))
         return True
 
     async def get(self, number: str, *, lock: bool = False) -> TicketRow | None:
@@ -165,6 +160,20 @@ class DeskTicketRepository:
         query = select(ticket).where(*_conditions(wanted))
         query = query.order_by(ticket.c.received_at.desc(), ticket.c.number.desc()).limit(limit)
         return await self._rows(query)
+
+    async def open_versions(
+        self, states: Sequence[str], since: datetime, limit: int
+    ) -> list[tuple[str, int]]:
+        """Numbers and versions of the newest in these states; confidential ones are left out."""
+        query = select(ticket.c.number, ticket.c.version).where(
+            ticket.c.state.in_(states), ticket.c.received_at >= since, ~ticket.c.confidential
+        )
+        found = await self._connection.execute(query.order_by(ticket.c.received_at.desc()).limit(limit))
+        return [(row.number, row.version) for row in found]
+
+    async def many(self, numbers: Iterable[str]) -> list[TicketRow]:
+        """The tickets of these numbers."""
+        return await self._rows(select(ticket).where(ticket.c.number.in_([*numbers])))
 
     async def by_due(self, wanted: TicketFilter, limit: int = 1000) -> list[TicketRow]:
         """Those with a limit, the one that ends first first."""
@@ -297,8 +306,24 @@ def _conditions(wanted: TicketFilter) -> list[ColumnElement[bool]]:
     return [ask(value) for name, ask in _ASKS.items() if (value := getattr(wanted, name))]
 
 
+#: said once, so that SQLAlchemy knows them again at once: they are most of what saving costs
+_ADD_TICKET = ticket.insert()
+_ADD_ENTRY = ticket_event.insert()
+_NEXT_VERSION = (
+    ticket.update()
+    .where(_C.number == bindparam("of_number"), _C.version == bindparam("of_version"))
+    .values({name: bindparam(name) for name in TicketRow.__dataclass_fields__})
+    .returning(_C.version)
+)
+
+
 def _values(row: TicketRow) -> dict[str, object]:
-    return {**asdict(row), "units": [*row.units], "barred": [*row.barred]}
+    return _as_they_are(row) | {"units": [*row.units], "barred": [*row.barred]}
+
+
+def _as_they_are(row: TicketRow | HistoryRow) -> dict[str, object]:
+    """The row's columns; what lies inside of them is not copied."""
+    return {name: getattr(row, name) for name in row.__dataclass_fields__}
 
 
 def _row(row: RowMapping) -> TicketRow:

@@ -30,6 +30,9 @@ ROUTE_TASK = "route_outbox"
 ROUTE_QUEUE = "outbox"
 
 
+_HAND_IN = insert(outbox).on_conflict_do_nothing().returning(outbox.c.id)
+
+
 class OutboxRepository:
     """Entries exist exactly when the transaction of their subject commits."""
 
@@ -60,14 +63,14 @@ class OutboxRepository:
         parts = [kind.value, subject, detail]
         if kind is not OutboxKind.TICKET and revision:
             parts.append(str(revision))
-        insertion = insert(outbox).values(
-            kind=kind.value,
-            subject=subject,
-            revision=revision,
-            key=":".join(filter(None, parts)),
-            payload=dict(payload or {}),
-        )
-        made = await self._connection.execute(insertion.on_conflict_do_nothing().returning(outbox.c.id))
+        values = {
+            "kind": kind.value,
+            "subject": subject,
+            "revision": revision,
+            "key": ":".join(filter(None, parts)),
+            "payload": dict(payload or {}),
+        }
+        made = await self._connection.execute(_HAND_IN, values)
         entry = made.scalar()
         if entry is None:
             return False

@@ -93,6 +93,9 @@ class AccountRepository:
         await self._connection.execute(session.delete().where(session.c.token_digest == _digest(token)))
 
 
+_AUDIT_LINE = tables.audit.insert()
+
+
 class AuditRepository:
     """Who looked at what and why; append-only."""
 
@@ -110,7 +113,7 @@ class AuditRepository:
     ) -> None:
         """Write one line. ``subject`` is a call key or a ticket number."""
         values = {"actor": actor, "action": action, "subject": subject, "fields": [*fields], "reason": reason}
-        await self._connection.execute(tables.audit.insert().values(values))
+        await self._connection.execute(_AUDIT_LINE, values)
 
     async def list(self, *, subject: str | None = None, limit: int = 200) -> list[AuditEntry]:
         """Newest first."""

@@ -128,6 +128,9 @@ SELECT count(*) AS recent, count(*) FILTER (WHERE verdict = ANY(:right)) AS rece
 """)
 
 
+_JUDGE = insert(draft_verdict).on_conflict_do_nothing()
+
+
 class DraftLedgerRepository:
     """How the fields of drafts fared with agents, by what drafted them."""
 
@@ -137,8 +140,7 @@ class DraftLedgerRepository:
     async def add(self, verdicts: Sequence[FieldVerdict]) -> None:
         """Keep the verdicts of one sheet; a field of a matter is judged once."""
         if verdicts:
-            rows = [asdict(it) for it in verdicts]
-            await self._connection.execute(insert(draft_verdict).values(rows).on_conflict_do_nothing())
+            await self._connection.execute(_JUDGE, [asdict(it) for it in verdicts])
 
     async def rules(self) -> list[str]:
         """Drafting versions that there are verdicts on, the newest first."""

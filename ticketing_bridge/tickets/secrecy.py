@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from ticketing_bridge.access import Permission, Person
+from ticketing_bridge.call_ledger.service import CALL_CHANNEL
 from ticketing_bridge.store.database import UnitOfWork
 from ticketing_bridge.store.desk_ticket_records import Approval
 from ticketing_bridge.tickets.model import Ticket
@@ -85,6 +86,8 @@ class TicketSecrecy:
     ) -> Ticket:
         """Confidential from now on, found late: barred units see it no more, and it is taken from them."""
         ticket = await self._tickets.do(uow, number, version, Act.HIDE, person, at, {"reason": reason})
+        if ticket.call is not None:
+            await uow.notify(CALL_CHANNEL, ticket.call)  # pages that follow the call look whether they may
         barred = {it for it in ticket.barred if it not in ticket.admitted}
         if ticket.state not in OPEN or ticket.state is State.RECEIVED:
             return ticket

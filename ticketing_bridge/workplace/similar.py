@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Final, Self
 
 from asr.text.searching import normal
 
@@ -28,7 +28,22 @@ class MatterText:
     unit: str = ""
 
 
-def alike(one: MatterText, other: MatterText) -> float:
+@dataclass(frozen=True, slots=True)
+class Comparable:
+    """A matter made ready to be compared with many others."""
+
+    place: frozenset[str]
+    words: frozenset[str]
+    appeal: str
+    unit: str
+
+    @classmethod
+    def of(cls, matter: MatterText) -> Self:
+        """By pairs of neighbouring characters."""
+        return cls(_pairs(matter.place), _pairs(matter.words), matter.appeal, matter.unit)
+
+
+def alike(one: Comparable, other: Comparable) -> float:
     """0 … 1. Without a place on either side two matters are never alike."""
     place = _overlap(one.place, other.place)
     if place < LEAST_PLACE:
@@ -39,10 +54,11 @@ def alike(one: MatterText, other: MatterText) -> float:
 
 
 def most_alike(
-    matter: MatterText, others: Iterable[tuple[str, MatterText]], most: int = 3
+    matter: MatterText, others: Iterable[tuple[str, Comparable]], most: int = 3
 ) -> list[tuple[str, float]]:
     """Ids of those that are alike enough, the likest first."""
-    found = [(id_, alike(matter, other)) for id_, other in others]
+    wanted = Comparable.of(matter)
+    found = [(id_, alike(wanted, other)) for id_, other in others]
     found = [(id_, value) for id_, value in found if value >= LEAST_ALIKE]
     return sorted(found, key=lambda it: -it[1])[:most]
 
@@ -51,8 +67,11 @@ def _same(one: str, other: str) -> bool:
     return bool(one) and one == other
 
 
-def _overlap(one: str, other: str) -> float:
+def _pairs(text: str) -> frozenset[str]:
+    return frozenset(map("".join, pairwise(normal(text))))
+
+
+def _overlap(pairs: frozenset[str], others: frozenset[str]) -> float:
     """Shared pairs of characters, as part of the shorter text's."""
-    pairs, others = (set(map("".join, pairwise(normal(text)))) for text in (one, other))
     shorter = min(len(pairs), len(others))
     return len(pairs & others) / shorter if shorter else 0.0

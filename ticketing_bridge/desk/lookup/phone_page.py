@@ -19,7 +19,7 @@ from ticketing_bridge.desk.pages import SignedIn, render_page
 from ticketing_bridge.desk.visitor import needs, own_form
 from ticketing_bridge.journeys.dispatcher import LOCAL
 from ticketing_bridge.knowledge.csv_import import day_of, several
-from ticketing_bridge.knowledge.phone_book import PhoneInvalid, checked_number, find_numbers
+from ticketing_bridge.knowledge.phone_book import PhoneInvalid, checked_number, find_numbers, phone_book
 from ticketing_bridge.store.knowledge_records import FoundBy, PhoneEntry, PhoneFault, PhoneText
 
 router = APIRouter()
@@ -33,7 +33,8 @@ def matching(city: City, entries: Sequence[PhoneEntry], q: str) -> list[PhoneEnt
     if not words:
         return [*entries]
     direct = [it for it in entries if all(word in _searched(it.text) for word in words)]
-    fitting = find_numbers(entries, [q], aliases=city.aliases, duties=city.duties, most=20)
+    book = phone_book(entries, aliases=city.aliases, duties=city.duties)
+    fitting = find_numbers(book, [q], most=20)
     known = {it.id for it in direct}
     return [*direct, *(it.entry for it in fitting if it.entry.id not in known)]
 

@@ -40,12 +40,13 @@ async def wall_stream(desk: Desk, wall: WallBoard, visitor: Visitor) -> AsyncIte
         desk.pages.poke(WALL, LOOK)
         while not desk.closing.is_set():
             topics = await pulse.news(mailbox)
+            beat = pulse.due(topics)
+            if await pulse.over(topics, beat=beat):
+                yield SIGNED_OUT
+                return
             if RENDERED in topics and (news := sent.changed(wall.rendered)):
                 yield news
-            if pulse.due(topics):
-                if await pulse.signed_out():
-                    yield SIGNED_OUT
-                    return
+            if beat:
                 yield health(desk)
 
 

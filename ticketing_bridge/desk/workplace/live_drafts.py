@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
@@ -12,14 +13,13 @@ from config.catalogue import CityData
 from config.hotline import Hotline
 from facts.call import Call
 from facts.transcript import Transcript, Turn
-from ticketing_bridge.drafting import DraftInput, EarlierTicket, OngoingDraft, begin, hear_more
-from ticketing_bridge.drafting.content import draft_content
+from ticketing_bridge.desk.workplace.drafting_child import KEPT
+from ticketing_bridge.desk.workplace.drafting_process import Drafter, NotDrafted
+from ticketing_bridge.drafting import DraftInput, EarlierTicket
 from ticketing_bridge.journeys.answers import dedicated_line
 from ticketing_bridge.store.records import Json
 
 LOCAL = ZoneInfo("Asia/Shanghai")
-#: calls whose drafts are kept; the oldest go first and are made anew when wanted
-KEPT = 300
 
 
 @dataclass(slots=True)
@@ -27,18 +27,17 @@ class _Growing:
     """One call's draft, and how many finished turns it rests on."""
 
     turns: int = -1
-    ongoing: OngoingDraft | None = None
     content: Json = field(default_factory=dict)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class LiveDrafts:
-    """The drafts of one web process. Drafting itself is done in a thread, one call at a time."""
+    """The drafts of one web process: of each call the newest state is drafted, one call at a time."""
 
-    def __init__(self, hotline: Hotline) -> None:
+    def __init__(self, hotline: Hotline, drafter: Drafter) -> None:
         self._hotline = hotline
+        self._drafter = drafter
         self._calls: OrderedDict[str, _Growing] = OrderedDict()
-        self._thread = asyncio.Lock()
 
     async def content(
         self, call: Call, turns: Sequence[Turn], city: CityData, earlier: Sequence[EarlierTicket] = ()
@@ -55,12 +54,10 @@ class LiveDrafts:
             self._calls.popitem(last=False)
         async with growing.lock:
             if growing.turns != len(turns):
-                heard = self._input(call, turns, earlier)
-                async with self._thread:
-                    growing.ongoing = await asyncio.to_thread(_step, growing.ongoing, heard, city)
+                with suppress(NotDrafted):  # the page keeps what it has; the next sentence is another try
+                    growing.content = await self._drafter.draft(self._input(call, turns, earlier), city)
                 growing.turns = len(turns)
-                growing.content = draft_content(growing.ongoing.draft)
-        return growing.content
+        return growing.content or None
 
     def _input(self, call: Call, turns: Sequence[Turn], earlier: Sequence[EarlierTicket]) -> DraftInput:
         words = DraftInput.from_transcript(
@@ -79,9 +76,3 @@ class LiveDrafts:
             answers=call.answers,
             earlier=tuple(earlier),
         )
-
-
-def _step(ongoing: OngoingDraft | None, heard: DraftInput, city: CityData) -> OngoingDraft:
-    if ongoing is None or len(heard.turns) < len(ongoing.call.turns):
-        return begin(heard, city)
-    return hear_more(ongoing, heard, city)

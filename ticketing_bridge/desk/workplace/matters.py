@@ -11,7 +11,7 @@ from facts.call import Call
 from facts.errors import HotlineError
 from ticketing_bridge.access import Permission, Person
 from ticketing_bridge.store import UnitOfWork
-from ticketing_bridge.store.desk_ticket_records import TicketFilter, TicketRow
+from ticketing_bridge.store.desk_ticket_records import TicketRow
 from ticketing_bridge.store.workplace_records import Sheet, SheetState
 from ticketing_bridge.tickets.earlier import rows_of_number
 from ticketing_bridge.tickets.model import Caller, Texts, Ticket
@@ -21,7 +21,7 @@ from ticketing_bridge.tickets.states import Act, State
 from ticketing_bridge.workplace.form import YES
 from ticketing_bridge.workplace.proposals import JOINT
 from ticketing_bridge.workplace.sheets import ShownField, finished
-from ticketing_bridge.workplace.similar import MatterText, most_alike
+from ticketing_bridge.workplace.similar import Comparable, MatterText, most_alike
 from ticketing_bridge.workplace.verdicts import verdicts_on
 
 #: tickets among which similar ones are looked for
@@ -96,39 +96,51 @@ async def callers_tickets(
     return [_view(row, await sealer.ticket(row)) for row in rows]
 
 
-async def similar_tickets(
-    uow: UnitOfWork, service: TicketService, fields: Mapping[str, ShownField], now: datetime
-) -> list[SimilarTicket]:
-    """Open tickets about the same place and matter, the likest first. Confidential ones are never offered."""
-    matter = MatterText(
-        place=fields["places"].value,
-        words=fields["title"].value + fields["content"].value,
-        appeal=fields["appeal"].value,
-        unit=fields["unit"].value,
-    )
-    if not matter.place:
-        return []
-    wanted = TicketFilter(states=tuple(it.value for it in OPEN_STATES), from_=now - SIMILAR_WITHIN)
-    rows = [row for row in await uow.desk_tickets.find(wanted, LOOKED_THROUGH) if not row.confidential]
-    sealer = Sealer(uow, service.office.vault)
-    await sealer.fetch_keys([row.texts for row in rows])
-    views = {row.number: (row, await sealer.ticket(row)) for row in rows}
-    found = most_alike(
-        matter,
-        (
-            (
-                number,
-                MatterText(
-                    JOINT.join(ticket.texts.places),
-                    ticket.texts.title + ticket.texts.content,
-                    ticket.appeal,
-                    row.main_unit or "",
-                ),
-            )
-            for number, (row, ticket) in views.items()
-        ),
-    )
-    return [SimilarTicket(_view(*views[number]), round(value, 2)) for number, value in found]
+class OpenMatters:
+    """Open tickets as new matters are compared with them: each version is opened once for all desks.
+
+    Confidential ones are never among them.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, int], tuple[CallersTicket, Comparable]] = {}
+
+    async def like(
+        self, uow: UnitOfWork, service: TicketService, fields: Mapping[str, ShownField], now: datetime
+    ) -> list[SimilarTicket]:
+        """Open tickets about the same place and matter as a sheet's, the likest first."""
+        matter = MatterText(
+            place=fields["places"].value,
+            words=fields["title"].value + fields["content"].value,
+            appeal=fields["appeal"].value,
+            unit=fields["unit"].value,
+        )
+        if not matter.place:
+            return []
+        known = await self._as_they_are(uow, service, now)
+        found = most_alike(matter, ((number, it) for number, (_, it) in known.items()))
+        return [SimilarTicket(known[number][0], round(value, 2)) for number, value in found]
+
+    async def _as_they_are(
+        self, uow: UnitOfWork, service: TicketService, now: datetime
+    ) -> dict[str, tuple[CallersTicket, Comparable]]:
+        states = [it.value for it in OPEN_STATES]
+        there = await uow.desk_tickets.open_versions(states, now - SIMILAR_WITHIN, LOOKED_THROUGH)
+        if new := [number for number, version in there if (number, version) not in self._known]:
+            rows = await uow.desk_tickets.many(new)
+            sealer = Sealer(uow, service.office.vault)
+            await sealer.fetch_keys([row.texts for row in rows])
+            for row in rows:
+                if not row.confidential:
+                    self._known[row.number, row.version] = _compared(row, await sealer.ticket(row))
+        self._known = {it: self._known[it] for it in there if it in self._known}
+        return {number: it for (number, _), it in self._known.items()}
+
+
+def _compared(row: TicketRow, ticket: Ticket) -> tuple[CallersTicket, Comparable]:
+    words = ticket.texts.title + ticket.texts.content
+    matter = MatterText(JOINT.join(ticket.texts.places), words, ticket.appeal, row.main_unit or "")
+    return _view(row, ticket), Comparable.of(matter)
 
 
 def new_ticket(

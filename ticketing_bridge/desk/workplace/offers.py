@@ -9,7 +9,7 @@ from typing import Any
 from ticketing_bridge.desk.desk import Desk
 from ticketing_bridge.desk.lookup.knowledge_page import EntryView, entry_view, found_entries, today_of
 from ticketing_bridge.desk.lookup.phone_page import matching
-from ticketing_bridge.desk.workplace.matters import SimilarTicket, similar_tickets
+from ticketing_bridge.desk.workplace.matters import SimilarTicket
 from ticketing_bridge.desk.workplace.office import WorkplaceOffice
 from ticketing_bridge.desk.workplace.place import Workplace, caller_said, finished_turns
 from ticketing_bridge.knowledge.entries import is_offered, spoken_question
@@ -67,24 +67,17 @@ async def offers_for(office: WorkplaceOffice, place: Workplace) -> Offers:
         return Offers()
     desk, fields = office.desk, place.fields()
     said = caller_said(finished_turns(office, place.page))[:NEWEST_TURNS]
-    city = await desk.city()
     today = today_of(desk)
     try:
         async with desk.database.unit_of_work() as uow:
-            phones = await office.phones(uow)
+            book = await office.book(uow)
             asked = spoken_question([fields["title"].value, *said]) if said else None
             entries = await uow.knowledge.find(asked.some, today=today, limit=10) if asked else []
-            similar = await similar_tickets(uow, await office.tickets(), fields, desk.now())
+            similar = await office.matters.like(uow, await office.tickets(), fields, desk.now())
     except DatabaseAway:
         return Offers()
-    numbers = find_numbers(
-        phones,
-        said,
-        aliases=city.aliases,
-        duties=city.duties,
-        suggested=_units(fields["unit"].value, fields["unit"].candidates),
-        most=MOST,
-    )
+    suggested = _units(fields["unit"].value, fields["unit"].candidates)
+    numbers = find_numbers(book, said, suggested=suggested, most=MOST)
     similar = [*_own_repeat(place), *similar]
     own = {it.ticket for it in place.matters}
     return Offers(

@@ -187,9 +187,10 @@ async def save(request: Request, visitor: SignedIn, key: str, matter: int) -> Re
     office = office_of(request)
     sent = {name: str(value) for name, value in (await request.form()).items()}
     script = "application/json" in request.headers.get("accept", "")
-    place = await _found(request, visitor, key, matter, make=True)
     try:
-        done = await save_sheet(office, place, visitor.person, Wish.of(sent))
+        async with office.saving:
+            place = await _found(request, visitor, key, matter, make=True)
+            done = await save_sheet(office, place, visitor.person, Wish.of(sent))
     except Refused as refused:
         if script:
             return JSONResponse(refused.facts, refused.status)

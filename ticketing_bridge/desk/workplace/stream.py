@@ -127,7 +127,7 @@ class _Teller:
         if self.place.call.state is not CallState.TALKING:
             return b""
         try:
-            standing = await self._office.standing(self.place.call.key)
+            standing = await self._office.standings.lately(self.place.call.key)
         except DatabaseAway:
             return b""
         if standing == self.place.standing:
@@ -168,14 +168,15 @@ async def workplace_stream(
 ) -> AsyncIterator[bytes]:
     """One workplace's events."""
     desk, agent = office.desk, office.agent_of(visitor.name)
-    sent, pulse, mailbox = Sent(desk), Pulse(desk, visitor), Mailbox()
     key = place.page.key
+    sent, pulse, mailbox = Sent(desk), Pulse(desk, visitor, key), Mailbox()
     with (
         counted(desk),
         desk.pages.plugged_in(key, mailbox),
         desk.pages.plugged_in(agent_subject(agent or ""), mailbox),
         desk.pages.plugged_in(WORKPLACES, Mailbox()),
         desk.feed.pages.plugged_in(key, mailbox),
+        office.standings.looked_at(place.call.key),
     ):
         teller = _Teller(office, sent, place, Offers())
         # read again: what changed before the mailbox was plugged in was told to nobody
@@ -185,6 +186,10 @@ async def workplace_stream(
         try:
             while not desk.closing.is_set():
                 topics = await pulse.news(mailbox)
+                beat = pulse.due(topics)
+                if await pulse.over(topics, beat=beat):
+                    yield SIGNED_OUT
+                    return
                 if WORDS in topics and (news := teller.words()):
                     yield news
                 if drafting is not None and (drafting.done() or topics & {CALL, SHEET}):
@@ -195,7 +200,6 @@ async def workplace_stream(
                     # words go on while the draft is made
                     drafting = asyncio.create_task(teller.sentence(), name="workplace-draft")
                     drafting.add_done_callback(lambda _: mailbox.poke(DRAFTED))
-                beat = pulse.due(topics)
                 waits = beat and drafting is None and teller.place.page.waits_for_more(desk.now())
                 if (topics & {CALL, SHEET} or waits) and (news := await teller.anew(visitor)):
                     yield news
@@ -204,9 +208,6 @@ async def workplace_stream(
                 if RING in topics:
                     yield sent.changed({"ring": ring_event(office, agent)})
                 if beat:
-                    if await pulse.signed_out():
-                        yield SIGNED_OUT
-                        return
                     yield sent.health()
         finally:
             await end_task(drafting)
@@ -226,10 +227,11 @@ async def home_stream(office: WorkplaceOffice, visitor: Visitor) -> AsyncIterato
         yield RETRY + sent.health() + sent.changed({"ring": ring_event(office, agent)})
         while not desk.closing.is_set():
             topics = await pulse.news(mailbox)
+            beat = pulse.due(topics)
+            if await pulse.over(topics, beat=beat):
+                yield SIGNED_OUT
+                return
             if RING in topics and (news := sent.changed({"ring": ring_event(office, agent)})):
                 yield news
-            if pulse.due(topics):
-                if await pulse.signed_out():
-                    yield SIGNED_OUT
-                    return
+            if beat:
                 yield sent.health()
