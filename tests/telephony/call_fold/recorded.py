@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from facts.call import Call
 from facts.identity import CallKey
-from telephony.ami.events import GapFilled, LinkLost, LinkUp, PbxEvent, parse_event
+from telephony.ami.events import GapFilled, LinkLost, LinkUp, PbxEvent, Stage, parse_event
 from telephony.call_fold import CallTracker, FoldRules
 from telephony.call_fold.likeness import differing
 from telephony.pbx_logs.cel import parse_cel
@@ -120,6 +120,11 @@ def only_call(events: Iterable[PbxEvent]) -> Call:
     """The one call of a stream."""
     (call,) = calls_of(events)
     return call
+
+
+def not_by_the_caller(event: PbxEvent) -> PbxEvent:
+    """As a dialplan that does not say who hung up would have told it."""
+    return replace(event, by=None) if isinstance(event, Stage) else event
 
 
 def main() -> Iterator[str]:
