@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Any, Protocol, Self
 
 import structlog
@@ -18,13 +17,12 @@ from facts.call import Call, CallState
 from facts.call_control import CloseKind, ControlRefusal, ControlRefused, Standing, TargetKind
 from facts.errors import HotlineError
 from facts.identity import CallKey
-from facts.tasks import end_task
 from telephony.ami import desk
 from telephony.ami.actions import AmiActionRefused, AmiError
 from telephony.ami.errands import Originator, hang_up
-from telephony.ami.events import PbxEvent
 from ticketing_bridge.agents.agent_hands import AgentHands
 from ticketing_bridge.agents.call_moves import CallMoves, Handled
+from ticketing_bridge.agents.following import Following
 from ticketing_bridge.agents.keeper import AgentKeeper
 from ticketing_bridge.agents.wishes import carried, target_of, units_of
 from ticketing_bridge.call_ledger.hearing import readable
@@ -41,7 +39,6 @@ MOVE_CHANNEL = "hotline_move"
 #: a wish that is older is not done any more: whoever made it has been told so
 WISH_LIFE_S = 5.0
 LOOK_S = 1.0
-PAUSE_S = 0.05
 _RINGING = frozenset({Standing.JOIN_RINGING, Standing.CONSULT_RINGING})
 
 
@@ -52,7 +49,7 @@ class Ears(Protocol):
         """Hear nothing of a call, or hear it again."""
 
 
-class DeskHands:
+class DeskHands(Following):
     """Does what is wished of one PBX. An async context manager; ``take`` never waits."""
 
     def __init__(
@@ -66,6 +63,7 @@ class DeskHands:
         pbx_now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.calls = CallMoves(pbx_id)
+        super().__init__(self.calls.take)
         self._database = database
         self._hotline = hotline
         self._pbx_id = pbx_id
@@ -73,9 +71,7 @@ class DeskHands:
         self._agents = agents
         self._ears = ears
         self._pbx_now = pbx_now
-        self._news = asyncio.Event()
         self._unwritten: list[Move] = []
-        self._tasks: list[asyncio.Task[None]] = []
         self._wishes: Mapping[str, Callable[[Wish], Awaitable[None]]] = {
             **AgentHands(hotline, link, agents).wishes,
             "hold": self._hold,
@@ -100,21 +96,6 @@ class DeskHands:
             asyncio.create_task(self._write_for_ever(), name="desk moves"),
         ]
         return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for task in self._tasks:
-            await end_task(task)
-        await self._write()
-
-    def take(self, event: PbxEvent) -> None:
-        """One event of the PBX. A bug here must not keep the ledger from its events."""
-        try:
-            self.calls.take(event)
-        except Exception:
-            log.exception("event not understood", kind=type(event).__name__)
-        self._news.set()
 
     # -- what is known
 
@@ -153,17 +134,10 @@ class DeskHands:
         self.calls.to_resume()
         self._news.set()
 
-    async def _write_for_ever(self) -> None:
-        while True:
-            await self._news.wait()
-            await asyncio.sleep(PAUSE_S)
-            self._news.clear()
-            for key in self.calls.to_resume():
-                with suppress(HotlineError):
-                    await self._rest(key, paused=False)
-            if not await self._write():
-                await asyncio.sleep(1.0)
-                self._news.set()
+    async def _act(self) -> None:
+        for key in self.calls.to_resume():
+            with suppress(HotlineError):
+                await self._rest(key, paused=False)
 
     async def _write(self) -> bool:
         self._unwritten += self.calls.moves()

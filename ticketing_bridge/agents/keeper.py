@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Self
 
 import structlog
 
 from config.work import WRAPPING_UP
 from facts.call import Call
-from facts.tasks import end_task
 from telephony.ami.actions import AmiError
 from telephony.ami.desk import pause_member
 from telephony.ami.errands import Originator
-from telephony.ami.events import PbxEvent
+from ticketing_bridge.agents.following import Following
 from ticketing_bridge.agents.roster import Roster
 from ticketing_bridge.store.agent_repository import StateChange
 from ticketing_bridge.store.database import Database
@@ -26,15 +24,13 @@ log = structlog.get_logger(__name__)
 
 #: names of agents whose state changed
 AGENT_CHANNEL = "hotline_agent"
-#: pause between two writings, seconds
-PAUSE_S = 0.05
 #: wrap-ups are looked at this often
 LOOK_S = 0.5
 #: changes kept while the database is away; the oldest go first
 MOST_KEPT = 50_000
 
 
-class AgentKeeper:
+class AgentKeeper(Following):
     """Keeps the agents of one PBX. An async context manager; ``take`` never waits.
 
     Args:
@@ -49,15 +45,14 @@ class AgentKeeper:
         pbx_id: str,
         pbx_now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        super().__init__(roster.take)
         self.roster = roster
         self._database = database
         self._link = link
         self._pbx_id = pbx_id
         self.pbx_now = pbx_now
-        self._news = asyncio.Event()
         self._unwritten: list[StateChange] = []
         self._restored = False
-        self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
         await self._restore()
@@ -66,21 +61,6 @@ class AgentKeeper:
             asyncio.create_task(self._wrap_up_for_ever(), name="wrap-up"),
         ]
         return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for task in self._tasks:
-            await end_task(task)
-        await self._write()
-
-    def take(self, event: PbxEvent) -> None:
-        """One event of the PBX. A bug here must not keep the ledger from its events."""
-        try:
-            self.roster.take(event)
-        except Exception:
-            log.exception("event not understood", kind=type(event).__name__)
-        self._news.set()
 
     def signed_in(self, agent: str) -> None:
         """Somebody has just signed this agent in."""
@@ -108,16 +88,9 @@ class AgentKeeper:
             return
         self.roster.restore(states, calls)
 
-    async def _write_for_ever(self) -> None:
-        while True:
-            await self._news.wait()
-            await asyncio.sleep(PAUSE_S)
-            self._news.clear()
-            for agent in self.roster.to_wrap():
-                await self._pause(agent, WRAPPING_UP)
-            if not await self._write():
-                await asyncio.sleep(1.0)
-                self._news.set()
+    async def _act(self) -> None:
+        for agent in self.roster.to_wrap():
+            await self._pause(agent, WRAPPING_UP)
 
     async def _write(self) -> bool:
         """What is new, in order; False when the database is away: it is kept."""
