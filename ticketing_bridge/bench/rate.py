@@ -17,6 +17,7 @@ from config.settings import load_settings
 from facts.call import Outcome
 from ticketing_bridge.bench.figures import Figure, Size
 from ticketing_bridge.demo.likeness import percentile
+from ticketing_bridge.memory import look_seldom
 from ticketing_bridge.rate.live import rate_now
 from ticketing_bridge.rate.rolling import least_window
 from ticketing_bridge.rate.service import LOCAL, RateQuery, rate_report
@@ -108,6 +109,7 @@ async def measure(size: Size, calls: int | None = None) -> list[Figure]:
             began = time.perf_counter()
             await fill(database, count)
             filled_s = time.perf_counter() - began
+            look_seldom()  # as the service does that answers
             figures = await _asked(database, size.of(25, 2))
             figures += await _written(database, size.of(4000, 40))
             async with database.unit_of_work() as uow:

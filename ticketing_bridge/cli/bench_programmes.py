@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import tempfile
 from pathlib import Path
 
@@ -34,7 +35,10 @@ def show_programmes(calls: int, seed: int, a_second: float, *, cuts: bool, as_js
         home = Path(folder) / "home"
         home.mkdir()
         set_up_file_logs("programmes", home)
-        report = asyncio.run(_play(home, calls, seed, a_second, faults, out))
+        try:
+            report = asyncio.run(_play(home, calls, seed, a_second, faults, out))
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
     if as_json:
         print_json({"machine": facts, "faults": cuts, **report.as_json()})
     else:
@@ -44,6 +48,10 @@ def show_programmes(calls: int, seed: int, a_second: float, *, cuts: bool, as_js
 
 
 async def _play(home: Path, calls: int, seed: int, a_second: float, faults: Faults, out: Console) -> Report:
+    me = asyncio.current_task()
+    assert me is not None
+    # asked to end, it takes its PBXs and its database along
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, me.cancel)
     columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=out, disable=not out.is_terminal) as bars:
         tasks: dict[str, int] = {}
@@ -53,7 +61,7 @@ async def _play(home: Path, calls: int, seed: int, a_second: float, faults: Faul
                 tasks[what] = bars.add_task(what, total=total)
             bars.update(tasks[what], completed=done, total=total)  # type: ignore[arg-type]
 
-        async with stage(home) as up:
+        async with stage(home, a_second) as up:
             return await play(up, seed, calls, a_second, faults, tell)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time as clocks
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from typing import Any
 
 from config.rates import RateDefinition, Rates
 from facts.agents import AgentState
@@ -169,6 +170,29 @@ def _rate(definition: RateDefinition, row: Mapping[str, int], from_cells: bool) 
     return Rate(name, formula, base, reached, misses, unknown, *beside, definition.title, from_cells)
 
 
+def _maker(
+    definition: RateDefinition, columns: Sequence[str], from_cells: bool
+) -> Callable[[Sequence[Any]], Rate]:
+    """``_rate`` of rows whose first is a key and whose others are these columns; for thousands of them."""
+    at = {column: place for place, column in enumerate(columns, 1)}
+    unresolved, excluded = at["unresolved"], at["excluded"]
+    name, title, formula = definition.name, definition.title, formula_of(definition)
+    if not from_cells:
+        return lambda row: Rate(
+            name, formula, 0, 0, 0, 0, row[unresolved], 0, row[excluded], title, from_cells=False
+        )
+    base, reached, unknown = (at[f"{it}_{name}"] for it in "bru")
+
+    def make(row: Sequence[Any]) -> Rate:
+        misses = row[base] - row[reached] - row[unknown]
+        return Rate(
+            name, formula, row[base], row[reached], misses, row[unknown],
+            row[unresolved], 0, row[excluded], title,
+        )  # fmt: skip
+
+    return make
+
+
 def _counted(rate: Rate, row: Mapping[str, int]) -> Rate:
     """The same from the calls."""
     base, reached, unknown = (row[it] for it in "bru")
@@ -200,7 +224,7 @@ async def _groups(uow: UnitOfWork, query: RateQuery, stretches: Sequence[Stretch
     for stretch in stretches:
         plans = _plans(stretch.definitions)
         columns = {**_BESIDE, **wanted(plans.items())}
-        rows = await uow.rates.sums(
+        rows = await uow.rates.rows(
             stretch.begin, stretch.end, columns, line=query.line, queue=query.queue, by=query.by
         )
         exact = {
@@ -208,16 +232,17 @@ async def _groups(uow: UnitOfWork, query: RateQuery, stretches: Sequence[Stretch
             for it in stretch.definitions
             if it.name not in plans
         }
+        makers = [_maker(it, [*columns], it.name in plans) for it in stretch.definitions]
         for row in rows:
-            assert row.key is not None
-            rates = tuple(
-                _counted(_rate(it, row.values, False), exact[it.name].get(row.key, _NOTHING))
-                if it.name in exact
-                else _rate(it, row.values, True)
-                for it in stretch.definitions
-            )
-            before = found.get(row.key)
-            found[row.key] = _together(before, rates) if before else rates
+            key = row[0]
+            rates = tuple([make(row) for make in makers])
+            if exact:
+                rates = tuple(
+                    _counted(it, exact[it.definition].get(key, _NOTHING)) if it.definition in exact else it
+                    for it in rates
+                )
+            before = found.get(key)
+            found[key] = _together(before, rates) if before else rates
     ordered = found.items() if len(stretches) == 1 else sorted(found.items(), key=lambda it: str(it[0]))
     return tuple(Group(key, rates) for key, rates in ordered)
 

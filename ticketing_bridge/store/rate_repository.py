@@ -231,14 +231,39 @@ class RateRepository:
             wanted: name → columns that are added (``-column``: taken away).
             by: hour, day, month (beginnings in Asia/Shanghai), line, queue, or every_15, _30, _60 minutes.
         """
+        names = tuple(wanted)
+        rows = await self.rows(begin, end, wanted, line=line, queue=queue, by=by)
+        return [Sums(row[0], dict(zip(names, row[1:], strict=True))) for row in rows]
+
+    async def rows(
+        self,
+        begin: datetime,
+        end: datetime,
+        wanted: Mapping[str, Sequence[str]],
+        *,
+        line: str | None = None,
+        queue: str | None = None,
+        by: str | None = None,
+    ) -> list[Sequence[Any]]:
+        """``sums`` as they come: a key, then ``wanted`` in its order. For thousands of groups."""
         query, values = _sums_query(
             pieces(begin, end, _COARSEST.get(by or "", Level.DAY)), wanted, line, queue, by
         )
         rows = (await self._connection.execute(text(query), values)).all()
-        names = tuple(wanted)
-        return [
-            Sums(row[0], dict(zip(names, row[1:], strict=True))) for row in rows if by is None or any(row[1:])
-        ]
+        return [*rows] if by is None else _together(rows)
+
+
+def _together(rows: Iterable[Sequence[Any]]) -> list[Sequence[Any]]:
+    """One row a key, in order. Nearly all keys are there once: quicker than grouping them in SQL again."""
+    found: dict[Any, Sequence[Any]] = {}
+    for row in rows:
+        key = row[0]
+        known = found.get(key)
+        if known is None:
+            found[key] = row
+        else:
+            found[key] = (key, *(one + other for one, other in zip(known[1:], row[1:], strict=True)))
+    return [found[key] for key in sorted(found) if any(found[key][1:])]
 
 
 def _fact_json(fact: RateFact) -> dict[str, Any]:
@@ -325,12 +350,11 @@ def _sums_query(
         f"SELECT {_key(by, None)} AS key, {deltas} FROM rate_delta "
         f"WHERE arrived_at >= :begin AND arrived_at < :end{narrow}{group}"
     )
+    every = " UNION ALL ".join(parts)
+    if by:
+        return every, values
     totals = ", ".join(f"coalesce(sum({name}), 0)::bigint AS {name}" for name in wanted)
-    order = " GROUP BY 1 ORDER BY 1" if by else ""
-    return (
-        f"SELECT {'key' if by else 'NULL'}, {totals} FROM ({' UNION ALL '.join(parts)}) AS cell{order}",
-        values,
-    )
+    return f"SELECT NULL, {totals} FROM ({every}) AS cell", values
 
 
 def _key(by: str | None, level: Level | None) -> str:

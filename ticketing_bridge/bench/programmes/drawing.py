@@ -33,6 +33,10 @@ class Kind:
 _ANY = ("main", "main", "main", "business", "environment", "safety")
 
 
+#: nobody could tell two of them apart who are on at the same time: they wait for each other (seconds)
+WITHHELD_APART_S = 30.0
+
+
 def _seconds(dice: Random, first: float, last: float) -> float:
     return round(dice.uniform(first, last), 1)
 
@@ -130,10 +134,11 @@ def programmes(seed: int, calls: int, a_second: float) -> list[ScenarioCall]:
     dice = Random(f"programmes {seed}")
     names, weights = [*KINDS], [kind.weight for kind in KINDS.values()]
     found: list[ScenarioCall] = []
-    at_s = 0.0
+    at_s = free_at_s = 0.0
     for number in range(calls):
         kind = KINDS[dice.choices(names, weights)[0]]
-        withheld = dice.random() < 0.06
+        withheld = dice.random() < 0.06 and at_s >= free_at_s
+        free_at_s = at_s + WITHHELD_APART_S if withheld else free_at_s
         values = {
             "says": "",
             "number": None if withheld else f"139{dice.randrange(10**4):04d}{number:04d}",

@@ -147,14 +147,14 @@ async def play(stage: Stage, seed: int, calls: int, a_second: float, faults: Fau
 
 
 def _silent(planned: Sequence[PlannedCall], folder: Path, seed: int) -> dict[str, Dialogue]:
-    """Nobody says anything: talks of 1 to 8 seconds."""
+    """Nobody says anything: talks of 4 to 8 seconds."""
     dice = random.Random(f"talks {seed}")
     folder.mkdir(parents=True, exist_ok=True)
-    for seconds in range(1, 9):
+    for seconds in range(4, 9):
         write_wav(folder / f"quiet{seconds}.wav", silence(float(seconds)))
     found: dict[str, Dialogue] = {}
     for call in planned:
-        seconds = dice.randint(1, 8)
+        seconds = dice.randint(4, 8)
         quiet = folder / f"quiet{seconds}"
         found[call.id] = Dialogue(quiet, quiet, (), float(seconds))
     return found

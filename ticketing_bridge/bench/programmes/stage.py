@@ -27,6 +27,7 @@ from ticketing_bridge.house import House
 from ticketing_bridge.store import Database, EmbeddedPostgres, upgrade
 from ticketing_bridge.supervision import BEAT_FD, role_command
 
+#: so many agents there are at least, and for each call a second
 AGENTS = 12
 
 
@@ -37,7 +38,7 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
         return int(probe.getsockname()[1])
 
 
-def city() -> dict[str, Any]:
+def city(agents: int) -> dict[str, Any]:
     """The built-in hotline with queues that each end in another way, and more agents."""
     built_in = Path(sys.modules[load_hotline.__module__].__file__ or "").parent / "defaults" / "hotline.yaml"
     facts: dict[str, Any] = yaml.safe_load(built_in.read_text(encoding="utf-8"))
@@ -57,7 +58,7 @@ def city() -> dict[str, Any]:
             "name": f"{number}号话务员",
             "queues": ["main", "business", "environment", "safety"],
         }
-        for number in range(101, 101 + AGENTS)
+        for number in range(101, 101 + agents)
     ]
     return facts
 
@@ -186,11 +187,12 @@ def _settings(home: Path, folder: Path) -> Settings:
 
 
 @asynccontextmanager
-async def stage(home: Path) -> AsyncIterator[Stage]:
-    """Bring it up in this home (a new folder), and end it."""
+async def stage(home: Path, a_second: float = 1.0) -> AsyncIterator[Stage]:
+    """Bring it up in this home (a new folder), with people enough for so many calls a second, and end it."""
     folder = home / "city"
     folder.mkdir(parents=True)
-    (folder / "hotline.yaml").write_text(yaml.safe_dump(city(), allow_unicode=True), encoding="utf-8")
+    made = city(max(AGENTS, round(AGENTS * a_second)))
+    (folder / "hotline.yaml").write_text(yaml.safe_dump(made, allow_unicode=True), encoding="utf-8")
     settings = _settings(home, folder)
     settings.make_folders()
     hotline, secrets = load_hotline(folder), load_or_make_secrets(home)
