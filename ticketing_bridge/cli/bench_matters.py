@@ -73,6 +73,11 @@ def _show(outcome: Outcome) -> None:
         if found[share] is not None:
             low, high = found[interval]
             console.print(f"{text}: {found[share]:.1%} ({low:.1%} to {high:.1%})", highlight=False)
+    first = found["at_once"]
+    if first["share_right"] is not None:
+        console.print(
+            f"at the call's end, before the recording was heard: {first['share_right']:.1%}", highlight=False
+        )
     heard = ", ".join(f"{leg} {rate:.1%}" for leg, rate in outcome.cer.items() if rate is not None)
     console.print(f"characters heard wrong: {heard}", highlight=False)
     for text in outcome.lost:

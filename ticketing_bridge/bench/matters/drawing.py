@@ -74,8 +74,7 @@ def compose(seed: int | str, calls: int, today: date) -> list[Composed]:
     """So many calls; every matter comes about equally often, callers' numbers differ."""
     dice = Random(f"matters {seed}")
     known = lists().matters
-    chosen = [known[number % len(known)] for number in range(calls)]
-    dice.shuffle(chosen)
+    chosen = [it for _ in range(calls // len(known) + 1) for it in dice.sample(known, len(known))][:calls]
     return [_composed(dice, it, f"1390{7000000 + number}", today) for number, it in enumerate(chosen)]
 
 

@@ -37,9 +37,12 @@ Tell = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The verdict on the drafts as they stood at the call's end, and what hearing cost."""
+    """The verdicts on the drafts, and what hearing cost."""
 
+    #: as they stand in the end: made anew of the recording where the live words had holes
     verdict: Verdict
+    #: as they stood first, at the call's end
+    at_once: Verdict
     #: calls of which no draft was kept
     lost: tuple[str, ...]
     cer: dict[str, float | None]
@@ -50,6 +53,7 @@ class Outcome:
         """For scripts."""
         return {
             **self.verdict.as_json(),
+            "at_once": self.at_once.as_json(),
             "without_draft": [*self.lost],
             "cer": self.cer,
             "took_s": round(self.took_s, 1),
@@ -99,9 +103,10 @@ async def play_matters(
                 demo = DemoHouse(house.settings, house.hotline, house.secrets, program, database)
                 result = await run_demo(demo, planned, seed=seed, at_once=at_once, progress=tell)
                 rows = [it.row for it in result.findings]
-                verdict, lost = await _judged(house, database, composed, rows)
+                verdict, at_once_, lost = await _judged(house, database, composed, rows)
     return Outcome(
         verdict,
+        at_once_,
         lost,
         {leg: mean(it.cer.get(leg) for it in result.findings) for leg in (Leg.CALLER, Leg.AGENT)},
         mean(it.draft_s for it in result.findings),
@@ -111,8 +116,8 @@ async def play_matters(
 
 async def _judged(
     house: House, database: Database, composed: Sequence[Composed], rows: Sequence[Call | None]
-) -> tuple[Verdict, tuple[str, ...]]:
-    verdict, lost, city = Verdict(), [], load_catalogue()
+) -> tuple[Verdict, Verdict, tuple[str, ...]]:
+    verdict, at_once, lost, city = Verdict(), Verdict(), [], load_catalogue()
     for number, (it, row) in enumerate(zip(composed, rows, strict=True)):
         if row is None:
             lost.append(f"c{number:03d}: no row")
@@ -122,10 +127,11 @@ async def _judged(
         if not drafts:
             lost.append(f"c{number:03d}: no draft")
             continue
-        first = min(drafts, key=lambda draft: draft.version)
-        ideal = await asyncio.to_thread(_if_heard, it, row, city)
-        verdict.add(str(row.key), it.gold, values_of(first.content), values_of(ideal))
-    return verdict, tuple(lost)
+        ideal = values_of(await asyncio.to_thread(_if_heard, it, row, city))
+        first, *_, last = (*sorted(drafts, key=lambda draft: draft.version),) * 2
+        for found, draft in ((verdict, last), (at_once, first)):
+            found.add(str(row.key), it.gold, values_of(draft.content), ideal)
+    return verdict, at_once, tuple(lost)
 
 
 def _if_heard(composed: Composed, row: Call, city: CityData) -> dict[str, Any]:
