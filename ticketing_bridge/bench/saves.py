@@ -1,6 +1,7 @@
 """200 agents press F9: the web role as it is served takes each sheet to a dispatched ticket.
 
-Measured from the key to the answer. All in one moment, and within some seconds, as 200 desks would.
+Measured from the key to the answer: within some seconds, as 200 desks would, and all in one moment (a second
+matter of each call).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from random import Random
 from urllib.parse import urlencode
 
 from facts.transcript import Leg, LiveText
-from ticketing_bridge.bench.browser import SignInFailed
+from ticketing_bridge.bench.browser import SignInFailed, page_times
 from ticketing_bridge.bench.desks import SENTENCES, Floor, call_path, open_floor
 from ticketing_bridge.bench.figures import Figure, Size, spread_ms
 from ticketing_bridge.bench.processes import cpu_s
@@ -42,34 +43,37 @@ async def measure(size: Size) -> list[Figure]:
     agents, within_s = size.of(AGENTS, 4), size.of(WITHIN_S, 0.2)
     warm = size.of(WARM, 1)
     durable = size is Size.FULL
-    async with open_floor(warm + 2 * agents, furnished=size.of(1.0, 0.02), durable=durable) as up:
+    async with open_floor(warm + agents, furnished=size.of(1.0, 0.02), durable=durable) as up:
         for call in up.calls:
             for number, text in enumerate(SENTENCES):
                 at = 9.0 + 4 * number
                 said = LiveText(str(call.key), Leg.CALLER, number, True, text, at, at + 3, stream="bench")
                 up.broadcast.send(said)
         keys = [call_path(call) for call in up.calls]
+        for key in keys:  # whoever saves has the sheet open: its draft is made
+            path = f"/desk/calls/{key}"
+            await asyncio.to_thread(page_times, up.port, up.cookie, path, 1)
         for key in keys[:warm]:
-            await _save(up, key)
+            await _save(up, key, 1)
         dice = Random(12345)
         used = cpu_s([up.pid])
-        paced = await _all(up, keys[warm : warm + agents], lambda: dice.uniform(0, within_s))
+        paced = await _all(up, keys[warm:], 1, lambda: dice.uniform(0, within_s))
         cpu_ms = (cpu_s([up.pid]) - used) / agents * 1000
-        burst = await _all(up, keys[warm + agents :], lambda: 0.0)
+        burst = await _all(up, keys[warm:], 2, lambda: 0.0)
         async with up.database.unit_of_work() as uow:
             kept = [bool(await uow.desk_tickets.find(TicketFilter(call=str(call.key)))) for call in up.calls]
     return [
         *spread_ms("save", paced, f"{agents} agents save within {within_s:.0f} s"),
         *spread_ms("burst", burst, f"{agents} agents save in one moment"),
         Figure("save_cpu_ms", cpu_ms, "ms", "processor time of the web role a save"),
-        Figure("lost", kept.count(False), "", "answered saves that are no ticket"),
+        Figure("lost", 2 * agents - sum(kept), "", "answered saves that are no ticket"),
     ]
 
 
-async def _all(up: Floor, keys: list[str], waits_s: Callable[[], float]) -> list[float]:
+async def _all(up: Floor, keys: list[str], matter: int, waits_s: Callable[[], float]) -> list[float]:
     async def one(key: str, wait_s: float) -> float:
         await asyncio.sleep(wait_s)
-        return await _save(up, key)
+        return await _save(up, key, matter)
 
     return await asyncio.gather(*(one(key, waits_s()) for key in keys))
 
@@ -83,12 +87,13 @@ async def _connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asy
         writer.close()
 
 
-async def _save(up: Floor, key: str) -> float:
+async def _save(up: Floor, key: str, matter: int) -> float:
     """Seconds from the key to the answer."""
     token = SimpleCookie(up.cookie)[SESSION_COOKIE].value
     body = urlencode(_FIELDS).encode()
     head = (
-        f"POST /desk/calls/{key}/1/save HTTP/1.1\r\nHost: 127.0.0.1:{up.port}\r\nCookie: {up.cookie}\r\n"
+        f"POST /desk/calls/{key}/{matter}/save HTTP/1.1\r\nHost: 127.0.0.1:{up.port}\r\n"
+        f"Cookie: {up.cookie}\r\n"
         f"X-CSRF-Token: {csrf_token(token)}\r\nAccept: application/json\r\nConnection: close\r\n"
         f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n"
     )
