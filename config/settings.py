@@ -132,6 +132,10 @@ class Settings(BaseSettings):
         None, description="folder on another machine that gets the audit log's head each day"
     )
 
+    seal_after_s: float = Field(
+        900.0, ge=0, description="recordings are sealed when nobody needs the file and so long have gone by"
+    )
+
     t_short_s: float = Field(5.0, ge=0, description="abandoned sooner than this is flagged short")
     target_percent: float = Field(98.0, gt=0, le=100)
 

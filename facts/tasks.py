@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import suppress
+from typing import Any
 
 
 async def end_task(task: asyncio.Task[None] | None) -> None:
@@ -16,3 +18,19 @@ async def end_task(task: asyncio.Task[None] | None) -> None:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+async def end_tasks(tasks: Iterable[asyncio.Task[Any]], patience_s: float) -> None:
+    """Cancel tasks until all are over, whatever they fail with.
+
+    A cancellation can be lost: before Python 3.12 ``asyncio.wait_for`` swallows one that comes as its task
+    is done, and libraries wait by it. Who has not ended within ``patience_s`` is cancelled again.
+    """
+    left = {task for task in tasks if not task.done()}
+    while left:
+        for task in left:
+            task.cancel()
+        over, left = await asyncio.wait(left, timeout=patience_s)
+        for task in over:
+            if not task.cancelled():
+                task.exception()  # looked at, so that nobody is told that nobody looked

@@ -22,7 +22,6 @@ from ticketing_bridge.desk.auth import ensure_first_user
 from ticketing_bridge.house import House
 from ticketing_bridge.keeping import Kept, kept_running
 from ticketing_bridge.ports import wait_for_role_ports
-from ticketing_bridge.store.database import Database
 from ticketing_bridge.store.embedded import EmbeddedPostgres
 from ticketing_bridge.store.upgrade import upgrade
 from ticketing_bridge.supervision import RoleStatus, Supervisor, roles_for, serving_lock
@@ -135,7 +134,7 @@ async def serving(
                 made = await asyncio.to_thread(render_sounds, house, settings.sounds, stage.progress)
                 stage.note(f"{made} new")
             async with (
-                Database(house.database_url, connections=1) as database,
+                house.database(connections=1) as database,
                 database.unit_of_work() as uow,
             ):
                 first_user = await ensure_first_user(uow)

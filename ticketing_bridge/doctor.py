@@ -26,8 +26,8 @@ from telephony.pbx.process import taken_ports
 from telephony.pbx.program import AsteriskVersion, Safety, security_state
 from ticketing_bridge.house import House
 from ticketing_bridge.ports import role_ports
+from ticketing_bridge.recordings import STRANGER_S
 from ticketing_bridge.speech_models import live_model, recording_model
-from ticketing_bridge.store.database import Database
 from ticketing_bridge.store.embedded import EmbeddedPostgres
 from ticketing_bridge.store.upgrade import is_current
 from ticketing_bridge.supervision import is_serving
@@ -68,6 +68,8 @@ class Finding:
     health: Health
     text: str
     fix: str = ""
+    #: a day's work for people, no fault of the installation: it keeps nobody from production
+    daily: bool = False
 
 
 Check = Callable[[House], Awaitable[Finding]]
@@ -255,7 +257,7 @@ async def check_database(house: House) -> Finding:
             "database", Health.WARNING, "the embedded server is not running", "hotline serve starts it"
         )
     try:
-        async with Database(house.database_url, connections=1) as database:
+        async with house.database(connections=1) as database:
             await database.ping()
         if not await asyncio.to_thread(is_current, house.database_url):
             return Finding("database", Health.BAD, "its schema is not current", "hotline db upgrade")
@@ -274,13 +276,13 @@ async def check_deliveries(house: House) -> Finding:
     stored = await check_database(house)
     if stored.health is not Health.GOOD:
         return Finding("deliveries", stored.health, "cannot be counted without the database", stored.fix)
-    async with Database(house.database_url, connections=1) as database, database.unit_of_work() as uow:
+    async with house.database(connections=1) as database, database.unit_of_work() as uow:
         dead = await uow.deliveries.dead()
     told = ", ".join(f"{connector} {count}" for connector, count in sorted(dead.items()) if count)
     if told:
         text = f"given up, each waits for a person: {told}"
         fix = "hotline delivery list --state dead, mend the cause, then hotline delivery resend or drop"
-        return Finding("deliveries", Health.WARNING, text, fix)
+        return Finding("deliveries", Health.WARNING, text, fix, daily=True)
     return _good("deliveries", "none was given up")
 
 
@@ -308,6 +310,25 @@ async def check_retention(house: House) -> Finding:
         text = f"no time is set for {', '.join(unset)}: nothing of it is ever purged"
         return Finding("retention", Health.WARNING, text, "set retention in the city's tickets.yaml")
     return _good("retention", ", ".join(f"{it.value} {days} d" for it, days in rules.retention.items()))
+
+
+async def check_sealing(house: House) -> Finding:
+    """Words and recordings of calls do not lie in the clear for longer than they are needed so."""
+    stored = await check_database(house)
+    if stored.health is not Health.GOOD:
+        return Finding("sealing", stored.health, "cannot be looked at without the database", stored.fix)
+    async with house.database(connections=1) as database, database.unit_of_work() as uow:
+        rows = await uow.clear.count()
+    old = time.time() - house.settings.seal_after_s - STRANGER_S
+    folders = [site.recordings for site in house.sites if site.recordings.is_dir()]
+    files = await asyncio.to_thread(
+        lambda: sum(it.stat().st_mtime < old for folder in folders for it in folder.glob("*.wav"))
+    )
+    if rows or files:
+        text = f"in the clear: {rows} rows of words, {files} recordings older than a day"
+        fix = "the worker seals them: see its log, and let it write and remove in the folder of recordings"
+        return Finding("sealing", Health.WARNING, text, fix)
+    return _good("sealing", "words and recordings of calls are sealed")
 
 
 async def check_audit_heads(house: House) -> Finding:
@@ -345,6 +366,7 @@ def checks_for(house: House) -> dict[str, Check]:
         "database": check_database,
         "deliveries": check_deliveries,
         "retention": check_retention,
+        "sealing": check_sealing,
         "audit log": check_audit_heads,
         "clock": check_clock,
     }

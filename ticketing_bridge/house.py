@@ -15,6 +15,7 @@ from config.settings import Settings, load_settings
 from config.sites import PbxSite, pbx_sites, site_of
 from ticketing_bridge.store.database import Database
 from ticketing_bridge.store.embedded import EmbeddedPostgres
+from ticketing_bridge.store.sealing import Vault
 from ticketing_bridge.store.upgrade import is_current, upgrade
 
 
@@ -34,6 +35,15 @@ class House:
     @property
     def database_url(self) -> str:
         return self.settings.database_url or EmbeddedPostgres(self.settings.home).url
+
+    @cached_property
+    def vault(self) -> Vault:
+        """The installation's key, which wraps those of persons, tickets and calls."""
+        return Vault(self.secrets.vault)
+
+    def database(self, *, connections: int = 8) -> Database:
+        """The installation's database, opened with its key: what is kept of calls is sealed."""
+        return Database(self.database_url, self.vault, connections=connections)
 
     @cached_property
     def catalogue(self) -> CatalogueStore:
@@ -81,7 +91,7 @@ async def ready_database(house: House) -> AsyncIterator[Database]:
     try:
         if not is_current(house.database_url):
             upgrade(house.database_url)
-        async with Database(house.database_url, connections=4) as database:
+        async with house.database(connections=4) as database:
             yield database
     finally:
         if server is not None and not was_running:

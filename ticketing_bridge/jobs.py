@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -19,6 +18,7 @@ from procrastinate.exceptions import ConnectorException
 
 from facts.errors import HotlineError
 from facts.identity import CallKey
+from facts.tasks import end_tasks
 from ticketing_bridge.call_ledger.service import AFTER_CALL, AFTER_MESSAGE
 from ticketing_bridge.store.database import Database
 from ticketing_bridge.store.delivery_repository import DELIVER_TASK
@@ -205,10 +205,7 @@ async def _work(
         for task in done:
             task.result()
     finally:
-        for task in tasks:
-            task.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(tasks, GRACE_S + LOOK_S)
 
 
 async def _ask_for_ever(deliveries: Deliveries, connector: str, every_s: float) -> None:

@@ -18,10 +18,12 @@ _TELEPHONE = re.compile(r"(?<![\d.-])(?:(?:\+?86)?1[3-9]\d{9}|0\d{9,11})(?!\d)")
 #: names of warnings that are counted; beyond that counting begins anew
 _FLOOD_KEYS = 1000
 _BREAKS = re.compile(r"[\r\n\x00]+")
+#: what PostgreSQL adds to an error: the row that it refused, with all that is in it
+_ROW = re.compile(r"\b(DETAIL|CONTEXT):  .*")
 
 
 def clean(value: Any) -> Any:
-    """A value as a log may show it: numbers masked, line breaks gone.
+    """A value as a log may show it: numbers masked, rows that a database refused and line breaks gone.
 
     >>> clean("caller 13997361508\\r\\nforged")
     'caller 139****1508 forged'
@@ -29,6 +31,7 @@ def clean(value: Any) -> Any:
     'city-1763683200.7'
     """
     if isinstance(value, str):
+        value = _ROW.sub(r"\1: …", value)
         return _BREAKS.sub(" ", _TELEPHONE.sub(lambda number: mask_number(number.group()), value))
     if isinstance(value, dict):
         return {key: clean(item) for key, item in value.items()}

@@ -7,7 +7,7 @@ Erasing a person is destroying the key under which everything that tells who the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,13 +17,18 @@ import structlog
 from config.tickets import DataClass
 from facts.errors import HotlineError
 from facts.telephone import national
-from telephony.recordings import RecordingMissing, recording_paths
-from ticketing_bridge.store.database import Database
+from ticketing_bridge.recordings import remove_recording
+from ticketing_bridge.store.database import Database, UnitOfWork
 from ticketing_bridge.store.errors import DatabaseAway
+from ticketing_bridge.store.keeping_repository import KeptRecording
 from ticketing_bridge.store.sealing import Vault
+from ticketing_bridge.store.seals import audio_subject, words_subject
 from ticketing_bridge.tickets.limits import LOCAL
 from ticketing_bridge.tickets.office import TicketOffice
 from ticketing_bridge.tickets.sealed import person_subject
+
+#: where recordings lie, by PBX
+Folders = Mapping[str, Path]
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +46,14 @@ class ErasureRefused(HotlineError):
 
 
 @dataclass(frozen=True, slots=True)
+class Erased:
+    """In how many tickets and of how many calls somebody was erased."""
+
+    tickets: int
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
 class Purged:
     """What became of one data class: ``held`` were old enough and are kept by a hold."""
 
@@ -51,12 +64,12 @@ class Purged:
 
 
 async def purge(
-    database: Database, office: TicketOffice, folders: Sequence[Path], by: str, now: datetime
+    database: Database, office: TicketOffice, folders: Folders, by: str, now: datetime
 ) -> list[Purged]:
     """Purge every data class whose time is set; each with its record.
 
-    ``folders`` are where recordings lie, one a PBX. A recording that another process holds open goes when
-    that one closes it.
+    ``folders`` are where recordings lie, by PBX. A recording that another process holds open goes when
+    that one closes it. Keys of what is purged are destroyed: sealed copies elsewhere are gone with them.
     """
     done = []
     for data_class, days in office.rules.retention.items():
@@ -69,42 +82,49 @@ async def purge(
     return done
 
 
-async def _audio(database: Database, before: datetime, folders: Sequence[Path], _: str) -> tuple[int, int]:
-    purged, seen_held = 0, set[str]()
+async def _audio(database: Database, before: datetime, folders: Folders, by: str) -> tuple[int, int]:
+    purged, seen_held = 0, set[tuple[str, str]]()
     while True:
         async with database.unit_of_work() as uow:
             found = await uow.keeping.recordings_before(before, BATCH, skip=seen_held)
             if not found:
                 return purged, len(seen_held)
-            seen_held |= {call for call, _, held in found if held}
-            bases = {call: base for call, base, held in found if not held}
-            await asyncio.to_thread(_remove, [*bases.values()], folders)
-            await uow.keeping.forget_recordings([*bases])
-        purged += len(bases)
+            seen_held |= {(it.pbx_id, it.base) for it in found if it.held}
+            free = [it for it in found if not it.held]
+            await _forget_audio(uow, free, folders, by)
+        purged += len(free)
 
 
-def _remove(bases: Sequence[str], folders: Sequence[Path]) -> None:
-    for base in bases:
-        for folder in folders:
-            try:
-                paths = recording_paths(folder, base)
-            except RecordingMissing:
-                continue  # a name that no PBX makes leads out of the folder
-            for path in paths:
-                path.unlink(missing_ok=True)
+async def _forget_audio(
+    uow: UnitOfWork, recordings: Sequence[KeptRecording], folders: Folders, by: str
+) -> None:
+    """Destroy the keys of these recordings, and remove what there is of them."""
+    for it in recordings:
+        await uow.keys.destroy(audio_subject(f"{it.pbx_id}:{it.base}"), by)
+    await asyncio.to_thread(_remove, recordings, folders)
+    await uow.keeping.forget_recordings(recordings)
 
 
-async def _words(database: Database, before: datetime, _: Sequence[Path], __: str) -> tuple[int, int]:
+def _remove(recordings: Sequence[KeptRecording], folders: Folders) -> None:
+    for it in recordings:
+        if it.pbx_id in folders:
+            remove_recording(folders[it.pbx_id], it.base)
+
+
+async def _words(database: Database, before: datetime, _: Folders, by: str) -> tuple[int, int]:
     async with database.unit_of_work() as uow:
-        return await uow.keeping.purge_words(before)
+        calls, held = await uow.keeping.purge_words(before)
+        for call in calls:
+            await uow.keys.destroy(words_subject(call), by)
+    return len(calls), held
 
 
-async def _numbers(database: Database, before: datetime, _: Sequence[Path], __: str) -> tuple[int, int]:
+async def _numbers(database: Database, before: datetime, _: Folders, __: str) -> tuple[int, int]:
     async with database.unit_of_work() as uow:
         return await uow.keeping.purge_numbers(before)
 
 
-async def _persons(database: Database, before: datetime, _: Sequence[Path], by: str) -> tuple[int, int]:
+async def _persons(database: Database, before: datetime, _: Folders, by: str) -> tuple[int, int]:
     async with database.unit_of_work() as uow:
         found = await uow.keeping.persons_before(before)
         free = [subject for subject, held in found if not held]
@@ -122,30 +142,55 @@ _PURGES = {
 }
 
 
-async def erase(database: Database, vault: Vault, phone: str, by: str, reason: str) -> int:
-    """Erase a person: whatever tells who they are in any ticket is gone for ever; returns in how many.
+async def erase(
+    database: Database, vault: Vault, phone: str, by: str, reason: str, folders: Folders | None = None
+) -> Erased:
+    """Erase a person, for ever: who they are in tickets; words, recordings and numbers of their calls.
+
+    The keys are destroyed, so that sealed copies cannot be opened either; what lies here goes with them.
+
+    Args:
+        database: the installation's.
+        vault: its key.
+        phone: whose; their calls are those from this number.
+        by: who does it.
+        reason: why; it goes on record.
+        folders: where recordings lie, by PBX.
 
     Raises:
         ErasureRefused: nobody is known by that number, a hold keeps them, or there is no reason.
     """
     if not reason.strip():
         raise ErasureRefused("a reason is needed", fix="--reason")
-    lookup = vault.lookup("phone", national(phone))
+    number = national(phone)
+    lookup, written = vault.lookup("phone", number), spellings(number)
     subject = person_subject(lookup)
     async with database.unit_of_work() as uow:
         tickets = [row.number for row in await uow.desk_tickets.of_person(lookup, limit=10_000)]
-        if await uow.keeping.is_held(subject, *tickets):
+        calls = await uow.keeping.calls_of(written)
+        recordings = await uow.keeping.recordings_of(calls, written)
+        if await uow.keeping.is_held(subject, *tickets, *calls) or any(it.held for it in recordings):
             raise ErasureRefused("a legal hold keeps this person", fix="hotline retention holds")
-        if not await uow.keys.destroy(subject, by):
+        keys = await uow.keys.destroy(subject, by)
+        if not keys and not calls and not recordings:
             raise ErasureRefused("nobody is known by that number", fix="check the number")
         await uow.keeping.forget_phone(lookup)
-        await uow.audit.add(by, "person-erased", subject=subject[:24], fields=tickets, reason=reason.strip())
-    return len(tickets)
+        for call in calls:
+            await uow.keys.destroy(words_subject(call), by)
+        await uow.keeping.forget_words(calls)
+        await _forget_audio(uow, recordings, folders or {}, by)
+        await uow.keeping.forget_numbers(written)
+        fields = [*tickets, *calls]
+        await uow.audit.add(by, "person-erased", subject=subject[:24], fields=fields, reason=reason.strip())
+    return Erased(len(tickets), len(calls))
 
 
-async def keep_purging(
-    database: Database, current: Callable[[], TicketOffice], folders: Sequence[Path]
-) -> None:
+def spellings(number: str) -> list[str]:
+    """The ways in which a PBX may give a national number."""
+    return [number, *(f"{prefix}{number}" for prefix in ("+86", "86", "0086", "0"))]
+
+
+async def keep_purging(database: Database, current: Callable[[], TicketOffice], folders: Folders) -> None:
     """Purge a few times a day, until cancelled; nothing while the city has set no times."""
     while True:
         try:

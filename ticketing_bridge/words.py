@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -37,14 +38,16 @@ from ticketing_bridge.drafting.content import SUGGESTED, draft_content
 from ticketing_bridge.drafting.learned import Learned
 from ticketing_bridge.journeys.answers import dedicated_line, with_answers
 from ticketing_bridge.journeys.voicemail import hear_message
+from ticketing_bridge.recordings import opened_again
 from ticketing_bridge.second_opinion import SecondOpinion
 from ticketing_bridge.speech_models import recording_model
 from ticketing_bridge.store.database import Database, UnitOfWork
+from ticketing_bridge.store.errors import DatabaseAway
 from ticketing_bridge.store.records import Json, LiveSegment, LiveStreamRecord
 from ticketing_bridge.tickets.earlier import earlier_tickets
 from ticketing_bridge.tickets.office import TicketOffices
 from ticketing_bridge.transcripts.city import kept_names
-from ticketing_bridge.transcripts.search import make_findable, search_words
+from ticketing_bridge.transcripts.search import index_missing, make_findable, search_words
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +55,8 @@ LOCAL = ZoneInfo("Asia/Shanghai")
 #: how long the live streams of an ended call are given to say their last words
 LAST_WORDS_S = 2.0
 POLL_S = 0.05
+#: how often calls that cannot be found are looked for, in seconds
+INDEX_S = 3600.0
 #: a recording that lacks more than this was cut off: the disk was full, or the PBX was ended (seconds)
 SHORT_BY_S = 2.0
 
@@ -155,7 +160,8 @@ class CallWords:
             return
         model = self._settings.second_pass_model or self._settings.model
         try:
-            heard = await hear_message(self._recordings(key), call, call.voicemail, model)
+            async with self._opened(key, call.voicemail) as folder:
+                heard = await hear_message(folder, call, call.voicemail, model)
         except HotlineError:
             await self._draft_without_words(call)
             raise
@@ -163,7 +169,11 @@ class CallWords:
 
     async def _heard_again(self, call: Call, recording: str) -> tuple[Transcript, str]:
         """What the recording says, and its digest."""
-        files = await asyncio.to_thread(wait_for_recording, self._recordings(call.key), recording)
+        async with self._opened(call.key, recording) as folder:
+            return await self._heard_in(folder, call, recording)
+
+    async def _heard_in(self, folder: Path, call: Call, recording: str) -> tuple[Transcript, str]:
+        files = await asyncio.to_thread(wait_for_recording, folder, recording)
         began = call.notice_at or call.arrived_at
         missing_s = ((call.ended_at or began) - began).total_seconds() - files.caller_s
         if missing_s > SHORT_BY_S:
@@ -190,9 +200,23 @@ class CallWords:
                 await uow.drafts.put(call.key, 1, "live", {**content, "whole": False})
                 await uow.notify("hotline_call", str(call.key))
 
-    def _recordings(self, key: CallKey) -> Path:
-        """Where the call's PBX records. Raises ``PbxUnknown`` when it is not configured any more."""
-        return site_of(pbx_sites(self._settings, self._hotline), key.pbx_id).recordings
+    def _opened(self, key: CallKey, base: str) -> AbstractAsyncContextManager[Path]:
+        """Where a recording of the call's PBX can be read, opened again when it is sealed.
+
+        Raises ``PbxUnknown`` when that PBX is not configured any more.
+        """
+        folder = site_of(pbx_sites(self._settings, self._hotline), key.pbx_id).recordings
+        return opened_again(self._database, folder, base, self._settings.run)
+
+    async def keep_findable(self) -> None:
+        """Make calls findable whose words are there and are not in the index (that of a former version)."""
+        while True:
+            try:
+                if done := await index_missing(self._database, self._names):
+                    log.info("calls made findable", calls=done)
+            except DatabaseAway:
+                log.warning("index not looked at", fix="the database is away; it is tried again")
+            await asyncio.sleep(INDEX_S)
 
     async def _keep_record(self, call: Call, transcript: Transcript, digest: str | None) -> None:
         earlier = await self._earlier(call)

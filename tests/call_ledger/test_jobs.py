@@ -13,6 +13,7 @@ from pathlib import Path
 import sqlalchemy
 
 from facts.identity import CallKey
+from facts.tasks import end_tasks
 from ticketing_bridge.jobs import AFTER_CALL, Concurrency, run_worker
 from ticketing_bridge.store import Database
 from ticketing_bridge.store.job_repository import JobOf
@@ -171,3 +172,25 @@ async def test_the_worker_comes_back_with_the_database(database: Database) -> No
         await hand_out(database, "city:2", "draft_call")
         await done.wait(2, 15.0)
     assert alive
+
+
+async def test_a_task_that_loses_its_cancellation_is_cancelled_again() -> None:
+    lost: list[str] = []
+
+    async def deaf() -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        lost.append("once")
+        await asyncio.sleep(60)
+
+    async def broken() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            raise RuntimeError("at its end")
+
+    tasks = [asyncio.create_task(deaf()), asyncio.create_task(broken())]
+    await asyncio.sleep(0)
+    await asyncio.wait_for(end_tasks(tasks, 0.05), 5)
+    assert lost == ["once"]
+    assert all(task.done() for task in tasks)

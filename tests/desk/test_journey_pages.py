@@ -154,11 +154,11 @@ async def test_people_follow_up_confidential_tickets(house: House, agent: httpx.
     after = (await agent.get("/followup")).text
     assert "完成，已解决" in after
     assert "待人工回访" not in after
-    revealed = await agent.post(f"/followup/{task.id}/number", data={"csrf": form["csrf"], "reason": "回访"})
-    assert CITIZEN in revealed.text
+    asked = {"csrf": form["csrf"], "reason": "回访"}
+    assert (await agent.post(f"/followup/{task.id}/number", data=asked)).status_code == 403
     async with house.database.unit_of_work() as uow:
         actions = {it.action for it in await uow.audit.list(subject="GEM20260001")}
-    assert actions == {"confidential-viewed", "follow-up-result"}
+    assert actions == {"confidential-viewed", "follow-up-result", "number-refused"}
 
 
 async def test_a_call_shows_what_it_left_behind(house: House, agent: httpx.AsyncClient) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 from typing import Any
@@ -16,6 +17,8 @@ from ticketing_bridge.store.embedded import EmbeddedPostgres
 
 pytestmark = [pytest.mark.pbx, pytest.mark.speech, pytest.mark.timeout(400)]
 
+#: a telephone number in clear
+NUMBER = re.compile(r"(?<![\d.-])1[3-9]\d{9}(?!\d)")
 TALK = "你好，我要反映一个问题，{place}的{thing}坏了好几天了，希望尽快派人来修。"
 
 
@@ -48,6 +51,8 @@ def test_calls_become_drafts_while_roles_are_killed(house: HouseFolder) -> None:
     assert found["drafts"] == found["transcripts"] == found["answered"]
     # the words come from the recogniser: near the script, never a copy of it
     assert 0 < found["cer"]["mean"] < 0.4
+    for log in (house.home / "logs").glob("*"):
+        assert not NUMBER.search(log.read_text(errors="replace")), f"{log} tells who called"
 
 
 def test_a_ledger_row_a_log_line_and_a_recording_that_were_tampered_with_are_noticed(

@@ -34,19 +34,19 @@ async def test_purging_by_the_citys_times(database: Database, service: TicketSer
     ticket = await done(
         database, service, await taken(database, service), (Act.ANSWER_ONLINE, AGENT, {"answer": "好"})
     )
-    assert not await purge(database, OFFICE, [tmp_path], "wang", NOW)  # no time is set: nothing goes
+    assert not await purge(database, OFFICE, {"city": tmp_path}, "wang", NOW)  # no time is set: nothing goes
     async with database.unit_of_work() as uow:
         hold = await uow.keeping.hold(str(call.key), "诉讼", "li")
         await uow.keeping.hold(ticket.number, "诉讼", "li")
     later = NOW + timedelta(days=100)
-    kept = await purge(database, office(), [tmp_path], "wang", later)
+    kept = await purge(database, office(), {"city": tmp_path}, "wang", later)
     assert [(it.purged, it.held) for it in kept] == [(0, 1)] * 4
     assert len(os.listdir(tmp_path)) == 3
     async with database.unit_of_work() as uow:
         assert await uow.keeping.release(hold, "li")
         await uow.connection.exec_driver_sql("UPDATE legal_hold SET released_at = now()")
-    assert [it.purged for it in await purge(database, office(), [tmp_path], "wang", later)] == [1] * 4
-    assert [it.purged for it in await purge(database, office(), [tmp_path], "wang", later)] == [0] * 4
+    assert [it.purged for it in await purge(database, office(), {"city": tmp_path}, "wang", later)] == [1] * 4
+    assert [it.purged for it in await purge(database, office(), {"city": tmp_path}, "wang", later)] == [0] * 4
     assert not os.listdir(tmp_path)
     async with database.unit_of_work() as uow:
         assert await uow.transcripts.get(call.key, "live") is None
@@ -67,7 +67,7 @@ async def test_erasing_a_person(database: Database, service: TicketService) -> N
         await erase(database, OFFICE.vault, PHONE, "li", "本人要求")
     async with database.unit_of_work() as uow:
         await uow.keeping.release(hold, "li")
-    assert await erase(database, OFFICE.vault, "+86" + PHONE, "li", "本人要求") == 1
+    assert (await erase(database, OFFICE.vault, "+86" + PHONE, "li", "本人要求")).tickets == 1
     async with database.unit_of_work() as uow:
         row = await uow.desk_tickets.get(ticket.number)
         assert row is not None

@@ -13,7 +13,7 @@ from facts.call import Outcome
 from facts.errors import HotlineError
 from facts.identity import CallKey
 from facts.masking import mask_spoken
-from ticketing_bridge.api.clients import NeedsScope, Scope
+from ticketing_bridge.api.clients import Caller, NeedsScope, Scope
 from ticketing_bridge.api.problems import ApiProblem
 from ticketing_bridge.api.values import Cursor, Limit, Moment, Page, cursor_moment, cursor_of, read_cursor
 from ticketing_bridge.call_ledger.listing import call_json
@@ -103,13 +103,21 @@ async def one_call(request: Request, key: CallKeyText) -> CallShown:
     return CallShown.model_validate(call_json(call))
 
 
-@router.get("/calls/{key}/drafts", dependencies=[Depends(NeedsScope(Scope.DRAFTS_READ))], tags=["drafts"])
-async def drafts_of_call(request: Request, key: CallKeyText) -> Page[DraftShown]:
-    """All versions of a call's draft, newest first. A draft is a suggestion until a person confirms it."""
+@router.get("/calls/{key}/drafts", tags=["drafts"])
+async def drafts_of_call(
+    request: Request, caller: Annotated[Caller, Depends(NeedsScope(Scope.DRAFTS_READ))], key: CallKeyText
+) -> Page[DraftShown]:
+    """All versions of a call's draft, newest first. A draft is a suggestion until a person confirms it.
+
+    The words of a call whose ticket is confidential are for no other system.
+    """
     async with _database(request).unit_of_work() as uow:
         if await uow.calls.get(CallKey.parse(key)) is None:
             raise ApiProblem(404, "call-unknown")
-        found = await uow.drafts.list(call=CallKey.parse(key))
+        secret = key in await uow.desk_tickets.secret_calls([key])
+        found = [] if secret else await uow.drafts.list(call=CallKey.parse(key))
+        done = "call-refused" if secret else "call-viewed"
+        await uow.audit.add(caller.person.name, done, subject=key, fields=["draft"])
     return Page(
         items=[
             DraftShown(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from sqlalchemy import text
 
@@ -20,7 +20,10 @@ from telephony.simulation.speech import turns_of
 from ticketing_bridge.bench.figures import Figure, Size, spread_ms
 from ticketing_bridge.store import Database, EmbeddedPostgres, upgrade
 from ticketing_bridge.store.mapping import transcript_to_json
-from ticketing_bridge.store.records import SearchFilter
+from ticketing_bridge.store.records import SearchFilter, SearchWords
+from ticketing_bridge.store.sealing import Vault, seal
+from ticketing_bridge.store.seals import index_place, packed, transcript_place, words_subject
+from ticketing_bridge.store.search_repository import index_key
 from ticketing_bridge.transcripts.search import search, search_words
 
 #: calls that differ in their words; the others repeat them with a telephone number of their own
@@ -30,37 +33,32 @@ JOINED = 8
 TURN_S = 4.0
 NOW = datetime(2026, 6, 10, 4, 0, tzinfo=UTC)
 
-_BASE = """
-CREATE TEMP TABLE base (id int PRIMARY KEY, caller text, agent text, keys tsvector, content jsonb)
-"""
-_BASE_ROW = """
-INSERT INTO base
-VALUES (:id, :caller, :agent, array_to_tsvector(CAST(:keys AS text[])), CAST(:content AS jsonb))
+_BASE = "CREATE TEMP TABLE base (id int PRIMARY KEY, keys tsvector)"
+_BASE_ROW = "INSERT INTO base VALUES (:id, array_to_tsvector(CAST(:keys AS text[])))"
+_MADE = """
+CREATE TEMP TABLE made (
+    n int, base int, number_keys text[], key_id bigint, wrapped bytea, said bytea, content bytea)
 """
 _MANY = (
     """
-CREATE TEMP TABLE made AS
-SELECT n, base.*, 'city:city-' || n || '.1' AS call,
-       CAST(:now AS timestamptz) - n * interval '5 min' AS arrived_at,
-       '139' || lpad(CAST(CAST(n AS bigint) * 7919 % 100000000 AS text), 8, '0') AS number
-FROM generate_series(1, :calls) AS n JOIN base ON base.id = n % :different
+INSERT INTO data_key (id, subject, wrapped) OVERRIDING SYSTEM VALUE
+SELECT key_id, 'words:city:city-' || n || '.1', wrapped FROM made
 """,
     """
-INSERT INTO transcript_words (call, kind, line, arrived_at, caller, agent, keys)
-SELECT call, 'record', 'main', arrived_at, caller || E'\\n' || number, agent,
-       keys || array_to_tsvector(
-           ARRAY(SELECT DISTINCT 'c' || substr(number, i, 2) FROM generate_series(1, 11) AS i))
-FROM made
+INSERT INTO transcript_words (call, kind, line, arrived_at, keys, sealed)
+SELECT 'city:city-' || n || '.1', 'record', 'main', CAST(:now AS timestamptz) - n * interval '5 min',
+       base.keys || array_to_tsvector(number_keys), said
+FROM made JOIN base ON base.id = made.base
 """,
     """
-INSERT INTO transcript (call, kind, model, content)
-SELECT call, 'record', 'bench', content FROM made
+INSERT INTO transcript (call, kind, model, sealed)
+SELECT 'city:city-' || n || '.1', 'record', 'bench', content FROM made
 """,
     """
 INSERT INTO call (key, pbx_id, uniqueid, linkedid, channel, did, line, arrived_at, state,
                   queue_legs, rings, agent_legs, flags, fold_version)
-SELECT call, 'city', 'city-' || n || '.1', 'city-' || n || '.1', 'PJSIP/trunk', '12345', 'main', arrived_at,
-       'ended', '[]', '[]', '[]', '{}', 1
+SELECT 'city:city-' || n || '.1', 'city', 'city-' || n || '.1', 'city-' || n || '.1', 'PJSIP/trunk',
+       '12345', 'main', CAST(:now AS timestamptz) - n * interval '5 min', 'ended', '[]', '[]', '[]', '{}', 1
 FROM made
 """,
     "ANALYZE",
@@ -95,7 +93,7 @@ async def measure(size: Size) -> list[Figure]:
     transcripts = transcripts_of("bench", different)
     async with EmbeddedPostgres(load_settings().home, keep_running=False, durable=False) as server:
         await asyncio.to_thread(upgrade, server.url)
-        async with Database(server.url) as database:
+        async with Database(server.url, Vault("bench")) as database:
             await _fill(database, transcripts, calls)
             delays = await _searches(database, transcripts, size.of(300, 10))
             bytes_ = await _index_bytes(database)
@@ -116,18 +114,45 @@ async def measure(size: Size) -> list[Figure]:
 
 
 async def _fill(database: Database, transcripts: list[Transcript], calls: int) -> None:
+    """Calls as they are kept: sealed each under a key of its own, in the index by keyed tokens."""
+    assert database.vault is not None
+    vault = database.vault
+    words = [search_words(it) for it in transcripts]
+    contents = [packed(transcript_to_json(it)) for it in transcripts]
     async with database.unit_of_work() as uow:
         await uow.connection.execute(text(_BASE))
-        for number, transcript in enumerate(transcripts):
-            words = search_words(transcript)
-            keys = [*("c" + it for it in words.caller_keys), *("a" + it for it in words.agent_keys)]
-            row = {"id": number, "caller": words.caller, "agent": words.agent, "keys": keys}
-            content = json.dumps(transcript_to_json(transcript))
-            await uow.connection.execute(text(_BASE_ROW), {**row, "content": content})
-        given = {"now": NOW, "calls": calls, "different": len(transcripts)}
+        await uow.connection.execute(text(_MADE))
+        for number, it in enumerate(words):
+            sides = (("c", it.caller_keys), ("a", it.agent_keys))
+            keys = {index_key(vault, side, key) for side, of in sides for key in of | {one[0] for one in of}}
+            await uow.connection.execute(text(_BASE_ROW), {"id": number, "keys": [*keys]})
+        raw = (await uow.connection.get_raw_connection()).driver_connection
+        assert raw is not None
+        async with raw.cursor() as cursor, cursor.copy("COPY made FROM STDIN") as copy:
+            for n in range(1, calls + 1):
+                base = n % len(words)
+                await copy.write_row(_made(vault, n, words[base], contents[base], base))
         for statement in _MANY:
-            wanted = {name: value for name, value in given.items() if f":{name}" in statement}
-            await uow.connection.execute(text(statement), wanted)
+            await uow.connection.execute(text(statement), {"now": NOW} if ":now" in statement else {})
+
+
+def _made(vault: Vault, n: int, words: SearchWords, content: bytes, base: int) -> tuple[object, ...]:
+    """One call with a telephone number of its own, sealed."""
+    call, key_id = f"city:city-{n}.1", n + 1_000_000
+    key, wrapped = vault.new_key(words_subject(call))
+    number = f"139{n * 7919 % 10**8:08}"
+    keys = {index_key(vault, "c", it) for pair in map("".join, pairwise(number)) for it in (pair, pair[0])}
+    said = packed({"caller": f"{words.caller}\n{number}", "agent": words.agent})
+    place = transcript_place(call, "record", "bench")
+    return (
+        n,
+        base,
+        [*keys],
+        key_id,
+        wrapped,
+        seal(key, key_id, said, index_place(call)),
+        seal(key, key_id, content, place),
+    )
 
 
 async def _searches(database: Database, transcripts: list[Transcript], count: int) -> list[tuple[float, int]]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +18,7 @@ from facts.identity import CallKey
 from facts.masking import mask_number
 from facts.transcript import Leg
 from ticketing_bridge.call_ledger.listing import LOCAL, allow_full_numbers
+from ticketing_bridge.cli.call_secrets import console_actor, put_on_record, recording
 from ticketing_bridge.cli.output import Json, console, errors, print_json
 from ticketing_bridge.cli.within import From, LineId, Reason, To, User, call_key, day, with_database
 from ticketing_bridge.desk.labels import labels
@@ -38,16 +38,8 @@ Kind = Annotated[str, typer.Option("--kind", help="record (the recording) or liv
 
 def add_to(commands: typer.Typer) -> None:
     """Register these commands with those of the ledger."""
-    for command in (search, transcript, index):
+    for command in (search, transcript, recording, index):
         commands.command()(command)
-
-
-def console_actor() -> str:
-    """Who works at the console, for the audit log."""
-    try:
-        return f"console:{getpass.getuser()}"
-    except (KeyError, OSError):
-        return "console"
 
 
 def search(
@@ -59,12 +51,19 @@ def search(
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
     json_: Json = False,
 ) -> None:
-    """The newest calls in which all of it was said. Every search is written to the audit log."""
+    """The newest calls in which all of it was said. Every search is written to the audit log.
+
+    Calls of confidential tickets are not among them.
+    """
 
     async def work(_: House, database: Database) -> SearchAnswer:
         wanted = SearchFilter(day(from_), day(to, after=True), line, leg)
         names = kept_names(city_in_force())
-        return await search_calls(database, text, wanted, actor=console_actor(), names=names, limit=limit)
+        found = await search_calls(database, text, wanted, actor=console_actor(), names=names, limit=limit)
+        async with database.unit_of_work() as uow:
+            secret = await uow.desk_tickets.secret_calls([str(it.call.key) for it in found.found])
+        shown = tuple(it for it in found.found if str(it.call.key) not in secret)
+        return replace(found, found=shown)
 
     answer = with_database(work)
     if json_:
@@ -120,6 +119,7 @@ def transcript(
     call = call_key(key)
 
     async def work(_: House, database: Database) -> StoredTranscript:
+        await put_on_record(database, call, None, user, reason)
         async with database.unit_of_work() as uow:
             await _allowed(uow, call, user, reason)
             return await exported(

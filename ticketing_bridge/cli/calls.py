@@ -18,6 +18,7 @@ from ticketing_bridge.call_ledger.listing import (
 )
 from ticketing_bridge.call_ledger.rebuild import rebuild as rebuild_calls
 from ticketing_bridge.cli import backfilling, call_words
+from ticketing_bridge.cli.call_secrets import put_on_record
 from ticketing_bridge.cli.call_words import words_json
 from ticketing_bridge.cli.output import Json, console, print_json
 from ticketing_bridge.cli.within import From, LineId, Reason, To, User, call_key, day, with_database
@@ -87,8 +88,10 @@ def show(
         wanted = call_key(key)
         async with database.unit_of_work() as uow:
             call = await uow.calls.get(wanted)
-            if call is None:
-                raise CallUnknown(f"there is no call {key}", fix="hotline calls list shows the calls")
+        if call is None:
+            raise CallUnknown(f"there is no call {key}", fix="hotline calls list shows the calls")
+        await put_on_record(database, wanted, "viewed", user, reason)
+        async with database.unit_of_work() as uow:
             events = await uow.events.of_call(wanted)
             draft = await uow.drafts.latest(wanted)
             full = await _numbers(uow, [call], user, reason)

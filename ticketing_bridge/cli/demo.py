@@ -26,7 +26,6 @@ from ticketing_bridge.demo.result import DemoResult, as_table
 from ticketing_bridge.demo.run import DemoHouse, run_demo
 from ticketing_bridge.house import House, open_house
 from ticketing_bridge.logs import set_up_file_logs
-from ticketing_bridge.store.database import Database
 from ticketing_bridge.supervision import is_serving, stop_signals
 
 STAGES = {
@@ -121,7 +120,7 @@ async def _phone(
     if program is None:
         raise AsteriskMissing("there is no Asterisk for the world outside", fix="hotline pbx install")
     columns = (TextColumn("{task.description:<26}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    async with Database(house.database_url, connections=3) as database:
+    async with house.database(connections=3) as database:
         with Progress(*columns, console=out, disable=not out.is_terminal) as bars:
             tasks = {name: bars.add_task(text, total=None, start=False) for name, text in STAGES.items()}
 

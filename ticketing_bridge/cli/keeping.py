@@ -72,7 +72,7 @@ def purge(json_: Json = False) -> None:
     """Purge now what is older than the city's times (the worker does it by itself)."""
 
     async def work(house: House, database: Database) -> None:
-        folders = [site.recordings for site in house.sites]
+        folders = {site.id: site.recordings for site in house.sites}
         done = await purge_all(database, _office(house), folders, operator(), datetime.now(LOCAL))
         if json_:
             print_json([asdict(it) for it in done])
@@ -138,10 +138,11 @@ def holds(json_: Json = False) -> None:
 
 @_retention.command()
 def erase(phone: Annotated[str, typer.Option(help="Whose: their telephone number.")], reason: Reason) -> None:
-    """Erase a person from all tickets, for ever: their key is destroyed."""
+    """Erase a person from tickets and calls, for ever: keys are destroyed, words and recordings removed."""
 
     async def work(house: House, database: Database) -> None:
-        count = await erase_person(database, _office(house).vault, phone, operator(), reason)
-        console.print(f"erased from {count} tickets", highlight=False)
+        folders = {site.id: site.recordings for site in house.sites}
+        done = await erase_person(database, house.vault, phone, operator(), reason, folders)
+        console.print(f"erased from {done.tickets} tickets and {done.calls} calls", highlight=False)
 
     with_database(work)

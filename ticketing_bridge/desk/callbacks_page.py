@@ -15,6 +15,7 @@ from ticketing_bridge.access import Permission
 from ticketing_bridge.desk.callback_view import CallbackView, attempt_view, callback_view
 from ticketing_bridge.desk.desk import Desk
 from ticketing_bridge.desk.pages import SignedIn, record_reveal, render_page
+from ticketing_bridge.desk.secret_calls import keeps_callback_secret
 from ticketing_bridge.desk.visitor import needs, own_form
 from ticketing_bridge.journeys.callback_rules import News, Standing, hindrance
 from ticketing_bridge.journeys.callbacks import apply_news, midnight, standing
@@ -91,7 +92,7 @@ async def _page(request: Request, callback_id: int, *, status: int = 200, **more
     return render_page(request, "callback.html", status=status, place="callbacks", **context)
 
 
-@router.get("/callbacks/{callback_id}")
+@router.get("/callbacks/{callback_id}", dependencies=[Depends(keeps_callback_secret)])
 async def callback_page(request: Request, callback_id: int) -> Response:
     """One call-back and its tries."""
     return await _page(request, callback_id)
@@ -99,7 +100,7 @@ async def callback_page(request: Request, callback_id: int) -> Response:
 
 @router.post(
     "/callbacks/{callback_id}/number",
-    dependencies=[Depends(own_form), needs(Permission.NUMBERS_REVEAL)],
+    dependencies=[Depends(own_form), needs(Permission.NUMBERS_REVEAL), Depends(keeps_callback_secret)],
 )
 async def show_callback_number(
     request: Request,
@@ -115,7 +116,9 @@ async def show_callback_number(
     return await _page(request, callback_id, number=True, reason=words)
 
 
-@router.post("/callbacks/{callback_id}/done", dependencies=[Depends(own_form)])
+@router.post(
+    "/callbacks/{callback_id}/done", dependencies=[Depends(own_form), Depends(keeps_callback_secret)]
+)
 async def callback_done(request: Request, visitor: SignedIn, callback_id: int) -> Response:
     """A person has seen to it: the PBX does not call any more."""
     desk: Desk = request.app.state.desk

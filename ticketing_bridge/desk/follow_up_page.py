@@ -15,6 +15,7 @@ from ticketing_bridge.access import Permission
 from ticketing_bridge.desk.desk import Desk
 from ticketing_bridge.desk.journey_labels import journey_labels
 from ticketing_bridge.desk.pages import SignedIn, record_reveal, render_page
+from ticketing_bridge.desk.secret_calls import keeps_follow_up_secret
 from ticketing_bridge.desk.visitor import needs, own_form
 from ticketing_bridge.journeys.follow_ups import HUMAN, ROBOT, FollowUpFigures, figures, human_result
 from ticketing_bridge.store.journey_records import FollowUp, FollowUpAnswer, FollowUpState
@@ -148,7 +149,7 @@ async def follow_up_task(request: Request, task_id: int) -> Response:
 
 @router.post(
     "/followup/{task_id}/number",
-    dependencies=[Depends(own_form), needs(Permission.NUMBERS_REVEAL)],
+    dependencies=[Depends(own_form), needs(Permission.NUMBERS_REVEAL), Depends(keeps_follow_up_secret)],
 )
 async def show_follow_up_number(
     request: Request, visitor: SignedIn, task_id: int, reason: Annotated[str, Form(max_length=1000)] = ""

@@ -1,4 +1,4 @@
-"""Calls of confidential tickets: their words are for who took the ticket, and who may know the caller."""
+"""Calls of confidential tickets, and what is phoned for them: for who took the ticket, and who may know."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from ticketing_bridge.desk.events import parse_key
 from ticketing_bridge.desk.visitor import NotAllowed, Visitor, closed_to, signed_in
 from ticketing_bridge.store import UnitOfWork
 
+SignedIn = Annotated[Visitor, Depends(signed_in)]
+
 #: the pages of one call: each look at them is a line of the audit log
 _PAGES = frozenset({"/calls/{key}", "/desk/calls/{key}"})
 #: and their streams: whoever follows one is on record once a session, however often a page connects again
 _STREAMS = frozenset({"/events/calls/{key}", "/events/desk/calls/{key}"})
 
 
-async def keeps_secrets(request: Request, visitor: Annotated[Visitor, Depends(signed_in)]) -> None:
+async def keeps_secrets(request: Request, visitor: SignedIn) -> None:
     """For every route about one call: refused (403) when its caller is not this visitor's to know.
 
     Raises:
@@ -55,3 +57,38 @@ def _look(request: Request, path: str, desk: Desk, follows: tuple[str, str, str]
 async def closed_calls(uow: UnitOfWork, visitor: Visitor, calls: Iterable[str]) -> frozenset[str]:
     """Calls that are left out of this visitor's lists and answers."""
     return closed_to(visitor, await uow.desk_tickets.secret_calls([*calls]))
+
+
+async def keeps_callback_secret(request: Request, visitor: SignedIn, callback_id: int) -> None:
+    """For every route about one call-back: refused when it is owed to the caller of a confidential ticket.
+
+    Raises:
+        NotAllowed: and the attempt is on record.
+    """
+    desk: Desk = request.app.state.desk
+    async with desk.database.unit_of_work() as uow:
+        owed = await uow.callbacks.get(callback_id)
+        closed = bool(owed and owed.call and await closed_calls(uow, visitor, [owed.call]))
+        if closed:
+            await uow.audit.add(visitor.name, "callback-refused", subject=f"callback:{callback_id}")
+    if closed:
+        raise NotAllowed
+
+
+async def keeps_follow_up_secret(request: Request, visitor: SignedIn, task_id: int) -> None:
+    """For the number of a follow-up: that of a confidential ticket is for who took it, and who may know.
+
+    Raises:
+        NotAllowed: and the attempt is on record.
+    """
+    desk: Desk = request.app.state.desk
+    async with desk.database.unit_of_work() as uow:
+        task = await uow.follow_ups.get(task_id)
+        closed = task is not None and task.confidential and not visitor.may(Permission.CONFIDENTIAL_SEE)
+        if task is not None and closed:
+            row = await uow.desk_tickets.get(task.ticket)
+            closed = row is None or row.body.get("received_by") != visitor.name
+        if task is not None and closed:
+            await uow.audit.add(visitor.name, "number-refused", subject=task.ticket)
+    if closed:
+        raise NotAllowed

@@ -32,7 +32,6 @@ from ticketing_bridge.journeys.services import CityServices
 from ticketing_bridge.roles.links import originator_link
 from ticketing_bridge.roles.sounds import Prompts
 from ticketing_bridge.speech_models import live_model
-from ticketing_bridge.store.database import Database
 
 log = structlog.get_logger(__name__)
 
@@ -98,7 +97,7 @@ async def run_flows(house: House) -> None:
     prompts = Prompts(settings.sounds)
     flows = FlowStore(settings.flow_folder, queues={queue.id for queue in hotline.queues})
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(Database(house.database_url, connections=4))
+        database = await stack.enter_async_context(house.database(connections=4))
         notices = await stack.enter_async_context(HourNotices(database, prompts.ensure))
         speech = await stack.enter_async_context(TapControl(settings.tap_socket))
         phrases = Phrases(house)

@@ -27,6 +27,7 @@ from ticketing_bridge.house import House
 from ticketing_bridge.roles.web import listening_socket
 from ticketing_bridge.store.database import Database
 from ticketing_bridge.store.pbx_log_repository import LogLine
+from ticketing_bridge.store.sealed_files import read_head, sealed_path
 
 log = structlog.get_logger(__name__)
 
@@ -204,8 +205,18 @@ def _target(folder: Path, name: str) -> Path:
 def _have(target: Path, size: int, sha256: str) -> int:
     if target.exists() and target.stat().st_size == size and _digest(target) == sha256:
         return size
+    if _sealed(target, sha256):
+        return size
     part = target.with_suffix(".part")
     return part.stat().st_size if part.exists() and part.stat().st_size < size else 0
+
+
+def _sealed(target: Path, sha256: str) -> bool:
+    """Whether it is here already, and was sealed since."""
+    try:
+        return read_head(sealed_path(target.parent, target.name)).sha256 == sha256
+    except FileNotFoundError:
+        return False
 
 
 def _write(target: Path, offset: int, data: bytes, size: int, sha256: str) -> int:
@@ -245,7 +256,7 @@ async def run_pbx_receiver(house: House) -> None:
         raise ReceiverOff("the receiver has no port", fix="set HOTLINE_RECEIVER_PORT")
     public, private = certificate(settings.home, receiver_hosts(settings))
     with listening_socket(settings.bind_host, port) as listener:
-        async with Database(house.database_url, connections=3) as database:
+        async with house.database(connections=3) as database:
             config = uvicorn.Config(
                 create_receiver(house, database),
                 ssl_certfile=str(public),

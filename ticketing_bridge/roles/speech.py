@@ -24,7 +24,6 @@ from ticketing_bridge.house import House
 from ticketing_bridge.live.broadcast import LiveBroadcast
 from ticketing_bridge.live.keeper import LiveKeeper
 from ticketing_bridge.speech_models import live_model
-from ticketing_bridge.store.database import Database
 
 log = structlog.get_logger(__name__)
 
@@ -133,7 +132,7 @@ async def run_speech(house: House) -> None:
             log.error("no live transcription", why=str(problem), retry_s=MODEL_RETRY_S)
             await asyncio.sleep(MODEL_RETRY_S)
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(Database(house.database_url, connections=2))
+        database = await stack.enter_async_context(house.database(connections=2))
         broadcast = await stack.enter_async_context(LiveBroadcast(settings.live_socket))
         keeper = await stack.enter_async_context(LiveKeeper(database, facts.id))
 

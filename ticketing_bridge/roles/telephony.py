@@ -31,7 +31,6 @@ from ticketing_bridge.journeys.queue_board import QueueTeller
 from ticketing_bridge.live.taps import TapKeeper
 from ticketing_bridge.roles.backfilling import GapFiller, keepers, log_source
 from ticketing_bridge.roles.links import originator_link, reader_link
-from ticketing_bridge.store.database import Database
 from ticketing_bridge.store.journey_records import Callback, FollowUp
 
 log = structlog.get_logger(__name__)
@@ -97,7 +96,7 @@ async def run_telephony(house: House, pbx_id: str | None = None) -> None:
     """
     settings, site = house.settings, house.site(pbx_id)
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(Database(house.database_url, connections=4))
+        database = await stack.enter_async_context(house.database(connections=4))
         leadership = await stack.enter_async_context(database.leadership(f"telephony:{site.id}"))
         originator = await stack.enter_async_context(originator_link(house, site))
         reader = reader_link(house, site)

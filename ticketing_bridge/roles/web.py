@@ -10,7 +10,6 @@ from facts.errors import HotlineError
 from ticketing_bridge.desk.app import create_app, web_server
 from ticketing_bridge.desk.workplace.drafting_process import DraftingProcess
 from ticketing_bridge.house import House
-from ticketing_bridge.store.database import Database
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +44,7 @@ async def run_web(house: House) -> None:
     """Serve the pages until a signal (uvicorn takes SIGTERM itself) or cancellation."""
     settings = house.settings
     with listening_socket(settings.bind_host, settings.web_port) as listener:
-        async with Database(house.database_url) as database:
+        async with house.database() as database:
             drafter = DraftingProcess(settings.home)
             server = web_server(create_app(settings, database, house.hotline, drafter=drafter), settings)
             log.info("web serves", address=f"http://{settings.bind_host}:{settings.web_port}/")

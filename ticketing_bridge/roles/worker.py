@@ -19,6 +19,7 @@ from ticketing_bridge.house import House
 from ticketing_bridge.jobs import run_worker
 from ticketing_bridge.journeys.own_tickets import keep_follow_ups
 from ticketing_bridge.rate.counting import keep_folding
+from ticketing_bridge.recordings import keep_sealed
 from ticketing_bridge.retention import keep_purging
 from ticketing_bridge.store.database import Database
 from ticketing_bridge.tickets import TicketService
@@ -37,7 +38,7 @@ async def run_worker_role(house: House) -> None:
     sends: frozenset[Sends] = frozenset(one for it in config.connectors for one in it.sends)
     offices = TicketOffices(settings, house.hotline)
     async with (
-        Database(house.database_url, connections=6 + 2 * len(config.connectors)) as database,
+        house.database(connections=6 + 2 * len(config.connectors)) as database,
         open_delivery(
             database,
             config,
@@ -58,9 +59,13 @@ async def run_worker_role(house: House) -> None:
                 keep_follow_ups(database, offices.current, settings.pbx_id), name="ticket-follow-ups"
             ),
             asyncio.create_task(
-                keep_purging(database, offices.current, [it.recordings for it in house.sites]),
+                keep_purging(database, offices.current, {it.id: it.recordings for it in house.sites}),
                 name="retention",
             ),
+            asyncio.create_task(
+                keep_sealed(database, house.sites, settings.seal_after_s, settings.run), name="sealing"
+            ),
+            asyncio.create_task(words.keep_findable(), name="search-index"),
             asyncio.create_task(CallFeed(database, sends).run(), name="call-feed"),
             asyncio.create_task(_watch(house, database), name="rate-alerts"),
         ]

@@ -57,12 +57,10 @@ spoken AS (
 )
 SELECT DISTINCT spoken.id FROM spoken
 LEFT JOIN LATERAL (
-  SELECT content FROM draft WHERE draft.call = spoken.key ORDER BY version DESC LIMIT 1
+  SELECT sensitive FROM draft WHERE draft.call = spoken.key ORDER BY version DESC LIMIT 1
 ) newest ON true
-WHERE newest.content -> 'purpose' ->> 'value' = '举报'
-   OR newest.content -> 'confidential' ->> 'value' = 'true'
-   OR EXISTS (SELECT 1 FROM jsonb_array_elements(spoken.answers) AS it
-              WHERE it ->> 1 = ANY(CAST(:words AS text[])))
+WHERE newest.sensitive OR EXISTS (
+  SELECT 1 FROM jsonb_array_elements(spoken.answers) AS it WHERE it ->> 1 = ANY(CAST(:words AS text[])))
 """)
 
 #: call-backs whose citizen has not put the receiver down

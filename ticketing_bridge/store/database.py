@@ -20,6 +20,7 @@ from ticketing_bridge.store.audit_chain import AuditChainRepository
 from ticketing_bridge.store.call_repositories import CallRepository, EventRepository
 from ticketing_bridge.store.callback_repository import CallbackRepository
 from ticketing_bridge.store.catalogue_repository import CatalogueRepository
+from ticketing_bridge.store.clear_repository import ClearRepository
 from ticketing_bridge.store.delivery_repository import DeliveryRepository
 from ticketing_bridge.store.desk_ticket_repository import (
     ApprovalRepository,
@@ -47,6 +48,8 @@ from ticketing_bridge.store.phone_repository import PhoneRepository
 from ticketing_bridge.store.rate_books import RateBooks
 from ticketing_bridge.store.rate_repository import RateRepository
 from ticketing_bridge.store.rate_row_repository import RateRows
+from ticketing_bridge.store.sealing import Vault
+from ticketing_bridge.store.seals import Seals, WordSeals
 from ticketing_bridge.store.search_repository import SearchRepository
 from ticketing_bridge.store.ticket_repository import TicketRepository
 from ticketing_bridge.store.wall_repository import WallRepository
@@ -76,24 +79,28 @@ def _refuse_hung_up(connection: Any, *_: object) -> None:
 class UnitOfWork:
     """One transaction. What is done here happens together, or not at all."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, vault: Vault | None = None) -> None:
         self.connection = connection
+        self.keys = DataKeyRepository(connection)
+        #: None: this database was opened without the installation's key
+        self.seals = Seals(self.keys, vault) if vault else None
+        words = WordSeals(self.seals)
         self.events = EventRepository(connection)
         self.calls = CallRepository(connection)
         self.gaps = GapRepository(connection)
         self.pbx_logs = PbxLogRepository(connection)
-        self.live = LiveRepository(connection)
-        self.transcripts = TranscriptRepository(connection)
-        self.drafts = DraftRepository(connection)
+        self.live = LiveRepository(connection, words)
+        self.transcripts = TranscriptRepository(connection, words)
+        self.drafts = DraftRepository(connection, words)
         self.users = AccountRepository(connection)
         self.audit = AuditRepository(connection)
         self.audit_chain = AuditChainRepository(connection)
-        self.search = SearchRepository(connection)
+        self.clear = ClearRepository(connection, words)
+        self.search = SearchRepository(connection, words, vault)
         self.jobs = JobRepository(connection)
         self.tickets = TicketRepository(connection)
         self.desk_tickets = DeskTicketRepository(connection)
         self.approvals = ApprovalRepository(connection)
-        self.keys = DataKeyRepository(connection)
         self.keeping = KeepingRepository(connection)
         self.undertakings = UndertakingRepository(connection)
         self.warnings = WarningRepository(connection)
@@ -115,7 +122,7 @@ class UnitOfWork:
         self.deliveries = DeliveryRepository(connection)
         self.knowledge = KnowledgeRepository(connection)
         self.phones = PhoneRepository(connection)
-        self.sheets = SheetRepository(connection)
+        self.sheets = SheetRepository(connection, words)
         self.draft_ledger = DraftLedgerRepository(connection)
 
     @asynccontextmanager
@@ -148,11 +155,13 @@ class UnitOfWork:
 class Database:
     """A PostgreSQL with our schema. Opens connections only when they are needed.
 
-    ``async with Database(url) as database`` closes them at the end.
+    ``async with Database(url) as database`` closes them at the end. With the installation's key (``vault``)
+    words of calls are sealed when they are kept; what serves a house opens it so (``House.database``).
     """
 
-    def __init__(self, url: str, *, connections: int = 8) -> None:
+    def __init__(self, url: str, vault: Vault | None = None, *, connections: int = 8) -> None:
         self.url = libpq_url(url)
+        self.vault = vault
         self._engine = create_async_engine(
             sqlalchemy_url(url),
             pool_size=connections,
@@ -185,7 +194,7 @@ class Database:
         """
         try:
             async with self._engine.begin() as connection:
-                yield UnitOfWork(connection)
+                yield UnitOfWork(connection, self.vault)
         except (OperationalError, InterfaceError, PoolTimeout) as problem:
             raise DatabaseAway.because(problem) from problem
         except DBAPIError as problem:

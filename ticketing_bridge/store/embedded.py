@@ -57,6 +57,9 @@ SERVER_SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_min_messages": "warning",
+    # an error's DETAIL is the row that was refused, with all that is in it; a statement may carry values
+    "log_error_verbosity": "terse",
+    "log_min_error_statement": "panic",
     "log_checkpoints": "off",
     "idle_in_transaction_session_timeout": "5min",
 }

@@ -15,6 +15,7 @@ from ticketing_bridge.store import tables
 from ticketing_bridge.store.desk_ticket_tables import data_key, ticket, ticket_warning
 from ticketing_bridge.store.keeping_tables import dispatch_rule, legal_hold, purge_run, special_action
 from ticketing_bridge.store.records import Json
+from ticketing_bridge.store.workplace_tables import work_sheet
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,79 @@ class PurgeRun:
     before: datetime
     purged: int
     held: int
+
+
+#: everything that has words of a call
+_WORDS = (tables.transcript, tables.transcript_words, tables.live_segment, tables.draft, work_sheet)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRecording:
+    """A recording: whose column names it, on which PBX, and whether a hold keeps it."""
+
+    column: str
+    pbx_id: str
+    base: str
+    held: bool
+
+
+_HELD = "EXISTS (SELECT FROM legal_hold WHERE released_at IS NULL AND subject = {})"
+_IN_NEED = text("""
+SELECT base, bool_or(needed) FROM (
+  SELECT base, call.ended_at IS NULL OR EXISTS (
+      SELECT FROM procrastinate_jobs job
+      WHERE job.status IN ('todo', 'doing') AND job.task_name IN ('transcribe_call', 'transcribe_voicemail')
+        AND job.args ->> 'call' = call.key) AS needed
+  FROM unnest(CAST(:bases AS text[])) AS base
+  JOIN call ON call.key = :pbx_id || ':' || regexp_replace(base, '-voicemail$', '')
+  UNION ALL SELECT tried.recording, tried.ended_at IS NULL
+  FROM callback_attempt tried JOIN callback owed ON owed.id = tried.callback
+  WHERE owed.pbx_id = :pbx_id AND tried.recording = ANY(CAST(:bases AS text[]))
+  UNION ALL SELECT recording, false FROM follow_up_task
+  WHERE pbx_id = :pbx_id AND recording = ANY(CAST(:bases AS text[]))
+) AS known GROUP BY base
+""")
+#: what is recorded, by the column that names it
+_ALL = f"""
+  SELECT 'call.recording' AS place, pbx_id, recording AS base, ended_at AS at, key AS call,
+         caller_number AS number, {_HELD.format("key")} AS held FROM call WHERE recording IS NOT NULL
+  UNION ALL SELECT 'call.voicemail', pbx_id, voicemail, ended_at, key, caller_number, {_HELD.format("key")}
+  FROM call WHERE voicemail IS NOT NULL
+  UNION ALL SELECT 'callback_attempt.recording', owed.pbx_id, tried.recording, tried.ended_at, owed.call,
+         owed.number, {_HELD.format("owed.call")}
+  FROM callback_attempt tried JOIN callback owed ON owed.id = tried.callback
+  WHERE tried.recording IS NOT NULL
+  UNION ALL SELECT 'follow_up_task.recording', pbx_id, recording, updated_at, NULL, number,
+         {_HELD.format("ticket")} FROM follow_up_task WHERE recording IS NOT NULL
+"""
+_RECORDED = text(f"""
+SELECT place, pbx_id, base, held FROM ({_ALL}) AS recorded
+WHERE at < :before AND NOT pbx_id || ':' || base = ANY(CAST(:skip AS text[]))
+ORDER BY at LIMIT :limit
+""")
+_OF_PERSON = text(f"""
+SELECT place, pbx_id, base, held FROM ({_ALL}) AS recorded
+WHERE call = ANY(CAST(:calls AS text[])) OR number = ANY(CAST(:numbers AS text[]))
+""")
+_OWNERS = {
+    f"{table}.{column}": text(f"UPDATE {table} SET {column} = NULL WHERE {column} = ANY(:bases)")
+    for table, column in (
+        ("call", "recording"),
+        ("call", "voicemail"),
+        ("callback_attempt", "recording"),
+        ("follow_up_task", "recording"),
+    )
+}
+_FORGET_NUMBERS = (
+    text("UPDATE call SET caller_number = NULL WHERE caller_number = ANY(CAST(:numbers AS text[]))"),
+    text("""
+UPDATE callback SET number = '', updated_at = now(),
+    state = CASE WHEN state IN ('wanted', 'placed', 'agent', 'dialing', 'by_person') THEN 'withdrawn'
+            ELSE state END
+WHERE number = ANY(CAST(:numbers AS text[]))
+"""),
+    text("DELETE FROM follow_up_task WHERE number = ANY(CAST(:numbers AS text[]))"),
+)
 
 
 def _held(subject: Any) -> Any:
@@ -79,47 +153,68 @@ class KeepingRepository:
         query = select(legal_hold).where(legal_hold.c.released_at.is_(None)).order_by(legal_hold.c.id)
         return [Hold(**row) for row in (await self._connection.execute(query)).mappings()]
 
-    async def recordings_before(
-        self, before: datetime, limit: int, skip: Collection[str] = ()
-    ) -> list[tuple[str, str, bool]]:
-        """Recordings of calls that ended before: (call, base name, held); ``skip``: calls left out."""
-        column = tables.call.c
-        query = (
-            select(column.key, column.recording, _held(column.key))
-            .where(column.ended_at < before, column.recording.is_not(None), column.key.not_in(skip))
-            .order_by(column.ended_at)
-            .limit(limit)
-        )
-        return [(row[0], row[1], row[2]) for row in await self._connection.execute(query)]
+    async def recordings_in_need(self, pbx_id: str, bases: Collection[str]) -> dict[str, bool]:
+        """Of the recordings that are known: whether the PBX, or a hearing that is owed, needs the file."""
+        rows = await self._connection.execute(_IN_NEED, {"pbx_id": pbx_id, "bases": [*bases]})
+        return {row[0]: row[1] for row in rows}
 
-    async def forget_recordings(self, calls: Sequence[str]) -> None:
-        """These calls have no recording any more."""
-        await self._connection.execute(
-            update(tables.call).where(tables.call.c.key.in_(calls)).values(recording=None)
-        )
+    async def recordings_before(
+        self, before: datetime, limit: int, skip: Collection[tuple[str, str]] = ()
+    ) -> list[KeptRecording]:
+        """Recordings of what ended before: calls, messages, call-backs, follow-ups; ``skip``: left out."""
+        values = {"before": before, "limit": limit, "skip": [f"{pbx}:{base}" for pbx, base in skip]}
+        return [KeptRecording(*row) for row in await self._connection.execute(_RECORDED, values)]
+
+    async def recordings_of(self, calls: Sequence[str], numbers: Sequence[str]) -> list[KeptRecording]:
+        """All recordings of these calls, and of what was dialled to these numbers."""
+        values = {"calls": [*calls], "numbers": [*numbers]}
+        return [KeptRecording(*row) for row in await self._connection.execute(_OF_PERSON, values)]
+
+    async def forget_recordings(self, recordings: Sequence[KeptRecording]) -> None:
+        """There are none of these any more."""
+        for column, owners in _OWNERS.items():
+            bases = [it.base for it in recordings if it.column == column]
+            if bases:
+                await self._connection.execute(owners, {"bases": bases})
+
+    async def calls_of(self, numbers: Sequence[str]) -> list[str]:
+        """Keys of calls from one of these numbers."""
+        column = tables.call.c
+        query = select(column.key).where(column.caller_number.in_(numbers))
+        return [*(await self._connection.execute(query)).scalars()]
+
+    async def forget_numbers(self, numbers: Sequence[str]) -> None:
+        """Calls, call-backs and follow-ups forget these numbers; nothing is dialled for them any more."""
+        for statement in _FORGET_NUMBERS:
+            await self._connection.execute(statement, {"numbers": [*numbers]})
 
     async def forget_phone(self, lookup: str) -> None:
         """Nothing of a person's number stays with their tickets: nobody finds them by it any more."""
         gone = {"phone_last4": None, "phone_salt": None, "phone_hash": None}
         await self._connection.execute(update(ticket).where(ticket.c.person_lookup == lookup).values(gone))
 
-    async def purge_words(self, before: datetime) -> tuple[int, int]:
-        """Delete words and drafts of calls that ended before; (calls purged, calls held)."""
+    async def purge_words(self, before: datetime) -> tuple[list[str], int]:
+        """Delete words and drafts of calls that ended before; (calls purged, how many were held)."""
         column = tables.call.c
         old = select(column.key).where(column.ended_at < before)
         with_words = old.where(
             exists().where(tables.transcript.c.call == column.key)
             | exists().where(tables.draft.c.call == column.key)
             | exists().where(tables.live_segment.c.call == column.key)
+            | exists().where(work_sheet.c.call == column.key)
         )
         found = [
             (row[0], row[1])
             for row in await self._connection.execute(with_words.add_columns(_held(column.key)))
         ]
         keys = [key for key, held in found if not held]
-        for table in (tables.transcript, tables.transcript_words, tables.live_segment, tables.draft):
-            await self._connection.execute(delete(table).where(table.c.call.in_(keys)))
-        return len(keys), len(found) - len(keys)
+        await self.forget_words(keys)
+        return keys, len(found) - len(keys)
+
+    async def forget_words(self, calls: Sequence[str]) -> None:
+        """Delete what was heard, drafted and typed of these calls, and what finds them."""
+        for table in _WORDS:
+            await self._connection.execute(delete(table).where(table.c.call.in_(calls)))
 
     async def purge_numbers(self, before: datetime) -> tuple[int, int]:
         """Forget the numbers of calls that ended before; (calls purged, calls held)."""

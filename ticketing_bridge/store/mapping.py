@@ -135,13 +135,13 @@ def transcript_from_json(model: str, stored: Row) -> Transcript:
     return Transcript(tuple(turns), model, tuple(gaps), stored.get("reason", ""))
 
 
-def stored_transcript(row: Row) -> StoredTranscript:
-    """A row of table ``transcript``."""
+def stored_transcript(row: Row, content: Row) -> StoredTranscript:
+    """A row of table ``transcript``, its content opened."""
     return StoredTranscript(
         call=row["call"],
         kind=row["kind"],
         model=row["model"],
-        transcript=transcript_from_json(row["model"], row["content"]),
+        transcript=transcript_from_json(row["model"], content),
         audio_digest=row["audio_digest"],
         made_at=row["made_at"],
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import os
+from base64 import b64encode
 from hashlib import sha256
 
 from cryptography.exceptions import InvalidTag
@@ -19,6 +20,8 @@ from facts.errors import HotlineError
 _FORM = b"\x01"
 _KEY_ID = 8
 _NONCE = 12
+#: bytes of a token: eight characters
+_TOKEN = 6
 _HEAD = len(_FORM) + _KEY_ID + _NONCE
 
 
@@ -47,6 +50,10 @@ class Vault:
     def lookup(self, kind: str, value: str) -> str:
         """A name by which the same value is found again, and which tells nothing about it."""
         return hmac.new(self._lookup, f"{kind}:{value}".encode(), sha256).hexdigest()
+
+    def token(self, kind: str, value: str) -> str:
+        """A short name for an index: other values may have the same, so that what is found is looked at."""
+        return b64encode(hmac.digest(self._lookup, f"{kind}:{value}".encode(), sha256)[:_TOKEN]).decode()
 
     def new_key(self, subject: str) -> tuple[bytes, bytes]:
         """A new key and its wrapped form."""

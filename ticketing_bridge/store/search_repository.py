@@ -1,16 +1,17 @@
 """Queries over what was said in all calls.
 
-Keys are pairs of neighbouring characters, marked by the side that said them (``c昆仑``, ``a昆仑``): an index
-of keys narrows, the text itself decides.
+Keys are pairs of neighbouring characters and single ones, marked by the side that said them (``c昆仑``,
+``a昆仑``). With the installation's key they are tokens that tell nothing, and the text beside them is sealed
+under the call's key: the index narrows, the text itself decides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, cast, func, or_, select
+from sqlalchemy import ColumnElement, Select, cast, func, null, select
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Text
@@ -19,73 +20,107 @@ from facts.call import Call
 from facts.identity import CallKey
 from facts.transcript import Leg
 from ticketing_bridge.store import tables
-from ticketing_bridge.store.mapping import call_from_row, stored_transcript
+from ticketing_bridge.store.mapping import call_from_row
 from ticketing_bridge.store.records import FoundCall, SearchFilter, SearchWords, StoredTranscript
+from ticketing_bridge.store.sealing import Vault
+from ticketing_bridge.store.seals import WordSeals, index_place
+from ticketing_bridge.store.word_repositories import opened_transcript
 
-#: calls that are read without the index: some milliseconds
-NEWEST = 1500
+#: calls whose keys are read without the index: some milliseconds
+NEWEST = 500
 
 _WORDS = tables.transcript_words
 _SIDE = {Leg.CALLER: "c", Leg.AGENT: "a"}
+_KIND = "words"
+
+Terms = Sequence[tuple[str, Sequence[str]]]
+
+
+def index_key(vault: Vault | None, side: str, key: str) -> str:
+    """A key of one side as it stands in the index."""
+    return vault.token(_KIND, side + key) if vault else side + key
 
 
 class SearchRepository:
     """What was said in calls, by call."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, seals: WordSeals, vault: Vault | None) -> None:
         self._connection = connection
+        self._seals = seals
+        self._vault = vault
 
     async def put(
         self, call: CallKey, kind: str, line: str, arrived_at: datetime, words: SearchWords
     ) -> None:
         """Make a call's words findable, in place of what was there."""
-        keys = [_SIDE[Leg.CALLER] + it for it in words.caller_keys]
-        keys += [_SIDE[Leg.AGENT] + it for it in words.agent_keys]
+        keys = [*self._keys(Leg.CALLER, words.caller_keys), *self._keys(Leg.AGENT, words.agent_keys)]
+        said = {Leg.CALLER.value: words.caller, Leg.AGENT.value: words.agent}
+        plain, sealed = await self._seals.closed(str(call), said, index_place(str(call)))
         values = {
             "kind": kind,
             "line": line,
             "arrived_at": arrived_at,
-            "caller": words.caller,
-            "agent": words.agent,
             "keys": func.array_to_tsvector(cast(keys, ARRAY(Text))),
+            "content": null() if plain is None else plain,
+            "sealed": sealed,
         }
         insertion = insert(_WORDS).values(call=str(call), **values)
         await self._connection.execute(insertion.on_conflict_do_update(index_elements=["call"], set_=values))
 
-    async def find(
-        self, terms: Sequence[tuple[str, Sequence[str]]], wanted: SearchFilter, *, limit: int
-    ) -> list[FoundCall]:
+    def _keys(self, leg: Leg, pairs: frozenset[str]) -> set[str]:
+        """Pairs, and single characters: a keyed token has no beginning to look for."""
+        return {index_key(self._vault, _SIDE[leg], it) for it in pairs | {pair[0] for pair in pairs if pair}}
+
+    async def find(self, terms: Terms, wanted: SearchFilter, *, limit: int) -> list[FoundCall]:
         """Calls that have every term, the newest first.
 
-        What is said in many calls is said in the newest ones, which are read as they are; only for what
+        What is said in many calls is said in the newest ones, whose keys are read as they are; only for what
         is not there the index of keys is asked. It would give all of the many before it knew the newest.
 
         Args:
-            terms: normal text of each term and its keys; a key that is one character long is a beginning.
+            terms: normal text of each term and its keys.
             wanted: which calls.
             limit: the most that are given.
         """
-        newest = select(_WORDS).where(*_within(wanted)).order_by(_WORDS.c.arrived_at.desc()).limit(NEWEST)
-        recent = newest.subquery()
-        found = await self._found(select(recent).where(*_has(recent, terms, wanted)), recent, limit)
+        keys = _WORDS.c["keys"].op("@@")(cast(self._query([it for _, it in terms], wanted), TSQUERY))
+        line = [] if wanted.line is None else [_WORDS.c.line == wanted.line]
+        newest = select(_WORDS.c.call).where(*_within(wanted)).order_by(_WORDS.c.arrived_at.desc())
+        among = _WORDS.c.call.in_(select(newest.limit(NEWEST).subquery()))
+        found = await self._found(select(_WORDS).where(among, keys, *line), terms, wanted, limit)
         until = None if len(found) >= limit else await self._oldest_of_newest(wanted)
         if until is None:
             return found
+        older = (keys, _WORDS.c.arrived_at <= until, *_within(wanted), *line)
         known = {it.call for it in found}
-        keys = _WORDS.c["keys"].op("@@")(cast(_query([it for _, it in terms], _legs(wanted)), TSQUERY))
-        conditions = (keys, _WORDS.c.arrived_at <= until, *_within(wanted), *_has(_WORDS, terms, wanted))
-        older = await self._found(select(_WORDS).where(*conditions), _WORDS, limit)
-        return [*found, *(it for it in older if it.call not in known)][:limit]
+        more = await self._found(select(_WORDS).where(*older), terms, wanted, limit + len(known))
+        return [*found, *(it for it in more if it.call not in known)][:limit]
+
+    def _query(self, terms: Iterable[Sequence[str]], wanted: SearchFilter) -> str:
+        sides = [_SIDE[leg] for leg in _legs(wanted)]
+        return _tsquery(terms, sides, lambda side, key: index_key(self._vault, side, key))
 
     async def _oldest_of_newest(self, wanted: SearchFilter) -> datetime | None:
         """When the last of the newest calls arrived, None when these were all."""
         newest = select(_WORDS.c.arrived_at).where(*_within(wanted)).order_by(_WORDS.c.arrived_at.desc())
         return (await self._connection.execute(newest.offset(NEWEST - 1).limit(1))).scalar()
 
-    async def _found(self, query: Select[Any], table: FromClause, limit: int) -> list[FoundCall]:
-        columns = (table.c.call, table.c.kind, table.c.line, table.c.arrived_at)
-        newest = query.with_only_columns(*columns).order_by(table.c.arrived_at.desc()).limit(limit)
-        return [FoundCall(**row) for row in (await self._connection.execute(newest)).mappings()]
+    async def _found(
+        self, query: Select[Any], terms: Terms, wanted: SearchFilter, limit: int
+    ) -> list[FoundCall]:
+        """Those whose text has every term: keys may stand apart, and tokens be those of others."""
+        found: list[FoundCall] = []
+        newest, seen = query.order_by(_WORDS.c.arrived_at.desc(), _WORDS.c.call), 0
+        while len(found) < limit:
+            rows = (await self._connection.execute(newest.offset(seen).limit(limit))).mappings().all()
+            await self._seals.fetch_keys(row["sealed"] for row in rows)
+            for row in rows:
+                said = await self._seals.opened(row["content"], row["sealed"], index_place(row["call"]))
+                if said is not None and _has(said, terms, wanted):
+                    found.append(FoundCall(row["call"], row["kind"], row["line"], row["arrived_at"]))
+            seen += len(rows)
+            if len(rows) < limit:
+                break
+        return found[:limit]
 
     async def loaded(self, found: Sequence[FoundCall]) -> list[tuple[Call, StoredTranscript]]:
         """The calls and the words in which they were found, in the same order, without those gone."""
@@ -100,11 +135,13 @@ class SearchRepository:
         )
         stored = await self._connection.execute(newest)
         by_key = {row["key"]: call_from_row(row) for row in calls.mappings()}
-        words = {(row["call"], row["kind"]): row for row in stored.mappings()}
+        rows = stored.mappings().all()
+        await self._seals.fetch_keys(row["sealed"] for row in rows)
+        words = {(row["call"], row["kind"]): await opened_transcript(self._seals, row) for row in rows}
         return [
-            (by_key[it.call], stored_transcript(words[it.call, it.kind]))
+            (by_key[it.call], said)
             for it in found
-            if it.call in by_key and (it.call, it.kind) in words
+            if it.call in by_key and (said := words.get((it.call, it.kind))) is not None
         ]
 
     async def missing(self, *, limit: int) -> list[CallKey]:
@@ -134,28 +171,22 @@ def _within(wanted: SearchFilter) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _has(
-    table: FromClause, terms: Iterable[tuple[str, Sequence[str]]], wanted: SearchFilter
-) -> list[ColumnElement[bool]]:
-    """Every term in the text of one side, on the wanted line."""
-    text = {Leg.CALLER: table.c.caller, Leg.AGENT: table.c.agent}
-    sides = [text[leg] for leg in _legs(wanted)]
-    conditions = [or_(*(side.contains(term, autoescape=True) for side in sides)) for term, _ in terms]
-    if wanted.line:
-        conditions.append(table.c.line == wanted.line)
-    return conditions
+def _has(said: Mapping[Any, Any], terms: Terms, wanted: SearchFilter) -> bool:
+    """Whether one of the wanted sides says each term."""
+    sides = [str(said[leg.value]) for leg in _legs(wanted)]
+    return all(any(term in side for side in sides) for term, _ in terms)
 
 
-def _query(terms: Iterable[Sequence[str]], legs: Sequence[Leg]) -> str:
+def _tsquery(terms: Iterable[Sequence[str]], sides: Sequence[str], key: Callable[[str, str], str]) -> str:
     """All keys of every term on one side: ``('c昆仑' & 'c仑路' | 'a昆仑' & 'a仑路') & …``."""
     wanted = []
     for keys in terms:
-        sides = (" & ".join(_quoted(_SIDE[leg], key) for key in keys) for leg in legs)
-        wanted.append("(" + " | ".join(f"({side})" for side in sides) + ")")
+        of_sides = (" & ".join(_quoted(key(side, it)) for it in keys) for side in sides)
+        wanted.append("(" + " | ".join(f"({it})" for it in of_sides) + ")")
     return " & ".join(wanted)
 
 
-def _quoted(side: str, key: str) -> str:
-    """A key in a query's own quotes; one character finds every pair that begins with it."""
-    escaped = (side + key).replace("\\", "\\\\").replace("'", "''")
-    return f"'{escaped}'" + (":*" if len(key) == 1 else "")
+def _quoted(key: str) -> str:
+    """A key in a query's own quotes."""
+    escaped = key.replace("\\", "\\\\").replace("'", "''")
+    return f"'{escaped}'"

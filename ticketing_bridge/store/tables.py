@@ -137,12 +137,15 @@ live_segment = Table(
     Column("leg", Text, nullable=False),
     Column("stream", Text, nullable=False, server_default=""),
     Column("segment", Integer, nullable=False),
-    Column("text", Text, nullable=False),
+    Column("text", Text),
     Column("start_s", Double, nullable=False),
     Column("end_s", Double, nullable=False),
-    Column("words", JSONB, nullable=False),
+    Column("words", JSONB),
     at_column("heard_at", now=True),
+    #: text and words under the call's key; then the two columns are empty (see ``store.seals``)
+    Column("sealed", LargeBinary),
     UniqueConstraint("call", "leg", "stream", "segment"),
+    Index("live_segment_in_clear", "id", postgresql_where=text("sealed IS NULL")),
 )
 
 transcript = Table(
@@ -151,13 +154,15 @@ transcript = Table(
     Column("call", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("model", Text, nullable=False),
-    Column("content", JSONB, nullable=False),
+    Column("content", JSONB),
     Column("audio_digest", Text),
     at_column("made_at", now=True),
+    Column("sealed", LargeBinary),
     PrimaryKeyConstraint("call", "kind", "model"),
+    Index("transcript_in_clear", "call", postgresql_where=text("sealed IS NULL")),
 )
 
-#: what each side said in a call, for searching: normal text and keys (see ``asr.text.searching``)
+#: what each side said in a call, for searching: tokens that are keyed (see ``store.search_repository``)
 transcript_words = Table(
     "transcript_words",
     metadata,
@@ -165,9 +170,10 @@ transcript_words = Table(
     Column("kind", Text, nullable=False),
     Column("line", Text, nullable=False),
     at_column("arrived_at"),
-    Column("caller", Text, nullable=False),
-    Column("agent", Text, nullable=False),
     Column("keys", TSVECTOR, nullable=False),
+    Column("content", JSONB),
+    #: what each side said, normal, under the call's key
+    Column("sealed", LargeBinary),
     Index("transcript_words_keys", "keys", postgresql_using="gin"),
     Index("transcript_words_arrived", "arrived_at"),
 )
@@ -178,9 +184,13 @@ draft = Table(
     Column("call", Text, nullable=False),
     Column("version", Integer, nullable=False),
     Column("source", Text, nullable=False),
-    Column("content", JSONB, nullable=False),
+    Column("content", JSONB),
     at_column("created_at", now=True),
+    Column("sealed", LargeBinary),
+    #: a report (举报), or asked to be kept secret: told apart without opening it
+    Column("sensitive", Boolean, nullable=False, server_default=text("false")),
     PrimaryKeyConstraint("call", "version"),
+    Index("draft_in_clear", "call", postgresql_where=text("sealed IS NULL")),
     Index("draft_created", "created_at"),
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, null, select, text
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -27,13 +27,18 @@ from ticketing_bridge.store.records import (
     StoredTranscript,
     TranscriptVersion,
 )
+from ticketing_bridge.store.seals import WordSeals, draft_place, live_place, transcript_place
+
+#: purpose of a draft that is for a person only
+_REPORT = "举报"
 
 
 class LiveRepository:
     """Streams that were tapped and the final texts heard in them."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, seals: WordSeals) -> None:
         self._connection = connection
+        self._seals = seals
 
     async def stream_started(
         self, stream: str, call: CallKey, leg: Leg, *, offset_s: float, model: str | None = None
@@ -67,15 +72,18 @@ class LiveRepository:
         """
         if not heard.final:
             raise ValueError("partial texts are not stored")
+        said = {"text": heard.text, "words": words_to_json(heard.words)}
+        place = live_place(heard.call, heard.leg, stream, heard.segment)
+        plain, sealed = await self._seals.closed(heard.call, said, place)
         values = {
             "call": heard.call,
             "leg": heard.leg,
             "stream": stream,
             "segment": heard.segment,
-            "text": heard.text,
             "start_s": heard.start_s,
             "end_s": heard.end_s,
-            "words": words_to_json(heard.words),
+            "sealed": sealed,
+            **(plain or {}),
         }
         insertion = insert(tables.live_segment).values(values).on_conflict_do_nothing()
         return (
@@ -86,34 +94,47 @@ class LiveRepository:
         """A call's live texts of both legs in the order of their beginning."""
         table = tables.live_segment
         query = select(table).where(table.c.call == str(call)).order_by(table.c.start_s, table.c.id)
-        return [_segment(row) for row in await self._rows(query)]
+        found = []
+        for row in await self._rows(query):
+            place = live_place(row["call"], row["leg"], row["stream"], row["segment"])
+            said = await self._seals.opened(row, row["sealed"], place)
+            if said is not None:
+                found.append(_segment(row, said))
+        return found
 
     async def _rows(self, query: Any) -> Sequence[Mapping[Any, Any]]:
         return (await self._connection.execute(query)).mappings().all()
 
 
-def _segment(row: Mapping[Any, Any]) -> LiveSegment:
-    plain = ("call", "stream", "segment", "text", "start_s", "end_s", "heard_at")
+def _segment(row: Mapping[Any, Any], said: Mapping[Any, Any]) -> LiveSegment:
+    plain = ("call", "stream", "segment", "start_s", "end_s", "heard_at")
     return LiveSegment(
-        **{name: row[name] for name in plain}, leg=Leg(row["leg"]), words=words_from_json(row["words"])
+        **{name: row[name] for name in plain},
+        leg=Leg(row["leg"]),
+        text=said["text"],
+        words=words_from_json(said["words"]),
     )
 
 
 class TranscriptRepository:
     """The transcript from the live words, and the one of record."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, seals: WordSeals) -> None:
         self._connection = connection
+        self._seals = seals
 
     async def put(
         self, call: CallKey, kind: str, transcript: Transcript, *, audio_digest: str | None = None
     ) -> None:
         """Keep a transcript (``kind``: ``live`` or ``record``); one of another model stays beside it."""
+        place = transcript_place(str(call), kind, transcript.model)
+        plain, sealed = await self._seals.closed(str(call), transcript_to_json(transcript), place)
         values = {
             "call": str(call),
             "kind": kind,
             "model": transcript.model,
-            "content": transcript_to_json(transcript),
+            "content": null() if plain is None else plain,
+            "sealed": sealed,
             "audio_digest": audio_digest,
             "made_at": func.clock_timestamp(),
         }
@@ -127,8 +148,10 @@ class TranscriptRepository:
         table = tables.transcript
         query = select(table).where(table.c.call == str(call), table.c.kind == kind)
         newest = query.order_by(table.c.made_at.desc(), table.c.model).limit(1)
-        row = (await self._connection.execute(newest)).mappings().first()
-        return stored_transcript(row) if row else None
+        return await self._opened((await self._connection.execute(newest)).mappings().first())
+
+    async def _opened(self, row: Mapping[Any, Any] | None) -> StoredTranscript | None:
+        return None if row is None else await opened_transcript(self._seals, row)
 
     async def versions(self, call: CallKey) -> list[TranscriptVersion]:
         """What there is of a call, the newest first: kinds and models, without the words."""
@@ -145,8 +168,14 @@ class TranscriptRepository:
         """The transcript of this kind and model."""
         table = tables.transcript
         query = select(table).where(table.c.call == str(call), table.c.kind == kind, table.c.model == model)
-        row = (await self._connection.execute(query)).mappings().first()
-        return stored_transcript(row) if row else None
+        return await self._opened((await self._connection.execute(query)).mappings().first())
+
+
+async def opened_transcript(seals: WordSeals, row: Mapping[Any, Any]) -> StoredTranscript | None:
+    """A row of table ``transcript``; None when its key is destroyed."""
+    place = transcript_place(row["call"], row["kind"], row["model"])
+    content = await seals.opened(row["content"], row["sealed"], place)
+    return None if content is None else stored_transcript(row, content)
 
 
 #: a job that waits will hear with the model that is set then
@@ -164,15 +193,27 @@ ORDER BY call.arrived_at, call.key
 """)
 
 
+Drafts = list[DraftRecord]
+
+
 class DraftRepository:
     """Draft tickets; every version stays."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, seals: WordSeals) -> None:
         self._connection = connection
+        self._seals = seals
 
     async def put(self, call: CallKey, version: int, source: str, content: Json) -> bool:
         """Keep a version; False when this version is there already (a job that ran twice)."""
-        values = {"call": str(call), "version": version, "source": source, "content": dict(content)}
+        plain, sealed = await self._seals.closed(str(call), content, draft_place(str(call), version))
+        values = {
+            "call": str(call),
+            "version": version,
+            "source": source,
+            "content": null() if plain is None else dict(plain),
+            "sealed": sealed,
+            "sensitive": is_sensitive(content),
+        }
         insertion = insert(tables.draft).values(values).on_conflict_do_nothing()
         return (
             await self._connection.execute(insertion.returning(tables.draft.c.version))
@@ -182,8 +223,8 @@ class DraftRepository:
         """The newest version, None when there is no draft yet."""
         table = tables.draft
         query = select(table).where(table.c.call == str(call)).order_by(table.c.version.desc()).limit(1)
-        row = (await self._connection.execute(query)).mappings().first()
-        return DraftRecord(**row) if row else None
+        found = await self._drafts((await self._connection.execute(query)).mappings().all())
+        return found[0] if found else None
 
     async def list(self, *, call: CallKey | None = None, limit: int | None = 200) -> list[DraftRecord]:
         """All versions of one call, or the newest version of each call; newest first."""
@@ -198,5 +239,26 @@ class DraftRepository:
                 .subquery()
             )
             query = select(newest).order_by(newest.c.created_at.desc())
-        rows = (await self._connection.execute(query.limit(limit))).mappings()
-        return [DraftRecord(**row) for row in rows]
+        return await self._drafts((await self._connection.execute(query.limit(limit))).mappings().all())
+
+    async def _drafts(self, rows: Sequence[Mapping[Any, Any]]) -> Drafts:
+        """Those whose key is not destroyed."""
+        await self._seals.fetch_keys(row["sealed"] for row in rows)
+        found = []
+        for row in rows:
+            place = draft_place(row["call"], row["version"])
+            content = await self._seals.opened(row["content"], row["sealed"], place)
+            if content is not None:
+                plain = {name: row[name] for name in ("call", "version", "source", "created_at")}
+                found.append(DraftRecord(**plain, content=content))
+        return found
+
+
+def is_sensitive(content: Json) -> bool:
+    """Whether a draft is a report, or its caller asked to be kept secret."""
+
+    def value(field: str) -> str:
+        found = content.get(field)
+        return str(found.get("value")) if isinstance(found, Mapping) else ""
+
+    return value("purpose") == _REPORT or value("confidential").lower() == "true"

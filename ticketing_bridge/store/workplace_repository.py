@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import RowMapping, func, select, text
+from sqlalchemy import RowMapping, func, null, select, text
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ticketing_bridge.store.seals import WordSeals, sheet_place
 from ticketing_bridge.store.workplace_records import (
     CallMark,
     FieldCounts,
@@ -32,50 +33,64 @@ from ticketing_bridge.store.workplace_tables import (
 class SheetRepository:
     """Work sheets: one a matter of a call."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, seals: WordSeals) -> None:
         self._connection = connection
+        self._seals = seals
 
     async def opened(self, call: str, matter: int, login: str) -> Sheet:
         """The sheet of this matter, made when it is first wanted."""
-        values = {
-            "call": call,
-            "matter": matter,
-            "version": 1,
-            "typed": {},
-            "state": SheetState.OPEN,
-            "login": login,
-        }
-        await self._connection.execute(insert(work_sheet).values(values).on_conflict_do_nothing())
         found = await self.get(call, matter)
+        if found is None:
+            values = {
+                "call": call,
+                "matter": matter,
+                "version": 1,
+                "state": SheetState.OPEN,
+                "login": login,
+                **await self._closed(call, matter, {}),
+            }
+            await self._connection.execute(insert(work_sheet).values(values).on_conflict_do_nothing())
+            found = await self.get(call, matter)
         assert found is not None
         return found
+
+    async def _closed(self, call: str, matter: int, typed: Mapping[str, Any]) -> dict[str, Any]:
+        """What was typed, as its columns."""
+        plain, sealed = await self._seals.closed(call, typed, sheet_place(call, matter))
+        return {"typed": null() if plain is None else plain, "sealed": sealed}
+
+    async def _sheet(self, row: RowMapping) -> Sheet:
+        place = sheet_place(row["call"], row["matter"])
+        return _sheet(row, await self._seals.opened(row["typed"], row["sealed"], place) or {})
 
     async def get(self, call: str, matter: int, *, lock: bool = False) -> Sheet | None:
         """One sheet; locked, nobody else changes it before this transaction ends."""
         table = work_sheet.c
         query = select(work_sheet).where(table.call == call, table.matter == matter)
         row = (await self._connection.execute(query.with_for_update() if lock else query)).mappings().first()
-        return _sheet(row) if row else None
+        return await self._sheet(row) if row else None
 
     async def of_call(self, call: str) -> list[Sheet]:
         """All matters of a call, in order."""
         table = work_sheet.c
         query = select(work_sheet).where(table.call == call).order_by(table.matter)
-        return [_sheet(row) for row in (await self._connection.execute(query)).mappings()]
+        return [await self._sheet(row) for row in (await self._connection.execute(query)).mappings().all()]
 
     async def left_open(self, login: str, limit: int = 20) -> list[Sheet]:
         """What somebody has not finished, the newest first."""
         table = work_sheet.c
         query = select(work_sheet).where(table.login == login, table.state == SheetState.OPEN)
         rows = await self._connection.execute(query.order_by(table.opened_at.desc()).limit(limit))
-        return [_sheet(row) for row in rows.mappings()]
+        return [await self._sheet(row) for row in rows.mappings().all()]
 
     async def save(self, sheet: Sheet) -> None:
         """Keep a sheet that is locked by this transaction."""
         table = work_sheet
         values = {
             "version": sheet.version,
-            "typed": {name: asdict(it) for name, it in sheet.typed.items()},
+            **await self._closed(
+                sheet.call, sheet.matter, {name: asdict(it) for name, it in sheet.typed.items()}
+            ),
             "state": sheet.state,
             "login": sheet.login,
             "ticket": sheet.ticket,
@@ -202,6 +217,7 @@ class DraftLedgerRepository:
         await self._connection.execute(draft_switch.insert().values(**values, after=newest))
 
 
-def _sheet(row: RowMapping) -> Sheet:
-    typed = {name: Typed(**it) for name, it in row["typed"].items()}
-    return Sheet(**{**row, "typed": typed, "state": SheetState(row["state"])})
+def _sheet(row: RowMapping, said: Mapping[str, Any]) -> Sheet:
+    typed = {name: Typed(**it) for name, it in said.items()}
+    kept = {name: value for name, value in row.items() if name != "sealed"}
+    return Sheet(**{**kept, "typed": typed, "state": SheetState(row["state"])})

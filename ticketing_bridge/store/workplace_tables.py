@@ -10,6 +10,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    LargeBinary,
     PrimaryKeyConstraint,
     Table,
     Text,
@@ -28,7 +29,7 @@ work_sheet = Table(
     Column("matter", Integer, nullable=False),
     Column("version", Integer, nullable=False),
     #: field → value, version, by, accepted
-    Column("typed", JSONB, nullable=False),
+    Column("typed", JSONB),
     Column("state", Text, nullable=False),
     Column("login", Text, nullable=False),
     #: what became of it: the ticket's number
@@ -38,8 +39,11 @@ work_sheet = Table(
     at_column("opened_at", now=True),
     at_column("changed_at", now=True),
     at_column("saved_at", nullable=True),
+    #: what was typed, under the key of the call's words
+    Column("sealed", LargeBinary),
     PrimaryKeyConstraint("call", "matter"),
     Index("work_sheet_open", "login", postgresql_where=text("state = 'open'")),
+    Index("work_sheet_in_clear", "call", postgresql_where=text("sealed IS NULL")),
 )
 
 #: how each field of each draft fared with the agent: the draft ledger

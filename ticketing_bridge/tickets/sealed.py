@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from facts.telephone import LAST_DIGITS, national, new_salt, phone_digest
 from ticketing_bridge.store.database import UnitOfWork
-from ticketing_bridge.store.desk_ticket_records import DataKey, HistoryRow, TicketRow
-from ticketing_bridge.store.sealing import Vault, key_of, seal, unseal
+from ticketing_bridge.store.desk_ticket_records import HistoryRow, TicketRow
+from ticketing_bridge.store.sealing import Vault
+from ticketing_bridge.store.seals import Seals
 from ticketing_bridge.tickets.life import from_json, to_json
 from ticketing_bridge.tickets.model import Caller, Entry, Ticket
 from ticketing_bridge.tickets.states import Act
 
 _CALLER_FIELDS = tuple(Caller.__dataclass_fields__)
-
-
-def _packed(values: Mapping[str, Any]) -> bytes:
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-async def key_for(uow: UnitOfWork, vault: Vault, subject: str) -> tuple[bytes, int]:
-    """The key that seals for a subject, made when there is none, and its id."""
-    found = await uow.keys.current(subject)
-    if found is None:
-        _, wrapped = vault.new_key(subject)
-        found = await uow.keys.add(subject, wrapped)
-    assert found.wrapped is not None
-    return vault.unwrap(found.wrapped, subject), found.id
 
 
 def ticket_subject(number: str) -> str:
@@ -42,47 +27,11 @@ def person_subject(lookup: str) -> str:
     return f"person:{lookup}"
 
 
-class Sealer:
+class Sealer(Seals):
     """Seals and opens within one transaction; keys are read once."""
 
     def __init__(self, uow: UnitOfWork, vault: Vault) -> None:
-        self._uow = uow
-        self._vault = vault
-        self._own: dict[str, tuple[bytes, int]] = {}
-        self._keys: dict[int, DataKey] = {}
-
-    async def _key(self, subject: str) -> tuple[bytes, int]:
-        if subject not in self._own:
-            self._own[subject] = await key_for(self._uow, self._vault, subject)
-        return self._own[subject]
-
-    async def seal(self, subject: str, values: Mapping[str, Any], place: str) -> bytes:
-        """Values sealed under the subject's key for one place."""
-        key, key_id = await self._key(subject)
-        return seal(key, key_id, _packed(values), place)
-
-    async def fetch_keys(self, blobs: Iterable[bytes | None]) -> None:
-        """Read the keys of many blobs at once."""
-        wanted = {key_of(blob) for blob in blobs if blob is not None} - self._keys.keys()
-        if wanted:
-            self._keys |= await self._uow.keys.many(wanted)
-
-    async def open(self, sealed: bytes | None, place: str) -> dict[str, Any] | None:
-        """What was sealed; None when its key is destroyed, or there is nothing.
-
-        Raises:
-            SealBroken: it was changed, or moved to another place.
-        """
-        if sealed is None:
-            return None
-        await self.fetch_keys([sealed])
-        key = self._keys.get(key_of(sealed))
-        if key is None or key.wrapped is None:
-            return None
-        plain = self._vault.unwrap(key.wrapped, key.subject)
-        self._own.setdefault(key.subject, (plain, key.id))  # what still opens also seals
-        opened: dict[str, Any] = json.loads(unseal(plain, sealed, place))
-        return opened
+        super().__init__(uow.keys, vault)
 
     async def ticket(self, row: TicketRow) -> Ticket:
         """The ticket of a row, with its words as long as their key is there."""
