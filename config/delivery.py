@@ -241,13 +241,18 @@ class DeliveryConfig(Fact):
         return next((it for it in self.connectors if it.id == connector), None)
 
 
+def delivery_path(folder: Path | None = None) -> Path:
+    """Where ``delivery.yaml`` of a city's folder is, or the built-in one."""
+    return (folder or DEFAULTS) / "delivery.yaml"
+
+
 def load_delivery(folder: Path | None = None) -> DeliveryConfig:
     """Read ``delivery.yaml`` of the city's folder, or the built-in one, which names no connector.
 
     Raises:
         DeliveryConfigInvalid: naming the file and every wrong place in it.
     """
-    path = (folder or DEFAULTS) / "delivery.yaml"
+    path = delivery_path(folder)
     if not path.exists():
         return DeliveryConfig()
     try:

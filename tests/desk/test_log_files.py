@@ -89,7 +89,7 @@ async def refused_everywhere(house: House, service: TicketService, number: str) 
     """The report is handed to a system that refuses it and repeats it."""
     with Outside() as outside:
         url = outside.serve(Starlette(routes=[Route("/{any:path}", echo, methods=["GET", "POST"])]))
-        setting = {"timeout_s": 1.0, **webhook(url, confidential=True)}
+        setting = {"timeout_s": 1.0, **webhook(url)}
         config = DeliveryConfig.model_validate({"connectors": [setting]})
         tickets = HouseTickets(lambda: service, utc_now)
         async with open_delivery(house.database, config, SECRETS, tickets) as deliveries:

@@ -252,8 +252,9 @@ async def test_every_page_by_role_and_object(matters: Matters) -> None:
             words = (
                 answer.text.partition("<datalist")[0] if "audio" not in answer.headers["content-type"] else ""
             )
-            mine = "{secret}" in route or route.startswith(("/search", "/drafts"))
-            unsaid = TELLS[:2] if mine and letter in "wld" else TELLS
+            mine = letter in "wld" and ("{" in route or route.startswith(("/search", "/drafts")))
+            # the audit log has what somebody looked for
+            unsaid = TELLS[:2] if mine or route == "/audit" else TELLS
             told += [(route, letter, it) for it in unsaid if it in words and f'value="{it}' not in words]
     assert not wrong
     assert not told
@@ -276,6 +277,8 @@ async def test_every_resource_of_the_api_by_role_and_object(matters: Matters, ho
     wrong, told = [], []
     for route, letters in API.items():
         for letter, client in matters.clients.items():
+            if letter == "c":
+                continue  # no client took a ticket: one agent's is like another's
             answer = await client.get(matters.path(route))
             if opened(answer) is not (letter in letters):
                 wrong.append((route, letter, answer.status_code))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,12 @@ from typing import Any
 import pytest
 import yaml
 
+from config.secrets import load_or_make_secrets
+from facts.transcript import Transcript
 from telephony.pbx.program import AsteriskProgram
 from tests.pbx import free_port, free_rtp_range
+from ticketing_bridge.store import Database, EmbeddedPostgres
+from ticketing_bridge.store.sealing import Vault
 
 TCP_PORTS = ("AMI_PORT", "AGI_PORT", "AUDIOSOCKET_PORT", "WEB_PORT", "OUTSIDE_AMI_PORT")
 
@@ -121,3 +126,32 @@ def house(tmp_path: Path, asterisk_program: AsteriskProgram) -> Iterator[HouseFo
     yield folder
     folder.command("pbx", "stop")
     folder.command("db", "stop")
+
+
+@dataclass(frozen=True, slots=True)
+class KeptWords:
+    """What is kept of a call's words, opened with the house's key."""
+
+    drafts: tuple[Mapping[str, Any], ...]
+    transcript: Transcript | None
+
+
+def kept_words(home: Path) -> dict[str, KeptWords]:
+    """The words of every call of a house whose database runs, by the call's key."""
+
+    async def read() -> dict[str, KeptWords]:
+        vault = Vault(load_or_make_secrets(home).vault)
+        async with (
+            Database(EmbeddedPostgres(home).url, vault) as database,
+            database.unit_of_work() as uow,
+        ):
+            found = {}
+            for call in await uow.calls.list():
+                drafts = await uow.drafts.list(call=call.key)
+                heard = await uow.transcripts.get(call.key, "record")
+                found[str(call.key)] = KeptWords(
+                    tuple(it.content for it in drafts), heard.transcript if heard else None
+                )
+            return found
+
+    return asyncio.run(read())

@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import wave
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from facts.prompts import prompt_name
-from tests.e2e.conftest import HouseFolder
+from tests.e2e.conftest import HouseFolder, KeptWords, kept_words
 from tests.e2e.flow_calls import TICKETS, WALKS, Walk, city, scenario
 from ticketing_bridge.store.embedded import EmbeddedPostgres
 
@@ -118,24 +118,23 @@ def test_every_way_through_the_flows(house: HouseFolder) -> None:
         assert wrong == [], "\n".join(wrong)
         assert rows["wrong keys"]["answered_at"] < rows["after wrong keys"]["answered_at"]
         assert (rows["survey"]["survey_score"], rows["hung up in survey"]["survey_score"]) == (4, None)
+        words = kept_words(house.home)
         for walk in WALKS:
-            for it in connection.execute(
-                "SELECT content FROM draft WHERE call = %s", [rows[walk.name]["key"]]
-            ):
-                assert dict(it["content"]["answers"]) == walk.answers
-        messages_are_drafted(connection, rows)
+            for content in words[rows[walk.name]["key"]].drafts:
+                assert dict(content["answers"]) == walk.answers
+        messages_are_drafted(words, rows)
         citizens_were_phoned(connection, rows)
     same_sound(house, rows)
 
 
-def messages_are_drafted(connection: Store, rows: Rows) -> None:
+def messages_are_drafted(words: Mapping[str, KeptWords], rows: Rows) -> None:
     """A message is heard again like a recording, and drafted."""
     for name, place in (("closed", "八一路"), ("nobody", "昆仑路")):
-        key = rows[name]["key"]
-        (draft,) = connection.execute("SELECT content FROM draft WHERE call = %s", [key]).fetchall()
-        assert place in json.dumps(draft["content"], ensure_ascii=False)
-        words = connection.execute("SELECT content FROM transcript WHERE call = %s", [key]).fetchall()
-        assert place in json.dumps(words[0]["content"], ensure_ascii=False)
+        kept = words[rows[name]["key"]]
+        (draft,) = kept.drafts
+        assert place in json.dumps(draft, ensure_ascii=False)
+        assert kept.transcript is not None
+        assert place in kept.transcript.text()
 
 
 def citizens_were_phoned(connection: Store, rows: Rows) -> None:

@@ -11,13 +11,12 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from config.catalogue_store import CatalogueStore
-from config.delivery import load_delivery
+from config.delivery_files import DeliveryFiles
 from config.hotline import Hotline
 from config.settings import Settings
 from ticketing_bridge.api import calls, deliveries, problems, tickets
 from ticketing_bridge.api.clients import Allowance, Caller, known_client
 from ticketing_bridge.api.guards import Guards
-from ticketing_bridge.delivery.hearing import Hearing
 from ticketing_bridge.delivery.house_tickets import HouseTickets
 from ticketing_bridge.store.database import Database
 from ticketing_bridge.tickets import TicketService
@@ -53,6 +52,7 @@ def create_api(
     hotline: Hotline,
     *,
     now: Callable[[], datetime] = utc_now,
+    delivery: DeliveryFiles | None = None,
 ) -> FastAPI:
     """The application. Rules and keys are read when the first ticket is asked for."""
     api = FastAPI(
@@ -73,8 +73,8 @@ def create_api(
     api.state.allowance = Allowance()
     api.state.catalogue = CatalogueStore(settings.home)
     api.state.tickets = service
-    api.state.delivery = load_delivery(settings.hotline_config)
-    api.state.hearing = Hearing(api.state.delivery, HouseTickets(service, now))
+    api.state.delivery = delivery or DeliveryFiles(settings.hotline_config, settings.home)
+    api.state.house_tickets = HouseTickets(service, now)
     problems.install(api)
     api.add_middleware(Guards)
 

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from pydantic import BaseModel, Field, ValidationError
 
-from config.connector_secrets import load_connector_secrets
 from config.delivery import Webhook
+from config.delivery_files import DeliveryFiles
 from facts.masking import mask_spoken
 from ticketing_bridge.api.clients import Caller, NeedsScope, Scope
 from ticketing_bridge.api.problems import ApiProblem
@@ -138,11 +138,11 @@ async def take_status(
     signed: Annotated[str, Header(alias="Hotline-Signature", max_length=200)],
 ) -> StatusTaken:
     """A signed message of another system about a ticket's state. Each is taken once; old ones are refused."""
-    settings = request.app.state.settings
-    setting = request.app.state.delivery.get(connector)
-    secret = None
+    files: DeliveryFiles = request.app.state.delivery
+    config, secret = files.current(), None
+    setting = config.get(connector)
     if isinstance(setting, Webhook):
-        secret = load_connector_secrets(settings.home).get(setting.secret)
+        secret = files.secrets.get(setting.secret)
     body = await request.body()
     # without such a connector everything is compared all the same: nobody learns which there are
     right = rightly_signed(secret or "no such connector", stamp, message, body, signed, time.time())
@@ -152,9 +152,8 @@ async def take_status(
         told = StatusMessage.model_validate_json(body)
     except ValidationError as problem:
         raise ApiProblem(422, "request-invalid", _first(problem)) from None
-    return StatusTaken(
-        taken=await _take(request.app.state.database, request.app.state.hearing, connector, message, told)
-    )
+    hearing = Hearing(config, request.app.state.house_tickets)
+    return StatusTaken(taken=await _take(request.app.state.database, hearing, connector, message, told))
 
 
 def _first(problem: ValidationError) -> str:

@@ -183,7 +183,7 @@ async def create_ticket(
 
     async def make(uow: UnitOfWork) -> TicketShown:
         service = _service(request)
-        known = request.app.state.delivery.inbound
+        known = request.app.state.delivery.current().inbound
         if known and given.channel not in known:
             raise ApiProblem(422, "channel-unknown", "one of " + "、".join(known))
         new = NewTicket(

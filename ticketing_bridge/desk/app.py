@@ -117,7 +117,7 @@ def create_app(
     app.mount("/static", Assets(directory=STATIC), name="static")
     app.include_router(pages.open_router)
     app.include_router(pages.own_router)
-    app.state.api = create_api(settings, database, hotline)
+    app.state.api = create_api(settings, database, hotline, delivery=desk.delivery)
     app.mount(API_PREFIX, app.state.api)
     app.include_router(office_page.router)
     for page, permission in PAGES:

@@ -26,6 +26,7 @@ from ticketing_bridge.desk.views import board_view
 from ticketing_bridge.desk.words_view import newest_words
 from ticketing_bridge.rate.service import LOCAL, day_of
 from ticketing_bridge.store import DatabaseAway, UnitOfWork
+from ticketing_bridge.store.word_repositories import is_sensitive
 
 log = structlog.get_logger(__name__)
 
@@ -100,15 +101,21 @@ class Board:
         return self._figures
 
     async def _draft_titles(self, uow: UnitOfWork, calls: Iterable[Call]) -> dict[str, str]:
-        """Titles of the calls' newest drafts; asked once, and again when the call is told to have changed."""
-        for call in calls:
+        """Titles of the calls' newest drafts; asked once, and again when the call is told to have changed.
+
+        The board is one for all: what is to be kept secret has no title there.
+        """
+        shown = [*calls]
+        for call in shown:
             key = str(call.key)
             if key not in self._titles:
                 draft = await uow.drafts.latest(call.key)
-                self._titles[key] = draft_title(draft.content) if draft else None
+                told = draft is not None and not is_sensitive(draft.content)
+                self._titles[key] = draft_title(draft.content) if draft and told else None
         while len(self._titles) > TITLES_KEPT:
             self._titles.popitem(last=False)
-        return {key: title for key, title in self._titles.items() if title}
+        closed = await uow.desk_tickets.secret_calls([str(call.key) for call in shown])
+        return {key: title for key, title in self._titles.items() if title and key not in closed}
 
     async def _run(self) -> None:
         pages, mailbox = self._desk.pages, self._mailbox

@@ -8,7 +8,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Depends, HTTPException, Request
 from starlette.responses import RedirectResponse, Response
 
-from config.delivery import DeliveryConfig, load_delivery
+from config.delivery import DeliveryConfig
 from facts.identity import CallKey
 from facts.masking import mask_spoken
 from ticketing_bridge.access import Permission
@@ -31,7 +31,7 @@ router = APIRouter()
 async def delivery_page(request: Request, visitor: SignedIn) -> Response:
     """Dead ones, those under way, the newest that are over; counts of each system."""
     desk: Desk = request.app.state.desk
-    config = load_delivery(desk.settings.hotline_config)
+    config = desk.delivery.current()
     async with desk.database.unit_of_work() as uow:
         counts = await uow.deliveries.counts()
         dead = await uow.deliveries.newest(states=[DeliveryState.DEAD], limit=SHOWN)
@@ -43,6 +43,7 @@ async def delivery_page(request: Request, visitor: SignedIn) -> Response:
         place="delivery",
         now=desk.now(),
         may=visitor.may(Permission.DELIVERY_RESEND),
+        problem=desk.delivery.problem,
         systems=_systems(config, counts),
         dead=[_row(it, config) for it in dead],
         under_way=[_row(it, config) for it in under_way],
@@ -96,7 +97,7 @@ def _row(it: Delivery, config: DeliveryConfig) -> dict[str, Any]:
 async def one_delivery(request: Request, visitor: SignedIn, number: int) -> Response:
     """One delivery: its attempts, and what the other side said."""
     desk: Desk = request.app.state.desk
-    config = load_delivery(desk.settings.hotline_config)
+    config = desk.delivery.current()
     names = delivery_labels()
     async with desk.database.unit_of_work() as uow:
         it = await uow.deliveries.get(number) if number < 2**63 else None

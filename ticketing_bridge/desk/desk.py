@@ -13,6 +13,7 @@ from typing import Self
 import structlog
 
 from config.catalogue_store import CatalogueStore
+from config.delivery_files import DeliveryFiles
 from config.hotline import Hotline
 from config.settings import Settings
 from config.sites import pbx_sites
@@ -69,6 +70,8 @@ class Desk:
     offices: TicketOffices = field(init=False)
     #: the city's data in force
     catalogue: CatalogueStore = field(init=False)
+    #: connectors in force
+    delivery: DeliveryFiles = field(init=False)
     #: streams that are on record: the session's form token, path and call
     followed: Remembered = field(default_factory=Remembered)
     hearings: Hearings = field(default_factory=Hearings)
@@ -81,6 +84,7 @@ class Desk:
         self.offices = TicketOffices(self.settings, self.hotline)
         self.flows = FlowStore(self.settings.flow_folder)
         self.catalogue = CatalogueStore(self.settings.home)
+        self.delivery = DeliveryFiles(self.settings.hotline_config, self.settings.home)
         self.health = Health(site.id for site in pbx_sites(self.settings, self.hotline))
 
     async def __aenter__(self) -> Self:

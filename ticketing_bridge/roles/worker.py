@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
+import structlog
+
 from config.alerts import load_alerts
-from config.connector_secrets import load_connector_secrets
-from config.delivery import Sends, load_delivery
+from config.delivery import DeliveryConfig, Sends
+from config.delivery_files import DeliveryFiles
 from config.rates import load_rates
+from facts.errors import HotlineError
 from facts.tasks import end_task
 from ticketing_bridge.catalogue.keeper import keep_catalogue, put_newest_in_place
 from ticketing_bridge.delivery.feed import CallFeed
@@ -27,14 +31,43 @@ from ticketing_bridge.tickets.office import TicketOffices
 from ticketing_bridge.tickets.upkeep import keep_tickets
 from ticketing_bridge.words import CallWords
 
-#: how soon another version of the city's data is noticed (seconds)
+log = structlog.get_logger(__name__)
+
+#: how soon another version of the city's data, or another connector, is noticed (seconds)
 LOOK_S = 5.0
 
 
 async def run_worker_role(house: House) -> None:
-    """Do jobs until cancelled."""
+    """Do jobs until cancelled; begun anew by other connectors or secrets when their files change.
+
+    Jobs that run then are given back and done again: each may run twice.
+    """
+    files = DeliveryFiles(house.settings.hotline_config, house.settings.home)
+    while True:
+        serving = asyncio.create_task(_serve(house, files.config, files.secrets), name="worker")
+        try:
+            if not await _until_changed(files, serving):
+                await serving
+                return
+        finally:
+            await end_task(serving)
+        log.info("connectors_changed", connectors=[it.id for it in files.config.connectors])
+
+
+async def _until_changed(files: DeliveryFiles, serving: asyncio.Task[None]) -> bool:
+    """Wait until other connectors are in force; False: what served has ended before."""
+    told: HotlineError | None = None
+    while not (await asyncio.wait({serving}, timeout=LOOK_S))[0]:
+        if files.changed():
+            return True
+        if files.problem is not None and files.problem is not told:
+            log.error("connectors_kept", problem=str(files.problem), fix="correct it; nothing changed so far")
+        told = files.problem
+    return False
+
+
+async def _serve(house: House, config: DeliveryConfig, secrets: Mapping[str, str]) -> None:
     settings = house.settings
-    config = load_delivery(settings.hotline_config)
     sends: frozenset[Sends] = frozenset(one for it in config.connectors for one in it.sends)
     offices = TicketOffices(settings, house.hotline)
     async with (
@@ -42,7 +75,7 @@ async def run_worker_role(house: House) -> None:
         open_delivery(
             database,
             config,
-            load_connector_secrets(settings.home),
+            secrets,
             HouseTickets(lambda: TicketService(offices.current()), utc_now),
             house=house.hotline.name,
             agents={it.id: it.name for it in house.hotline.agents},
