@@ -203,13 +203,21 @@ async def keep_sealed(database: Database, sites: Sequence[PbxSite], after_s: flo
         try:
             await seal_words(database)
             for site in sites:
-                await seal_recordings(database, site, after_s, time.time())
+                await _sealed_at(database, site, after_s)
         except DatabaseAway:
             log.warning("nothing sealed", fix="the database is away; it is tried again")
-        except (OSError, HotlineError) as problem:
-            fix = "make room, and let this user write and remove in the folder of recordings"
-            log.error("recordings not sealed", problem=str(problem), fix=fix)
         await asyncio.sleep(LOOK_S)
+
+
+async def _sealed_at(database: Database, site: PbxSite, after_s: float) -> None:
+    """One PBX's recordings; what is wrong with its folder keeps no other from being sealed."""
+    try:
+        await seal_recordings(database, site, after_s, time.time())
+    except DatabaseAway:
+        raise
+    except (OSError, HotlineError) as problem:
+        fix = "make room, and let this user write and remove in the folder of recordings"
+        log.error("recordings_not_sealed", pbx=site.id, problem=str(problem), fix=fix)
 
 
 async def seal_words(database: Database, at_once: int = 200) -> int:

@@ -63,17 +63,16 @@ def served(settings: Settings, database_url: str) -> Iterator[tuple[str, dict[st
         yield outside.serve(create_api(settings, Database(database_url), load_hotline())), tokens
 
 
-@pytest.mark.parametrize("who", ["admin", "housing"])
-def test_nothing_that_is_sent_is_a_fault(who: str, served: tuple[str, dict[str, str]]) -> None:
+def test_nothing_that_is_sent_is_a_fault(served: tuple[str, dict[str, str]]) -> None:
+    """Whatever is made up is sent by each client: making it up takes longer than sending it."""
     url, tokens = served
     described = httpx.get(f"{url}/openapi.json").json()
     described["servers"] = [{"url": url}]
     schema = schemathesis.openapi.from_dict(described)
-    headers = {"Authorization": f"Bearer {tokens[who]}"}
     for result in schema.get_all_operations():
         operation = result.ok()
         ways = [GenerationMode.POSITIVE]
-        if who == "admin" and operation.method == "post":
+        if operation.method == "post":
             ways.append(GenerationMode.NEGATIVE)
         for way in ways:
 
@@ -82,7 +81,9 @@ def test_nothing_that_is_sent_is_a_fault(who: str, served: tuple[str, dict[str, 
             )
             @given(case=operation.as_strategy(generation_mode=way))
             def ask(case: schemathesis.Case) -> None:
-                case.call_and_validate(base_url=url, headers=headers, checks=CHECKS)
+                for token in tokens.values():
+                    headers = {"Authorization": f"Bearer {token}"}
+                    case.call_and_validate(base_url=url, headers=headers, checks=CHECKS)
 
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")

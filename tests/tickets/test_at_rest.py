@@ -20,7 +20,20 @@ from facts.identity import CallKey
 from facts.transcript import LiveText
 from tests.desk.people import DRAFT, NUMBER, SPOKEN, TRANSCRIPT, answered_call, said, seconds, stored
 from tests.telephony.test_recordings import write
-from tests.tickets.city import NOW, OFFICE, PHONE, taken
+from tests.tickets.city import (
+    AGENT,
+    HOUSING,
+    HOUSING_CLERK,
+    LEADER,
+    NOW,
+    OFFICE,
+    PHONE,
+    POLICE_CLERK,
+    REPORT,
+    done,
+    taken,
+)
+from ticketing_bridge.access import Person, Role
 from ticketing_bridge.recordings import (
     RecordingErased,
     forget_opened,
@@ -32,11 +45,14 @@ from ticketing_bridge.recordings import (
 from ticketing_bridge.retention import ErasureRefused, erase, purge
 from ticketing_bridge.roles.pbx_receiver import _have
 from ticketing_bridge.store import Database
+from ticketing_bridge.store.desk_ticket_records import TicketFilter
 from ticketing_bridge.store.records import SearchFilter
 from ticketing_bridge.store.sealed_files import read_head, read_sealed, sealed_path
 from ticketing_bridge.store.sealing import SealBroken, Vault
 from ticketing_bridge.store.workplace_records import Typed
-from ticketing_bridge.tickets import TicketOffice, TicketService
+from ticketing_bridge.tickets import Act, TicketOffice, TicketService
+from ticketing_bridge.tickets.reading import TicketReader
+from ticketing_bridge.tickets.searching import index_tickets
 from ticketing_bridge.transcripts.search import make_findable, search_words
 
 VAULT = OFFICE.vault
@@ -255,3 +271,42 @@ async def test_the_purge_destroys_keys_and_removes_what_is_sealed(house: Databas
     with psycopg.connect(house.url) as connection:
         left = connection.execute("SELECT subject FROM data_key WHERE wrapped IS NOT NULL").fetchall()
     assert left == []
+
+
+async def test_tickets_are_found_by_words_that_their_reader_may_read(
+    database: Database, service: TicketService
+) -> None:
+    lift = await taken(database, service)
+    lift = await done(database, service, lift, (Act.DISPATCH, AGENT, {"main": HOUSING}))
+    report = await taken(database, service, REPORT)
+    reader = TicketReader(OFFICE)
+    other = Person("chen", Role.AGENT)
+
+    async def numbers(person: Person, said: str) -> list[str]:
+        async with database.unit_of_work() as uow:
+            return [it.ticket.number for it in await reader.search(uow, person, TicketFilter(), said)]
+
+    assert await numbers(AGENT, "电梯") == await numbers(other, "金桥丽景 修好") == [lift.number]
+    assert await numbers(HOUSING_CLERK, "电梯") == [lift.number]
+    assert await numbers(POLICE_CLERK, "电梯") == []
+    assert await numbers(other, "梯电") == await numbers(other, "，。") == []
+    # the words that tell who called find it only for who may read them
+    assert await numbers(LEADER, "盐湖集团") == [report.number]
+    assert await numbers(other, "盐湖集团") == []
+    assert await numbers(other, "民警收钱") == [report.number]
+    lying = in_clear(database.url, "ticket", "ticket_words")
+    assert "电梯" not in lying
+    assert "盐湖" not in lying
+    async with database.unit_of_work() as uow:
+        await uow.connection.exec_driver_sql("DELETE FROM ticket_words")
+    assert await numbers(AGENT, "电梯") == []
+    assert await index_tickets(database, OFFICE) == 2
+    assert await index_tickets(database, OFFICE) == 0
+    assert await numbers(AGENT, "电梯") == [lift.number]
+    await erase(database, VAULT, PHONE, "li", "本人要求")
+    assert await numbers(AGENT, "电梯") == []
+    await done(database, service, lift, (Act.NOTE, AGENT, {"note": "电梯"}))
+    assert await numbers(AGENT, "电梯") == []
+    async with database.unit_of_work() as uow:
+        (line, *_) = await uow.audit.list(subject=None, limit=1)
+    assert (line.action, line.reason) == ("tickets-searched", "电梯")

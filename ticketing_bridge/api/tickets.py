@@ -246,6 +246,9 @@ async def list_tickets(
     unit: Annotated[str | None, Query(max_length=60)] = None,
     from_: Annotated[Moment | None, Query(alias="from")] = None,
     to: Moment | None = None,
+    q: Annotated[
+        str | None, Query(max_length=200, description="Words in it, as the client may read it.")
+    ] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[TicketShown]:
@@ -260,7 +263,11 @@ async def list_tickets(
         after=(cursor_moment(place[0]), place[1]) if place else None,
     )
     async with _database(request).unit_of_work() as uow:
-        found = await _reader(request).find(uow, caller.person, wanted, limit + 1)
+        reader = _reader(request)
+        if q is not None and q.strip():
+            found = await reader.search(uow, caller.person, wanted, q, limit + 1)
+        else:
+            found = await reader.find(uow, caller.person, wanted, limit + 1)
     last = found[limit - 1].ticket if len(found) > limit else None
     following = cursor_of(last.received_at.isoformat(), last.number) if last else None
     return Page(items=[ticket_shown(it) for it in found[:limit]], next=following)

@@ -76,6 +76,8 @@ class TicketFilter:
     to: datetime | None = None
     closed_from: datetime | None = None
     due_before: datetime | None = None
+    #: tokens of words (see ``tickets.searching``); all of them
+    words: tuple[str, ...] = ()
     #: only those after this one, in the list's order: (received_at, number)
     after: tuple[datetime, str] | None = None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy import (
     DateTime,
     RowMapping,
     Select,
+    Text,
     and_,
     bindparam,
     cast,
@@ -20,7 +21,7 @@ from sqlalchemy import (
     text,
     tuple_,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ticketing_bridge.store.desk_ticket_records import (
@@ -38,6 +39,7 @@ from ticketing_bridge.store.desk_ticket_tables import (
     ticket_event,
     ticket_link,
     ticket_source,
+    ticket_words,
 )
 from ticketing_bridge.store.journey_tables import follow_up_task
 
@@ -142,6 +144,21 @@ class DeskTicketRepository:
         query = select(ticket).where(ticket.c.number == number)
         row = (await self._connection.execute(query.with_for_update() if lock else query)).mappings().first()
         return _row(row) if row else None
+
+    async def put_words(self, number: str, tokens: Collection[str]) -> None:
+        """Make a ticket findable by these tokens, unless its caller was erased."""
+        keys = func.array_to_tsvector(cast([*tokens], ARRAY(Text)))
+        statement = insert(ticket_words).values(ticket=number, keys=keys)
+        await self._connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["ticket"], set_={"keys": keys}, where=ticket_words.c["keys"].is_not(None)
+            )
+        )
+
+    async def without_words(self, limit: int) -> list[TicketRow]:
+        """Tickets that cannot be found by their words yet."""
+        known = select(ticket_words.c.ticket).where(ticket_words.c.ticket == ticket.c.number)
+        return await self._rows(select(ticket).where(~known.exists()).limit(limit))
 
     async def history(self, number: str) -> list[HistoryRow]:
         """All that happened to it, oldest first."""
@@ -298,8 +315,16 @@ _ASKS: Mapping[str, Callable[[Any], ColumnElement[bool]]] = {
     "to": lambda moment: _C.received_at < moment,
     "closed_from": lambda moment: _C.closed_at >= moment,
     "due_before": lambda moment: _C.due_at < moment,
+    "words": lambda tokens: _C.number.in_(
+        select(ticket_words.c.ticket).where(ticket_words.c["keys"].op("@@")(_all_of(tokens)))
+    ),
     "after": lambda place: tuple_(_C.received_at, _C.number) < tuple_(*place),
 }
+
+
+def _all_of(tokens: Sequence[str]) -> ColumnElement[Any]:
+    """Tokens are letters, digits, + and / alone: nothing in them ends a quote."""
+    return cast(" & ".join(f"'{token}'" for token in tokens), TSQUERY)
 
 
 def _conditions(wanted: TicketFilter) -> list[ColumnElement[bool]]:

@@ -18,7 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 
 from ticketing_bridge.store.tables import at_column, metadata
 
@@ -73,6 +73,15 @@ ticket = Table(
     Index("ticket_call", "call"),
     Index("ticket_person", "person_lookup"),
     Index("ticket_phone", "phone_last4"),
+)
+
+#: by what a ticket is found: keyed tokens of its words; NULL: its caller was erased, it is found no more
+ticket_words = Table(
+    "ticket_words",
+    metadata,
+    Column("ticket", Text, ForeignKey("ticket.number"), primary_key=True),
+    Column("keys", TSVECTOR),
+    Index("ticket_words_keys", "keys", postgresql_using="gin"),
 )
 
 #: a ticket's history; a trigger refuses UPDATE, DELETE and TRUNCATE

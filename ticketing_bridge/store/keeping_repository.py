@@ -12,7 +12,15 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ticketing_bridge.store import tables
-from ticketing_bridge.store.desk_ticket_tables import data_key, ticket, ticket_warning
+from ticketing_bridge.store.desk_ticket_tables import data_key, ticket, ticket_warning, ticket_words
+from ticketing_bridge.store.keeping_statements import (
+    FORGET_NUMBERS,
+    IN_NEED,
+    OF_PERSON,
+    OWNERS,
+    PURGE_DIALLED,
+    RECORDED,
+)
 from ticketing_bridge.store.keeping_tables import dispatch_rule, legal_hold, purge_run, special_action
 from ticketing_bridge.store.records import Json
 from ticketing_bridge.store.workplace_tables import work_sheet
@@ -57,65 +65,6 @@ class KeptRecording:
     held: bool
 
 
-_HELD = "EXISTS (SELECT FROM legal_hold WHERE released_at IS NULL AND subject = {})"
-_IN_NEED = text("""
-SELECT base, bool_or(needed) FROM (
-  SELECT base, call.ended_at IS NULL OR EXISTS (
-      SELECT FROM procrastinate_jobs job
-      WHERE job.status IN ('todo', 'doing') AND job.task_name IN ('transcribe_call', 'transcribe_voicemail')
-        AND job.args ->> 'call' = call.key) AS needed
-  FROM unnest(CAST(:bases AS text[])) AS base
-  JOIN call ON call.key = :pbx_id || ':' || regexp_replace(base, '-voicemail$', '')
-  UNION ALL SELECT tried.recording, tried.ended_at IS NULL
-  FROM callback_attempt tried JOIN callback owed ON owed.id = tried.callback
-  WHERE owed.pbx_id = :pbx_id AND tried.recording = ANY(CAST(:bases AS text[]))
-  UNION ALL SELECT recording, false FROM follow_up_task
-  WHERE pbx_id = :pbx_id AND recording = ANY(CAST(:bases AS text[]))
-) AS known GROUP BY base
-""")
-#: what is recorded, by the column that names it
-_ALL = f"""
-  SELECT 'call.recording' AS place, pbx_id, recording AS base, ended_at AS at, key AS call,
-         caller_number AS number, {_HELD.format("key")} AS held FROM call WHERE recording IS NOT NULL
-  UNION ALL SELECT 'call.voicemail', pbx_id, voicemail, ended_at, key, caller_number, {_HELD.format("key")}
-  FROM call WHERE voicemail IS NOT NULL
-  UNION ALL SELECT 'callback_attempt.recording', owed.pbx_id, tried.recording, tried.ended_at, owed.call,
-         owed.number, {_HELD.format("owed.call")}
-  FROM callback_attempt tried JOIN callback owed ON owed.id = tried.callback
-  WHERE tried.recording IS NOT NULL
-  UNION ALL SELECT 'follow_up_task.recording', pbx_id, recording, updated_at, NULL, number,
-         {_HELD.format("ticket")} FROM follow_up_task WHERE recording IS NOT NULL
-"""
-_RECORDED = text(f"""
-SELECT place, pbx_id, base, held FROM ({_ALL}) AS recorded
-WHERE at < :before AND NOT pbx_id || ':' || base = ANY(CAST(:skip AS text[]))
-ORDER BY at LIMIT :limit
-""")
-_OF_PERSON = text(f"""
-SELECT place, pbx_id, base, held FROM ({_ALL}) AS recorded
-WHERE call = ANY(CAST(:calls AS text[])) OR number = ANY(CAST(:numbers AS text[]))
-""")
-_OWNERS = {
-    f"{table}.{column}": text(f"UPDATE {table} SET {column} = NULL WHERE {column} = ANY(:bases)")
-    for table, column in (
-        ("call", "recording"),
-        ("call", "voicemail"),
-        ("callback_attempt", "recording"),
-        ("follow_up_task", "recording"),
-    )
-}
-_FORGET_NUMBERS = (
-    text("UPDATE call SET caller_number = NULL WHERE caller_number = ANY(CAST(:numbers AS text[]))"),
-    text("""
-UPDATE callback SET number = '', updated_at = now(),
-    state = CASE WHEN state IN ('wanted', 'placed', 'agent', 'dialing', 'by_person') THEN 'withdrawn'
-            ELSE state END
-WHERE number = ANY(CAST(:numbers AS text[]))
-"""),
-    text("DELETE FROM follow_up_task WHERE number = ANY(CAST(:numbers AS text[]))"),
-)
-
-
 def _held(subject: Any) -> Any:
     return exists().where(legal_hold.c.subject == subject, legal_hold.c.released_at.is_(None))
 
@@ -155,7 +104,7 @@ class KeepingRepository:
 
     async def recordings_in_need(self, pbx_id: str, bases: Collection[str]) -> dict[str, bool]:
         """Of the recordings that are known: whether the PBX, or a hearing that is owed, needs the file."""
-        rows = await self._connection.execute(_IN_NEED, {"pbx_id": pbx_id, "bases": [*bases]})
+        rows = await self._connection.execute(IN_NEED, {"pbx_id": pbx_id, "bases": [*bases]})
         return {row[0]: row[1] for row in rows}
 
     async def recordings_before(
@@ -163,16 +112,16 @@ class KeepingRepository:
     ) -> list[KeptRecording]:
         """Recordings of what ended before: calls, messages, call-backs, follow-ups; ``skip``: left out."""
         values = {"before": before, "limit": limit, "skip": [f"{pbx}:{base}" for pbx, base in skip]}
-        return [KeptRecording(*row) for row in await self._connection.execute(_RECORDED, values)]
+        return [KeptRecording(*row) for row in await self._connection.execute(RECORDED, values)]
 
     async def recordings_of(self, calls: Sequence[str], numbers: Sequence[str]) -> list[KeptRecording]:
         """All recordings of these calls, and of what was dialled to these numbers."""
         values = {"calls": [*calls], "numbers": [*numbers]}
-        return [KeptRecording(*row) for row in await self._connection.execute(_OF_PERSON, values)]
+        return [KeptRecording(*row) for row in await self._connection.execute(OF_PERSON, values)]
 
     async def forget_recordings(self, recordings: Sequence[KeptRecording]) -> None:
         """There are none of these any more."""
-        for column, owners in _OWNERS.items():
+        for column, owners in OWNERS.items():
             bases = [it.base for it in recordings if it.column == column]
             if bases:
                 await self._connection.execute(owners, {"bases": bases})
@@ -185,13 +134,18 @@ class KeepingRepository:
 
     async def forget_numbers(self, numbers: Sequence[str]) -> None:
         """Calls, call-backs and follow-ups forget these numbers; nothing is dialled for them any more."""
-        for statement in _FORGET_NUMBERS:
+        for statement in FORGET_NUMBERS:
             await self._connection.execute(statement, {"numbers": [*numbers]})
 
     async def forget_phone(self, lookup: str) -> None:
-        """Nothing of a person's number stays with their tickets: nobody finds them by it any more."""
+        """Nothing of a person's number stays with their tickets: nobody finds them by it or by words."""
         gone = {"phone_last4": None, "phone_salt": None, "phone_hash": None}
-        await self._connection.execute(update(ticket).where(ticket.c.person_lookup == lookup).values(gone))
+        theirs = ticket.c.person_lookup == lookup
+        await self._connection.execute(update(ticket).where(theirs).values(gone))
+        numbers = select(ticket.c.number).where(theirs)
+        await self._connection.execute(
+            update(ticket_words).where(ticket_words.c.ticket.in_(numbers)).values(keys=None)
+        )
 
     async def purge_words(self, before: datetime) -> tuple[list[str], int]:
         """Delete words and drafts of calls that ended before; (calls purged, how many were held)."""
@@ -217,7 +171,7 @@ class KeepingRepository:
             await self._connection.execute(delete(table).where(table.c.call.in_(calls)))
 
     async def purge_numbers(self, before: datetime) -> tuple[int, int]:
-        """Forget the numbers of calls that ended before; (calls purged, calls held)."""
+        """Forget the numbers of calls that ended before, and of what was dialled; (calls purged, held)."""
         column = tables.call.c
         old = (column.ended_at < before, column.caller_number.is_not(None))
         held = (
@@ -225,6 +179,8 @@ class KeepingRepository:
         ).scalar_one()
         statement = update(tables.call).where(*old, ~_held(column.key)).values(caller_number=None)
         done = await self._connection.execute(statement.returning(column.key))
+        for purged in PURGE_DIALLED:
+            await self._connection.execute(purged, {"before": before})
         return len(done.all()), int(held)
 
     async def persons_before(self, before: datetime) -> list[tuple[str, bool]]:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from asr.text.searching import Terms
+from facts.masking import mask_spoken
 from ticketing_bridge.access import AccessRefused, Permission, Person
 from ticketing_bridge.store.database import UnitOfWork
 from ticketing_bridge.store.desk_ticket_records import TicketFilter
 from ticketing_bridge.tickets.model import Caller
 from ticketing_bridge.tickets.office import TicketOffice
 from ticketing_bridge.tickets.sealed import Sealer
+from ticketing_bridge.tickets.searching import says, wanted_tokens
 from ticketing_bridge.tickets.service import TicketUnknown, visible
 from ticketing_bridge.tickets.views import Preview, TicketView, may_reveal, preview, view_for
 
@@ -81,6 +84,32 @@ class TicketReader:
         views = [view_for(await sealer.ticket(row), await sealer.caller(row), person) for row in rows]
         await uow.audit.add(person.name, "tickets-listed", fields=[row.number for row in rows])
         return views
+
+    async def search(
+        self, uow: UnitOfWork, person: Person, wanted: TicketFilter, said: str, limit: int = 100
+    ) -> list[TicketView]:
+        """Tickets of this person in whose words, as they may read them, all that was typed stands.
+
+        Newest first; the look and what was looked for (numbers masked) are on record. Nothing that can be
+        looked for finds nothing.
+        """
+        terms = Terms.of(said)
+        if not terms.terms:
+            return []
+        place = replace(self.theirs(person, wanted), words=wanted_tokens(self.office.vault, terms))
+        sealer, found = Sealer(uow, self.office.vault), list[TicketView]()
+        while len(found) < limit:
+            rows = await uow.desk_tickets.find(place, limit)
+            await sealer.fetch_keys([blob for row in rows for blob in (row.texts, row.person)])
+            views = [view_for(await sealer.ticket(row), await sealer.caller(row), person) for row in rows]
+            found += [it for it in views if says(it.texts, terms.terms)]
+            if len(rows) < limit:
+                break
+            place = replace(place, after=(rows[-1].received_at, rows[-1].number))
+        shown = found[:limit]
+        numbers = [it.ticket.number for it in shown]
+        await uow.audit.add(person.name, "tickets-searched", fields=numbers, reason=mask_spoken(said.strip()))
+        return shown
 
     def theirs(self, person: Person, wanted: TicketFilter) -> TicketFilter:
         """The filter narrowed to what this person may see.

@@ -27,6 +27,7 @@ from ticketing_bridge.tickets.numbering import ticket_number
 from ticketing_bridge.tickets.office import TicketOffice
 from ticketing_bridge.tickets.preparing import prepare
 from ticketing_bridge.tickets.sealed import Sealer
+from ticketing_bridge.tickets.searching import ticket_tokens
 from ticketing_bridge.tickets.states import Act, State, follows
 from ticketing_bridge.tickets.undertakings import Undertakings
 from ticketing_bridge.tickets.views import preview
@@ -128,6 +129,7 @@ class TicketService:
         there = await uow.desk_tickets.add(row, await sealer.history_row(entry), new.source)
         if there is not None:
             raise TicketExists(there)
+        await uow.desk_tickets.put_words(number, ticket_tokens(self.office.vault, ticket.texts))
         await uow.audit.add(person.name, "ticket-created", subject=number, fields=known)
         if new.caller.to_call:
             await uow.outbox.add(OutboxKind.RECEIPT, number)
@@ -221,6 +223,8 @@ class TicketService:
         )
         if not kept:
             raise TicketChanged(changed.number)
+        if entry.texts:
+            await uow.desk_tickets.put_words(changed.number, ticket_tokens(self.office.vault, changed.texts))
         fields = sorted(entry.data)
         await uow.audit.add(entry.by, f"ticket-{entry.act}", subject=changed.number, fields=fields)
         await _tell(uow, changed, entry.act)

@@ -16,6 +16,7 @@ from ticketing_bridge.store.database import Database
 from ticketing_bridge.store.errors import DatabaseAway
 from ticketing_bridge.tickets.limits import LOCAL
 from ticketing_bridge.tickets.office import TicketOffice
+from ticketing_bridge.tickets.searching import index_tickets
 from ticketing_bridge.tickets.watching import watch
 
 log = structlog.get_logger(__name__)
@@ -23,6 +24,8 @@ log = structlog.get_logger(__name__)
 CHAIN_S = 1.0
 WATCH_S = 60.0
 HEAD_S = 600.0
+#: how often tickets are looked for that cannot be found by their words (from before there was an index)
+INDEX_S = 3600.0
 
 
 async def chain_audit(database: Database) -> int:
@@ -67,6 +70,7 @@ async def keep_tickets(database: Database, office: TicketOffice, heads: Path | N
     tasks = [
         asyncio.create_task(_for_ever(CHAIN_S, lambda: chain_audit(database)), name="audit-chain"),
         asyncio.create_task(_for_ever(WATCH_S, lambda: _watched(database, office)), name="ticket-watch"),
+        asyncio.create_task(_for_ever(INDEX_S, lambda: index_tickets(database, office)), name="ticket-index"),
     ]
     if heads is not None:
         tasks.append(

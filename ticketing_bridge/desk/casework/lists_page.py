@@ -55,12 +55,15 @@ def filter_of(chosen: str, now: datetime, **more: Any) -> TicketFilter:
 
 
 async def _rows(
-    desk: Desk, visitor: Visitor, wanted: TicketFilter, limit: int
+    desk: Desk, visitor: Visitor, wanted: TicketFilter, limit: int, said: str = ""
 ) -> tuple[list[RowView], dict[str, int]]:
     reader = TicketReader(desk.office)
     now = desk.now().astimezone(LOCAL)
     async with desk.database.unit_of_work() as uow:
-        views = await reader.find(uow, visitor.person, wanted, limit)
+        if said:
+            views = await reader.search(uow, visitor.person, wanted, said, limit)
+        else:
+            views = await reader.find(uow, visitor.person, wanted, limit)
         theirs = reader.theirs(visitor.person, TicketFilter())
         states = await uow.desk_tickets.count(theirs)
         late = await uow.desk_tickets.count(replace(filter_of("overdue", now), visible_to=theirs.visible_to))
@@ -77,11 +80,12 @@ async def tickets_page(
     unit: Short = "",
     purpose: Short = "",
     number: Short = "",
+    q: Annotated[str, Query(max_length=200)] = "",
     before: Short = "",
 ) -> Response:
-    """The city's tickets, by what is to be done with them."""
+    """The city's tickets, by what is to be done with them, or by what stands in them (``q``)."""
     desk: Desk = request.app.state.desk
-    typed = number.strip()
+    typed, said = number.strip(), q.strip()
     wanted = filter_of(
         list_,
         desk.now(),
@@ -90,7 +94,7 @@ async def tickets_page(
         number=typed or None,
         after=_place(before),
     )
-    rows, counts = await _rows(desk, visitor, wanted, SHOWN)
+    rows, counts = await _rows(desk, visitor, wanted, SHOWN, said)
     last = rows[-1] if len(rows) == SHOWN else None
     return render_page(
         request,
@@ -101,7 +105,7 @@ async def tickets_page(
         counts=counts,
         chosen=list_,
         lists=case_words().lists,
-        form={"unit": unit, "purpose": purpose, "number": typed},
+        form={"unit": unit, "purpose": purpose, "number": typed, "q": said},
         units=desk.office.units.names,
         purposes=("咨询", "求助", "投诉", "举报", "建议", "表扬", "其他"),
         older=f"{last.received_at.isoformat()}|{last.number}" if last else "",

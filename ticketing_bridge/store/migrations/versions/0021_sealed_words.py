@@ -1,4 +1,4 @@
-"""Words of calls sealed under a key of each call; the search index holds keyed tokens alone.
+"""Words of calls sealed under a key of each call; search indexes hold keyed tokens alone, also of tickets.
 
 Rows that are there stay as they are until the worker, which has the installation's key, seals them. The index
 is made anew by it: nothing of its text is kept.
@@ -28,7 +28,14 @@ CREATE INDEX live_segment_in_clear ON live_segment (id) WHERE sealed IS NULL;
 CREATE INDEX work_sheet_in_clear ON work_sheet (call) WHERE sealed IS NULL;
 TRUNCATE transcript_words;
 ALTER TABLE transcript_words DROP COLUMN caller, DROP COLUMN agent,
-    ADD COLUMN content JSONB, ADD COLUMN sealed BYTEA
+    ADD COLUMN content JSONB, ADD COLUMN sealed BYTEA;
+CREATE TABLE ticket_words (
+    ticket TEXT NOT NULL,
+    keys TSVECTOR,
+    PRIMARY KEY (ticket),
+    FOREIGN KEY(ticket) REFERENCES ticket (number)
+);
+CREATE INDEX ticket_words_keys ON ticket_words USING gin (keys)
 """
 
 
