@@ -282,7 +282,9 @@ async def test_every_resource_of_the_api_by_role_and_object(matters: Matters, ho
             answer = await client.get(matters.path(route))
             if opened(answer) is not (letter in letters):
                 wrong.append((route, letter, answer.status_code))
-            told += [(route, letter, it) for it in TELLS if it in answer.text]
+            # the words of the report are for who may know, as on the page; who called is for no client
+            unsaid = TELLS[:2] if letter in "ld" else TELLS
+            told += [(route, letter, it) for it in unsaid if it in answer.text]
     for letter in "wld":
         drafts = await matters.clients[letter].get(matters.path("/calls/{secret}/drafts"))
         assert drafts.json()["items"] == []
