@@ -10,7 +10,7 @@ import asyncio
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,28 +106,34 @@ async def _open_sealed(uow: UnitOfWork, plain: Path) -> OpenSound | None:
 
 
 @asynccontextmanager
-async def opened_again(database: Database, folder: Path, base: str, run: Path) -> AsyncIterator[Path]:
-    """The folder where a recording's files are in the clear: the PBX's, or one of ours that goes afterwards.
+async def opened_again(
+    database: Database, folder: Path, bases: Iterable[str], run: Path
+) -> AsyncIterator[Path]:
+    """The folder where recordings' files are in the clear: the PBX's, or one of ours that goes afterwards.
 
     Args:
         database: opened with the installation's key.
         folder: where the PBX records.
-        base: the recording's base name.
+        bases: the recordings' base names.
         run: where a folder for a moment may be made.
 
     Raises:
-        RecordingErased: its key is destroyed.
+        RecordingErased: the key of one is destroyed.
     """
-    plain = [it for it in recording_paths(folder, base) if sealed_path(folder, it.name).exists()]
-    if not plain:
+    files = [path for base in bases for path in recording_paths(folder, base)]
+    sealed = [it for it in files if sealed_path(folder, it.name).exists()]
+    if not sealed:
         yield folder
         return
     with tempfile.TemporaryDirectory(prefix=_OPENED, dir=run) as made:
-        async with database.unit_of_work() as uow:
-            sounds = [(it.name, await _open_sealed(uow, it)) for it in plain]
-        for name, sound in sounds:
+        for plain in files:
+            if plain.exists():
+                (Path(made) / plain.name).symlink_to(plain)
+        for plain in sealed:
+            async with database.unit_of_work() as uow:
+                sound = await _open_sealed(uow, plain)
             if sound is not None:
-                await asyncio.to_thread(_write, sound, Path(made) / name)
+                await asyncio.to_thread(_write, sound, Path(made) / plain.name)
         yield Path(made)
 
 
@@ -135,6 +141,7 @@ _OPENED = "opened-"
 
 
 def _write(sound: OpenSound, target: Path) -> None:
+    target.unlink(missing_ok=True)  # sealed a moment ago: the link leads nowhere by now
     with target.open("wb") as file:
         for piece in sound.read():
             file.write(piece)

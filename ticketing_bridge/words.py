@@ -206,7 +206,7 @@ class CallWords:
         Raises ``PbxUnknown`` when that PBX is not configured any more.
         """
         folder = site_of(pbx_sites(self._settings, self._hotline), key.pbx_id).recordings
-        return opened_again(self._database, folder, base, self._settings.run)
+        return opened_again(self._database, folder, [base], self._settings.run)
 
     async def keep_findable(self) -> None:
         """Make calls findable whose words are there and are not in the index (that of a former version)."""

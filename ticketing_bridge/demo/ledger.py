@@ -46,6 +46,11 @@ class Ledger:
             if row.outcome in HAVE_WORDS
         )
 
+    @property
+    def recordings(self) -> list[str]:
+        """Base names of everything that was recorded."""
+        return [name for row in self.rows for name in (row.recording, row.voicemail) if name]
+
     def outages(self) -> list[Outage]:
         """When the PBX was not heard since the demo began, as the ledger itself shows it."""
         found: list[Outage] = []

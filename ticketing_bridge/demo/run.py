@@ -28,6 +28,7 @@ from ticketing_bridge.demo.evidence import Evidence
 from ticketing_bridge.demo.ledger import Ledger, read_ledger
 from ticketing_bridge.demo.recordings import wav_length_s
 from ticketing_bridge.demo.result import DemoResult
+from ticketing_bridge.recordings import opened_again
 from ticketing_bridge.store.database import Database
 from ticketing_bridge.store.errors import DatabaseAway
 
@@ -102,7 +103,11 @@ async def run_demo(
             ledger = await read_ledger(house.database, since, house.settings.pbx_id, with_events=True)
     progress("compare", 0, len(played))
     case = Case(house.settings, house.hotline, evidence, ledger, dialogues, since)
-    findings, others = await asyncio.to_thread(case.compare, played)
+    watched = evidence.recordings
+    # the first calls of a long demo may be sealed by now: witnesses are read in the clear
+    async with opened_again(house.database, watched.folder, ledger.recordings, house.settings.run) as folder:
+        watched.folder = folder
+        findings, others = await asyncio.to_thread(case.compare, played)
     progress("compare", len(played), len(played))
     return DemoResult(seed, findings, others, time.monotonic() - began, in_time)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, cast, func, null, select
+from sqlalchemy import ColumnElement, FromClause, cast, func, null, select
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Text
@@ -32,6 +32,7 @@ NEWEST = 500
 _WORDS = tables.transcript_words
 _SIDE = {Leg.CALLER: "c", Leg.AGENT: "a"}
 _KIND = "words"
+_TOLD = ("call", "kind", "line", "arrived_at", "content", "sealed")
 
 Terms = Sequence[tuple[str, Sequence[str]]]
 
@@ -82,17 +83,15 @@ class SearchRepository:
             wanted: which calls.
             limit: the most that are given.
         """
-        keys = _WORDS.c["keys"].op("@@")(cast(self._query([it for _, it in terms], wanted), TSQUERY))
-        line = [] if wanted.line is None else [_WORDS.c.line == wanted.line]
-        newest = select(_WORDS.c.call).where(*_within(wanted)).order_by(_WORDS.c.arrived_at.desc())
-        among = _WORDS.c.call.in_(select(newest.limit(NEWEST).subquery()))
-        found = await self._found(select(_WORDS).where(among, keys, *line), terms, wanted, limit)
+        asked = cast(self._query([it for _, it in terms], wanted), TSQUERY)
+        recent = select(_WORDS).where(*_within(wanted)).order_by(_WORDS.c.arrived_at.desc()).limit(NEWEST)
+        found = await self._found(recent.subquery(), asked, [], terms, wanted, limit)
         until = None if len(found) >= limit else await self._oldest_of_newest(wanted)
         if until is None:
             return found
-        older = (keys, _WORDS.c.arrived_at <= until, *_within(wanted), *line)
         known = {it.call for it in found}
-        more = await self._found(select(_WORDS).where(*older), terms, wanted, limit + len(known))
+        within = [_WORDS.c.arrived_at <= until, *_within(wanted)]
+        more = await self._found(_WORDS, asked, within, terms, wanted, limit + len(known))
         return [*found, *(it for it in more if it.call not in known)][:limit]
 
     def _query(self, terms: Iterable[Sequence[str]], wanted: SearchFilter) -> str:
@@ -105,11 +104,23 @@ class SearchRepository:
         return (await self._connection.execute(newest.offset(NEWEST - 1).limit(1))).scalar()
 
     async def _found(
-        self, query: Select[Any], terms: Terms, wanted: SearchFilter, limit: int
+        self,
+        table: FromClause,
+        asked: ColumnElement[Any],
+        within: Sequence[ColumnElement[bool]],
+        terms: Terms,
+        wanted: SearchFilter,
+        limit: int,
     ) -> list[FoundCall]:
         """Those whose text has every term: keys may stand apart, and tokens be those of others."""
         found: list[FoundCall] = []
-        newest, seen = query.order_by(_WORDS.c.arrived_at.desc(), _WORDS.c.call), 0
+        conditions = [table.c["keys"].op("@@")(asked), *within]
+        if wanted.line is not None:
+            conditions.append(table.c.line == wanted.line)
+        # looked up whole before it is sorted: in the order of time every call would be read for what few said
+        every = select(*(table.c[name] for name in _TOLD)).where(*conditions).cte("matching")
+        matching = every.prefix_with("MATERIALIZED", dialect="postgresql")
+        newest, seen = select(matching).order_by(matching.c.arrived_at.desc(), matching.c.call), 0
         while len(found) < limit:
             rows = (await self._connection.execute(newest.offset(seen).limit(limit))).mappings().all()
             await self._seals.fetch_keys(row["sealed"] for row in rows)
