@@ -29,6 +29,9 @@ from ticketing_bridge.store.word_repositories import opened_transcript
 #: calls whose keys are read without the index: some milliseconds
 NEWEST = 500
 
+#: rows that are opened at once, at most
+MOST_ROWS = 2000
+
 _WORDS = tables.transcript_words
 _SIDE = {Leg.CALLER: "c", Leg.AGENT: "a"}
 _KIND = "words"
@@ -120,17 +123,19 @@ class SearchRepository:
         # looked up whole before it is sorted: in the order of time every call would be read for what few said
         every = select(*(table.c[name] for name in _TOLD)).where(*conditions).cte("matching")
         matching = every.prefix_with("MATERIALIZED", dialect="postgresql")
-        newest, seen = select(matching).order_by(matching.c.arrived_at.desc(), matching.c.call), 0
+        newest = select(matching).order_by(matching.c.arrived_at.desc(), matching.c.call)
+        seen, size = 0, limit
         while len(found) < limit:
-            rows = (await self._connection.execute(newest.offset(seen).limit(limit))).mappings().all()
+            rows = (await self._connection.execute(newest.offset(seen).limit(size))).mappings().all()
             await self._seals.fetch_keys(row["sealed"] for row in rows)
             for row in rows:
                 said = await self._seals.opened(row["content"], row["sealed"], index_place(row["call"]))
                 if said is not None and _has(said, terms, wanted):
                     found.append(FoundCall(row["call"], row["kind"], row["line"], row["arrived_at"]))
             seen += len(rows)
-            if len(rows) < limit:
+            if len(rows) < size:
                 break
+            size = min(4 * size, MOST_ROWS)  # looked up anew each time: rather many at once
         return found[:limit]
 
     async def loaded(self, found: Sequence[FoundCall]) -> list[tuple[Call, StoredTranscript]]:
