@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from ticketing_bridge.access import Permission
 from ticketing_bridge.desk.desk import Desk
 from ticketing_bridge.desk.events import parse_key
 from ticketing_bridge.desk.visitor import NotAllowed, Visitor, closed_to, signed_in
