@@ -177,6 +177,7 @@ def _harmless(text: str, found: re.Match[str]) -> bool:
     """Past, supposed, asked about or a figure of speech."""
     far, day, still, near, after, rescued = _harmless_cues()
     before = text[: found.start()]
+    praised = pattern("flags", "no_emergency_praise").search(before)
     past = day.search(before[-12:]) and not still.search(text[max(0, found.start() - 12) :])
     soon = text[found.start() :][: len(found[0]) + 12]
     # of several people one may be safe and another not
@@ -184,6 +185,7 @@ def _harmless(text: str, found: re.Match[str]) -> bool:
     feared = found[0].endswith("人命") and pattern("flags", "no_emergency_feared").search(before[-12:])
     return bool(
         past
+        or praised
         or feared
         or far.search(before[-8:] + found[0][:-1])
         or near.search(before[-4:])
