@@ -100,7 +100,7 @@ def _draft(it: _Heard) -> Draft:
         purpose = Value("其他", 0.9, because("nearly_empty" if state is CallState.EMPTY else "prank"))
     answered = is_answered(call, purpose.value)
     when = find_when(words, spans, future=purpose.value in {"咨询", "建议"})
-    if state is CallState.WITHDRAWN:
+    if state is CallState.WITHDRAWN or purpose.value == "其他":
         when = Value(None, reason=because("withdrawn_time"))
     at_place = party.value in {place.value for place in found}
     if purpose.value in _NO_PARTY or (
@@ -163,7 +163,9 @@ def _composed(draft: Draft, it: _Heard, heard: Heard) -> Draft:
         "place": "、".join(place.value for place in places) or None,
         "when": when.text if when else None,
         "party": draft.party.value,
+        "dated": wording.dated(when) if when else None,
         "wish": draft.demand.value,
+        "wish_said": draft.demand.spans[0].text if draft.demand.spans else None,
     }
     title = make_title(
         it.words,
@@ -175,9 +177,14 @@ def _composed(draft: Draft, it: _Heard, heard: Heard) -> Draft:
         emergency=draft.emergency.value,
     )
     callback = draft.callback_phone.value is not None
+    demand = draft.demand
+    if purpose == "咨询" and title.value and not demand.spans:
+        demand = replace(demand, value=wording.asked_after(title.value))
+        shown["wish"] = demand.value
     return replace(
         draft,
+        demand=demand,
         title=title,
-        content=wording.make_content(it.places, shown),
+        content=wording.make_content(it.places, shown, secret=draft.confidential.value),
         ask=to_ask(it.call, draft.state, places=bool(places), callback=callback),
     )

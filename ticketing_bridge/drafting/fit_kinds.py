@@ -20,7 +20,7 @@ from ticketing_bridge.drafting.repair import repaired
 
 #: a run must occur in so many calls
 _LEAST_CALLS = 2
-_STEPS = 300
+_STEPS = 200
 _RATE = 0.3
 _PENALTY = 1.5
 #: weights below these say nothing
@@ -60,12 +60,12 @@ def fit_kinds(calls: Sequence[Labelled]) -> Kinds:
     cues = sorted({name for it in calls for name in it.cues})
     runs = sorted(it for it, calls_with in often.items() if calls_with >= _LEAST_CALLS)
     columns = {name: at for at, name in enumerate(runs, len(cues))}
-    x = np.zeros((len(calls), len(cues) + len(runs)))
+    x = np.zeros((len(calls), len(cues) + len(runs)), dtype=np.float32)
     for row, it in enumerate(calls):
         x[row, : len(cues)] = [it.cues.get(name, 0.0) for name in cues]
         known = [columns[run] for run in it.runs if run in columns]
         x[row, known] = RUNS / math.sqrt(max(1, len(known)))
-    wanted = np.eye(len(labels))[[labels.index(it.label) for it in calls]]
+    wanted = np.eye(len(labels), dtype=np.float32)[[labels.index(it.label) for it in calls]]
     weights = _climbed(x, wanted)
     return Kinds(
         labels,
@@ -74,9 +74,9 @@ def fit_kinds(calls: Sequence[Labelled]) -> Kinds:
     )
 
 
-def _climbed(x: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.float64]:
-    weights = np.zeros((x.shape[1], wanted.shape[1]))
-    square = np.full(weights.shape, 1e-8)
+def _climbed(x: NDArray[np.float32], wanted: NDArray[np.float32]) -> NDArray[np.float32]:
+    weights = np.zeros((x.shape[1], wanted.shape[1]), dtype=np.float32)
+    square = np.full(weights.shape, 1e-8, dtype=np.float32)
     for _ in range(_STEPS):
         scores = x @ weights
         shares = np.exp(scores - scores.max(axis=1, keepdims=True))
@@ -87,7 +87,7 @@ def _climbed(x: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.
     return weights
 
 
-def _kept(names: Sequence[str], weights: NDArray[np.float64], least: float) -> dict[str, tuple[float, ...]]:
+def _kept(names: Sequence[str], weights: NDArray[np.float32], least: float) -> dict[str, tuple[float, ...]]:
     return {
         name: tuple(round(float(it), 2) for it in row)
         for name, row in zip(names, weights, strict=True)

@@ -19,7 +19,7 @@ from ticketing_bridge.drafting.calibration import Hearing, probability
 from ticketing_bridge.drafting.draft import CALIBRATED, draft_call
 from ticketing_bridge.drafting.evaluate import Evaluation, Quotes, Score, evaluate_rows
 from ticketing_bridge.drafting.fit_kinds import fit_kinds, labelled
-from ticketing_bridge.drafting.fit_places import fit_places, turns_of
+from ticketing_bridge.drafting.fit_names import fit_names, turns_of
 from ticketing_bridge.drafting.lines import call_of
 from ticketing_bridge.drafting.model import Draft, Value
 from ticketing_bridge.drafting.noise import disturb
@@ -47,9 +47,10 @@ class Sample:
 
 
 def fit_weights(rows: Sequence[dict[str, Any]], data: CityData) -> Weights:
-    """The weights of places, purpose and appeal, from labelled calls; a call may be labelled in part."""
+    """The weights of places, party, purpose and appeal, from calls labelled at least in part."""
     return Weights(
-        fit_places(list(turns_of(rows, data))),
+        fit_names(list(turns_of(rows, data, "places"))),
+        fit_names(list(turns_of(rows, data, "party"))),
         fit_kinds(list(labelled(rows, data, "purpose"))),
         fit_kinds(list(labelled(rows, data, "appeal"))),
     )

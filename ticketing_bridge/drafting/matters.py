@@ -18,6 +18,8 @@ from ticketing_bridge.drafting.weighing import in_force
 _AGENT_WEIGHT = 0.25
 _DISPATCHED = 4.0
 _KEYWORD = 0.5
+#: a matter of the unit that it was sent to is meant before others, when it was heard so much as well
+_SENT_LEAST = 0.35
 #: characters between the parts of a word that belong together, and what it counts when they are apart
 _NEAR = 12
 _APART = 0.4
@@ -126,7 +128,16 @@ def hear(call: DraftInput, data: CityData, places: Sequence[Span] = (), *, emerg
         dangers = [it for it in heard.matters if it[1].appeal == DANGER]
         heard.matters = dangers or heard.matters
     _score_units(data, citizen, agent, heard)
+    _as_sent(heard, _sent_to(data, agent.turns))
     return heard
+
+
+def _as_sent(heard: Heard, sent: Iterable[tuple[str, Span]]) -> None:
+    """Where the agent sent it on, a matter of that unit is meant, when one was heard half as well."""
+    to = {unit for unit, _ in sent}
+    if heard.matter and to and heard.matter.unit not in to:
+        least = heard.matters[0][0] * _SENT_LEAST
+        heard.matters.sort(key=lambda it: not (it[1].unit in to and it[0] >= least))
 
 
 def _score_matter(

@@ -6,15 +6,18 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 
-from pypinyin import lazy_pinyin
-
 from config.catalogue import CityData
 from ticketing_bridge.drafting.boundaries import name_start
 from ticketing_bridge.drafting.lexicon import any_of, because, once_a_city, pattern, word_list, words
 from ticketing_bridge.drafting.model import DraftInput, Span, Value
 from ticketing_bridge.drafting.numbers import NUMERAL
+from ticketing_bridge.drafting.sounds import syllable
+from ticketing_bridge.drafting.spotting import Reading
+from ticketing_bridge.drafting.weighing import in_force
 
 _LONGEST = 6
+#: from here on the model is believed; and the lists, half as much, where it is silent
+_LIKELY, _LISTED = 0.4, 0.55
 
 
 def _w(name: str) -> tuple[str, ...]:
@@ -34,7 +37,7 @@ def _plate() -> re.Pattern[str]:
 @cache
 def _sounds() -> dict[tuple[str, ...], str]:
     """Endings that a recogniser often prints as other characters of the same sound."""
-    return {tuple(lazy_pinyin(it)): it for it in _w("by_sound")}
+    return {tuple(map(syllable, it)): it for it in _w("by_sound")}
 
 
 def _named(text: str, taken: list[tuple[int, int]]) -> Iterator[tuple[int, int, float]]:
@@ -77,7 +80,7 @@ def _whole(text: str, end: int) -> int:
 
 
 def _by_sound(text: str) -> Iterator[tuple[int, int]]:
-    sounds = [lazy_pinyin(it)[0] for it in text]
+    sounds = [syllable(it) for it in text]
     for at in range(len(text) - 1):
         meant = _sounds().get(tuple(sounds[at : at + 2]))
         if meant and text[at : at + 2] != meant:
@@ -108,20 +111,44 @@ def _own(text: str, start: int) -> bool:
 def find_party(
     call: DraftInput, places: Sequence[Span], data: CityData, *, stuck: bool = False
 ) -> Value[str | None]:
-    """The party, empty when none is named."""
-    found = [it for turn, text in call.citizen() for it in _in_turn(call, turn, text, places, data)]
+    """The party, empty when none is named: what the model spots, else what the lists are sure of."""
+    ruled: list[tuple[float, Span]] = []
+    spotted: list[tuple[float, Span]] = []
+    for turn, text in call.citizen():
+        reading, listed = party_reading(call, turn, text, places, data)
+        ruled += listed
+        spotted += [
+            (sure, Span(turn, start, end, text[start:end]))
+            for start, end, sure in in_force().party.spans(text, reading)[0]
+        ]
+    if not ruled:
+        ruled += _operator(call)
+    if stuck or not (ruled or spotted):
+        ruled += [
+            (0.6, it)
+            for it in places
+            if it.text.endswith(_w("place_party") + (_w("stuck_party") if stuck else ()))
+        ]
+    found = [it for it in spotted if it[0] >= _LIKELY] or [
+        (sure / 2, it) for sure, it in ruled if sure >= _LISTED
+    ]
+    others = tuple(dict.fromkeys(it[1].text for it in (*spotted, *ruled)))
     if not found:
-        found += _operator(call)
-    at_place = _w("place_party") + (_w("stuck_party") if stuck else ())
-    if stuck or not found:
-        found += [(0.6, it) for it in places if it.text.endswith(at_place)]
-    if not found:
-        return Value(None, reason=because("no_party"))
+        reason = "name_doubtful" if others else "no_party"
+        return Value(None, 0.3 if others else 0.0, because(reason), (), others)
     score, span = max(found, key=lambda it: (it[0], -it[1].turn, -it[1].start))
-    others = tuple(dict.fromkeys(it[1].text for it in found if it[1].text != span.text))
-    if score < 0.55:
-        return Value(None, score, because("name_doubtful"), (), (span.text, *others))
-    return Value(span.text, min(0.95, score), because("name_and_trade"), (span,), others)
+    others = tuple(it for it in others if it != span.text)
+    return Value(span.text, min(0.98, score), because("name_and_trade"), (span,), others)
+
+
+def party_reading(
+    call: DraftInput, turn: int, text: str, places: Sequence[Span], data: CityData
+) -> tuple[Reading, list[tuple[float, Span]]]:
+    """What the lists and the agent's question say of one of the caller's turns."""
+    listed = _in_turn(call, turn, text, places, data)
+    ruled = tuple((it.start, it.end, min(1.0, sure)) for sure, it in listed)
+    here = tuple((it.start, it.end) for it in places if it.turn == turn)
+    return Reading(here, ruled, _asked(call, turn)), listed
 
 
 def _operator(call: DraftInput) -> Iterator[tuple[float, Span]]:

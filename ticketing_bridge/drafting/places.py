@@ -16,7 +16,7 @@ from ticketing_bridge.drafting.address import (
 from ticketing_bridge.drafting.corrections import Mention, without_taken_back
 from ticketing_bridge.drafting.lexicon import any_of, because
 from ticketing_bridge.drafting.model import CITIZEN, DraftInput, Span, Value
-from ticketing_bridge.drafting.spotting import Reading
+from ticketing_bridge.drafting.spotting import Reading, Spot
 from ticketing_bridge.drafting.weighing import in_force
 
 #: the lists alone are believed from here on
@@ -25,7 +25,8 @@ _SURE = 0.8
 _LIKELY = 0.5
 #: so sure, it is not made longer; so doubtful, it must not stand alone
 _SETTLED, _DOUBT = 0.85, 0.25
-Spot = tuple[int, int, float]
+#: what the lists are sure of counts when the model finds it so likely
+_AGREES = 0.1
 _TWICE = re.compile(r"(.{2,8})(?=\1)")
 
 
@@ -55,9 +56,12 @@ def reading_of(call: DraftInput, number: int, text: str, names: Gazetteer) -> Re
 def _said(call: DraftInput, number: int, text: str, names: Gazetteer) -> Iterator[Mention]:
     """What the model spots, and what the lists are sure of where it spots nothing."""
     reading = reading_of(call, number, text, names)
-    spotted = (_once(text, it) for it in in_force().places.spans(text, reading))
+    likely, ruled = in_force().places.spans(text, reading)
+    spotted = (_once(text, it) for it in likely)
     kept = list(filter(None, (_agreed(it, reading.ruled) for it in spotted)))
-    kept += [it for it in reading.ruled if it[2] >= _SURE and not _overlaps(it, kept)]
+    for (start, end, sure), listed in zip(ruled, reading.ruled, strict=True):
+        if listed[2] >= _SURE and sure >= _AGREES and not _overlaps(listed, kept):
+            kept.append((start, end, sure))
     for start, end, sure in sorted(kept):
         yield Mention(Span(number, start, end, text[start:end]), max(_LIKELY, sure))
 

@@ -1,8 +1,8 @@
-"""Where places begin and end, character by character: a linear-chain model over what stands round each one.
+"""Where names begin and end, character by character: a linear-chain model over what stands round each one.
 
-The word lists say what a place may look like, but a stranger's names and turns of speech are on no list.
-The model weighs the lists' own reading, the endings of place names, and the words before and behind; its
-weights are fitted on labelled calls with their places exchanged for others (``hotline drafting fit``).
+The word lists say what a place or a party may look like, but a stranger's names and turns of speech are on no
+list. The model weighs the lists' own reading, the endings of names, and the words before and behind; its
+weights are fitted on labelled calls with their names exchanged for others (``hotline drafting fit``).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,14 +47,16 @@ _LISTS = ("stop_words", "joint", "says_place", "crossing", "leading", "generic")
 _EDGE = "^"
 
 Scores = NDArray[np.float64]
+#: from, to (excluded), how sure
+Spot = tuple[int, int, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What is known of a turn beside its characters.
 
-    ``names`` are spans of the gazetteer, ``ruled`` what the lists read as places, with how sure they are;
-    ``asked``: the agent asked for a place just before.
+    ``names`` are spans that are known as such, ``ruled`` what the lists read, with how sure they are;
+    ``asked``: the agent asked for it just before.
     """
 
     names: tuple[tuple[int, int], ...]
@@ -65,82 +68,128 @@ class Reading:
 class Spotter:
     """The fitted weights: of features, and of one tag after another."""
 
-    features: Mapping[str, tuple[float, ...]]
+    columns: Mapping[str, int]
+    weights: Scores
     follows: Scores
+
+    @classmethod
+    def of(cls, named: Mapping[str, Sequence[float]], follows: Scores) -> Spotter:
+        """From a row a feature; what is not known weighs nothing."""
+        rows = [*named.values(), (0.0,) * TAGS]
+        return cls({name: at for at, name in enumerate(named)}, np.array(rows), follows)
 
     @classmethod
     def loads(cls, text: str) -> Spotter:
         """Read what ``dumps`` wrote."""
         stored = json.loads(text)
-        return cls(
-            {name: tuple(it) for name, it in stored["features"].items()},
-            np.array(stored["follows"]) + FOLLOWS,
-        )
+        return cls.of(stored["features"], np.array(stored["follows"]))
 
     def dumps(self) -> str:
         """As JSON, a feature a line."""
         rows = ",\n".join(
-            json.dumps(name, ensure_ascii=False) + ":" + json.dumps([*it], separators=(",", ":"))
-            for name, it in sorted(self.features.items())
+            json.dumps(name, ensure_ascii=False)
+            + ":"
+            + json.dumps(self.weights[at].tolist(), separators=(",", ":"))
+            for name, at in sorted(self.columns.items())
         )
-        follows = np.where(np.isinf(self.follows), 0.0, self.follows).round(3).tolist()
-        return f'{{"follows":{json.dumps(follows)},\n"features":{{\n{rows}\n}}}}\n'
+        return f'{{"follows":{json.dumps(self.follows.round(3).tolist())},\n"features":{{\n{rows}\n}}}}\n'
 
-    def spans(self, text: str, reading: Reading) -> Iterator[tuple[int, int, float]]:
-        """The likeliest places of a turn, each with its probability."""
+    def spans(self, text: str, reading: Reading) -> tuple[list[Spot], list[Spot]]:
+        """The likeliest names of a turn, and what the lists read, each with its probability."""
         if len(text) < _SHORTEST:
-            return
-        emitted = self._emitted(text, reading)
-        tags = _likeliest(emitted, self.follows)
-        if FIRST not in tags:
-            return
-        forward, backward, whole = _sums(emitted, self.follows)
-        start = 0
-        for at, tag in enumerate(tags):
-            if tag == FIRST:
-                start = at
-            elif tag == LAST:
-                path = float(forward[start, FIRST] + backward[at, LAST])
-                for it in range(start + 1, at + 1):
-                    path += float(self.follows[tags[it - 1], tags[it]] + emitted[it, tags[it]])
-                yield start, at + 1, min(1.0, math.exp(path - whole))
+            return [], []
+        emitted, moves = self._emitted(text, reading), _moves(self.follows)
+        tags = _likeliest(emitted, moves)
+        likely = list(_tagged(tags))
+        if not (likely or reading.ruled):
+            return [], []
+        forward, backward, whole = _sums(emitted, moves)
 
-    def _emitted(self, text: str, reading: Reading) -> Scores:
-        emitted = np.zeros((len(text), TAGS))
-        known = self.features
-        for at, named in enumerate(features(text, reading)):
-            rows = [known[it] for it in named if it in known]
-            if rows:
-                emitted[at] = np.sum(rows, axis=0)
+        def sure(start: int, end: int) -> float:
+            if end - start < _SHORTEST:
+                return 0.0
+            path = forward[start][FIRST] + backward[end - 1][LAST]
+            inside = [FIRST, *[INSIDE] * (end - start - 2), LAST]
+            for at, (before, tag) in enumerate(pairwise(inside), start + 1):
+                path += float(self.follows[before, tag]) + emitted[at][tag]
+            return min(1.0, math.exp(path - whole))
+
+        ruled = [(start, end) for start, end, _ in reading.ruled]
+        spots = [[(start, end, sure(start, end)) for start, end in those] for those in (likely, ruled)]
+        return spots[0], spots[1]
+
+    def _emitted(self, text: str, reading: Reading) -> list[list[float]]:
+        nothing = len(self.columns)
+        known = [[self.columns.get(it, nothing) for it in here] for here in features(text, reading)]
+        firsts = np.cumsum([0, *(len(it) for it in known[:-1])])
+        flat = np.fromiter((it for here in known for it in here), dtype=np.int64)
+        emitted: list[list[float]] = np.add.reduceat(self.weights[flat], firsts, axis=0).tolist()
         return emitted
 
 
-def _likeliest(emitted: Scores, follows: Scores) -> list[int]:
+def _tagged(tags: Sequence[int]) -> Iterator[tuple[int, int]]:
+    start = 0
+    for at, tag in enumerate(tags):
+        if tag == FIRST:
+            start = at
+        elif tag == LAST:
+            yield start, at + 1
+
+
+#: for each tag the tags before it, with the weight of that step
+Moves = tuple[tuple[tuple[int, float], ...], ...]
+
+
+def _moves(follows: Scores) -> Moves:
+    return tuple(
+        tuple((before, float(follows[before, tag])) for before in range(TAGS) if FOLLOWS[before, tag] == 0.0)
+        for tag in range(TAGS)
+    )
+
+
+def _likeliest(emitted: Sequence[Sequence[float]], moves: Moves) -> list[int]:
     """Viterbi's path; a turn begins and ends outside of a place or at its edge."""
-    best = np.where([True, True, False, False], emitted[0], -math.inf)
-    came = np.zeros(emitted.shape, dtype=np.int64)
-    for at in range(1, len(emitted)):
-        through = best[:, None] + follows
-        came[at] = through.argmax(axis=0)
-        best = through.max(axis=0) + emitted[at]
-    best = np.where([True, False, False, True], best, -math.inf)
-    tags = [int(best.argmax())]
-    for at in range(len(emitted) - 1, 0, -1):
-        tags.append(int(came[at, tags[-1]]))
+    best = [emitted[0][OUTSIDE], emitted[0][FIRST], -math.inf, -math.inf]
+    came: list[list[int]] = []
+    for here in emitted[1:]:
+        reached, scores = [], []
+        for tag in range(TAGS):
+            score, before = max((best[it] + weight, it) for it, weight in moves[tag])
+            reached.append(before)
+            scores.append(score + here[tag])
+        came.append(reached)
+        best = scores
+    tags = [OUTSIDE if best[OUTSIDE] >= best[LAST] else LAST]
+    for reached in reversed(came):
+        tags.append(reached[tags[-1]])
     return tags[::-1]
 
 
-def _sums(emitted: Scores, follows: Scores) -> tuple[Scores, Scores, float]:
+def _sums(
+    emitted: Sequence[Sequence[float]], moves: Moves
+) -> tuple[list[list[float]], list[list[float]], float]:
     """Logarithms of the sums over all paths up to and from each character, and over all."""
-    length = len(emitted)
-    forward, backward = np.full(emitted.shape, -math.inf), np.full(emitted.shape, -math.inf)
-    forward[0] = np.where([True, True, False, False], emitted[0], -math.inf)
-    backward[-1] = [0.0, -math.inf, -math.inf, 0.0]
-    for at in range(1, length):
-        forward[at] = np.logaddexp.reduce(forward[at - 1][:, None] + follows, axis=0) + emitted[at]
-    for at in range(length - 2, -1, -1):
-        backward[at] = np.logaddexp.reduce(follows + emitted[at + 1] + backward[at + 1], axis=1)
-    return forward, backward, float(np.logaddexp.reduce(forward[-1] + backward[-1]))
+    forward = [[emitted[0][OUTSIDE], emitted[0][FIRST], -math.inf, -math.inf]]
+    for here in emitted[1:]:
+        last = forward[-1]
+        forward.append(
+            [_added([last[it] + weight for it, weight in moves[tag]]) + here[tag] for tag in range(TAGS)]
+        )
+    backward = [[0.0, -math.inf, -math.inf, 0.0]]
+    for here in reversed(emitted[1:]):
+        later = [a + b for a, b in zip(here, backward[-1], strict=True)]
+        reached: list[list[float]] = [[] for _ in range(TAGS)]
+        for tag in range(TAGS):
+            for it, weight in moves[tag]:
+                reached[it].append(weight + later[tag])
+        backward.append([_added(it) for it in reached])
+    return forward, backward[::-1], _added([forward[-1][OUTSIDE], forward[-1][LAST]])
+
+
+def _added(logarithms: Sequence[float]) -> float:
+    """The logarithm of the sum."""
+    most = max(logarithms)
+    return most if most == -math.inf else most + math.log(sum(math.exp(it - most) for it in logarithms))
 
 
 @cache

@@ -12,6 +12,8 @@ from ticketing_bridge.drafting.lexicon import any_of, because, pattern, words
 from ticketing_bridge.drafting.model import DraftInput, Span, Value, When
 from ticketing_bridge.drafting.numbers import NUMERAL, number
 
+#: parts of the day whose hours are those after noon
+_AFTERNOON = frozenset({"下午", "傍晚", "擦黑", "天擦黑", "傍黑", "傍黑天", "后晌", "后半晌", "后晌午"})
 #: an answer that says since when and little else, in characters
 _SHORT_ANSWER = 16
 #: how exact an hour is of which the day was not said
@@ -22,6 +24,8 @@ _LASTED = -1
 _SOON = timedelta(days=30)
 _N = f"{NUMERAL}{{1,4}}"
 #: 一点 before a thing that is missing, or before 也不
+#: 每个 right before a time; 每天 before a part of the day
+_EVERY = re.compile("每(?:天|晚|日|个|年|月)?(?:的|一?到)?$")
 _A_LITTLE = re.compile(".{0,4}?(?:都|也)(?:没|不|看不)|儿|用|办法")
 
 
@@ -53,6 +57,7 @@ def _lunar_days() -> dict[str, list[date]]:
         named[f"腊月{said}"] = [
             it - timedelta(days=w["twelfth_month"][year] - n) for year, it in w["lunar"]["除夕"].items()
         ]
+    named |= {alias: named[name] for alias, name in w["lunar_alias"].items() if name in named}
     return {name: those for name, those in named.items() if name not in w["lunar"]}
 
 
@@ -81,7 +86,7 @@ def _grammar() -> re.Pattern[str]:
     third_only = "(?P<monthpart>月初|月底)"
     clock = (
         f"(?P<hour>{_N})点(?:钟)?"
-        f"(?P<minute>半|一刻|三刻|{NUMERAL}{{2,3}}(?:来)?分?|{NUMERAL}来?分)?(?P<rough>多|来分|左右|来钟)?"
+        f"(?P<minute>半|一刻|三刻|{NUMERAL}{{2,3}}(?:来)?分?|{NUMERAL}来?分)?(?P<rough>多钟?|来分|来钟|左右|刚过|出头)?"
     )
     dayword = f"(?P<day>{day})"
     return re.compile(
@@ -180,7 +185,7 @@ def _hour(get: dict[str, str | None], base: datetime | None, local: datetime) ->
         if minute > 59:
             return None
     part = get["part"]
-    if part in {"下午", "傍晚", "晚上", "晚", "夜里", "深夜", "夜"} and hour < 12:
+    if part in _AFTERNOON | {"晚上", "晚", "夜里", "深夜", "夜", "黑里"} and hour < 12:
         late = part in {"晚上", "晚", "夜里", "深夜", "夜"} and hour <= 4
         hour += 24 if late else 12
     elif part in {"晚上", "晚", "夜里", "深夜", "夜", "半夜"} and hour == 12:
@@ -391,6 +396,10 @@ def find_when(call: DraftInput, masked: Sequence[Span], *, future: bool) -> Valu
             if _taken_back(text, moment) or _birth(call, index):
                 continue
             score, habitual = _score(text, span, moment, asked, call, future)
+            every = _EVERY.search(text[: span.start])
+            if score > 0 and every:
+                habitual, begins = True, every.start()
+                span = Span(index, begins, span.end, text[begins : span.end])
             if score > 0:
                 found.append((score, span, moment, habitual))
     if not found:
@@ -454,8 +463,11 @@ def _score(
         asked and moment.exact >= 2 and not _other_call(after) and not after.startswith(("生的", "出生"))
     ):
         return 0, habitual
-    if moment.at and moment.at > call.call_start.replace(tzinfo=None) + timedelta(minutes=5) and not future:
+    now = call.call_start.replace(tzinfo=None)
+    if moment.at and moment.at > now + timedelta(minutes=5) and not future:
         return 0, habitual
+    if future and not asked and moment.at and moment.at < now.replace(hour=0, minute=0):
+        return 0, habitual  # a question is about what is to come
     if moment.exact == _LASTED and not (asked and len(text) <= _SHORT_ANSWER):
         return 0, habitual
     score = {_HOUR: 1.5, 3: 1.5, 2: 1.2, 1: 0.3, 0: 0.2, _LASTED: 0.2}[moment.exact]

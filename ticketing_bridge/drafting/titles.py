@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 
 from ticketing_bridge.drafting.address import described_thing, place_words
@@ -11,6 +12,7 @@ from ticketing_bridge.drafting.lexicon import any_of, because, pattern, words
 from ticketing_bridge.drafting.matters import Heard
 from ticketing_bridge.drafting.model import CITIZEN, CallState, DraftInput, Span, Value
 from ticketing_bridge.drafting.numbers import DIGIT, with_figures
+from ticketing_bridge.drafting.prose import Clause, clauses
 from ticketing_bridge.drafting.wording import written
 
 #: characters
@@ -23,6 +25,11 @@ _SHARED = 2
 _BARE = 4
 #: what is only said of a life in danger
 _URGENT = "危急"
+#: characters of a clause that makes a title, and the least that it must tell
+_SHORT_CORE, _LONG_CORE = 4, 18
+_TELLS = 0.9
+#: a topic of fewer characters says too little
+_TOPIC = 3
 
 _DIGITS = re.compile(f"{DIGIT}{{3}}")
 _ROAD_FIRST = re.compile(
@@ -74,7 +81,9 @@ def _close(turn: int, found: re.Match[str], spans: list[Span]) -> bool:
     )
 
 
-def happening(call: DraftInput, purpose: str, heard: Heard, *, emergency: bool) -> tuple[str, Span] | None:
+def happening(
+    call: DraftInput, purpose: str, heard: Heard, *, place: str | None = None, emergency: bool
+) -> tuple[str, Span] | None:
     """What happened, as far as the caller's words are among the known ones and about the matter."""
     spans = heard.spans[heard.matter.title] if heard.matter else []
     for expression, phrase, only in _happenings():
@@ -82,7 +91,9 @@ def happening(call: DraftInput, purpose: str, heard: Heard, *, emergency: bool) 
             continue
         for turn, text in call.citizen():
             found = expression.search(text)
-            if not found or not (_close(turn, found, spans) or not spans):
+            if not found or denied(text, found) or _in_place(text, found, place):
+                continue
+            if not emergency and spans and not _close(turn, found, spans):
                 continue
             said = _filled(phrase, found, call)
             if said:
@@ -131,27 +142,71 @@ def make_title(
     if purpose in _SPECIAL:
         title, reason = _SPECIAL[purpose](call, heard, where)
         return Value(title, 0.6, because(reason))
-    return _of_happening(call, purpose, where, party, heard, emergency=emergency)
+    return _of_happening(call, purpose, place, party, heard, emergency=emergency)
 
 
 def _of_happening(
-    call: DraftInput, purpose: str, where: str, party: str | None, heard: Heard, *, emergency: bool
+    call: DraftInput, purpose: str, place: str | None, party: str | None, heard: Heard, *, emergency: bool
 ) -> Value[str | None]:
     """Where and what happened; in the catalogue's words when the caller's are not known."""
     w = words("wording")
+    where = short_place(place) if place else ""
     form = w["title_patterns"][purpose]
-    told = happening(call, purpose, heard, emergency=emergency)
+    told = happening(call, purpose, heard, place=place, emergency=emergency)
     if told:
         by = party or ("" if where else _company(heard))
         does = told[0].startswith(tuple(words("titles")["by_party"])) and not _DIGITS.search(by)
         return Value(
             _fitted(form, where, told[0], by if does else ""), 0.65, because("place_matter"), (told[1],)
         )
+    room = LONGEST_TITLE - len(form.format(place=where, matter=""))
+    core = _core(call, heard, with_figures(place or ""), room)
+    if core:
+        return Value(_fitted(form, where, core.written), 0.55, because("place_matter"), (core.span,))
     matter = _named(call, heard) or w["no_matter"][purpose]
     if heard.matter and len(matter) < len(heard.matter.title) and len(matter) <= _BARE:
         matter = w["bare"].format(matter)
     spans = tuple(heard.spans[heard.matter.title][:2]) if heard.matter else ()
     return Value(_fitted(form, where, matter), 0.5 if heard.matter else 0.3, because("place_matter"), spans)
+
+
+def _in_place(text: str, found: re.Match[str], place: str | None) -> bool:
+    """Whether it is (partly) the name of the place that was read: 通宁路 is no road that is broken."""
+    at = text.find(place) if place else -1
+    return at >= 0 and found.start() < at + len(place or "") and at < found.end()
+
+
+def denied(text: str, found: re.Match[str]) -> bool:
+    """没有垃圾 tells of none."""
+    return text[: found.start()].endswith(("没有", "不是", "没"))
+
+
+def _core(call: DraftInput, heard: Heard, place: str, longest: int) -> Clause | None:
+    """The clause that tells the trouble: with words of the matter, short, early, without the place."""
+    spans = heard.spans[heard.matter.title] if heard.matter else []
+    best: tuple[float, Clause] | None = None
+    for turn, text in call.citizen():
+        for clause in clauses(turn, text):
+            written = _without_place(clause.written, place)
+            if not _SHORT_CORE <= len(written) <= min(longest, _LONG_CORE):
+                continue
+            about = {it.text for it in spans if it.turn == turn and _inside(it, clause.span)}
+            trouble = pattern("titles", "trouble").search(clause.span.text)
+            asks = pattern("titles", "no_core").search(clause.span.text)
+            score = 0.4 * min(len(about), 2) + 1.5 * bool(trouble) - 2 * bool(asks) - 0.1 * turn
+            if score > _TELLS and (best is None or score > best[0]):
+                best = score, replace(clause, written=written)
+    return best[1] if best else None
+
+
+def _inside(span: Span, other: Span) -> bool:
+    return other.start <= span.start and span.end <= other.end
+
+
+def _without_place(written: str, place: str) -> str:
+    """A clause without the place in front, and without what only points."""
+    text = written.removeprefix("在").replace(place, "") if place else written
+    return re.sub(words("titles")["pointing"], "", text)
 
 
 def _void(call: DraftInput, heard: Heard, where: str) -> tuple[str, str]:
@@ -202,8 +257,21 @@ def _asked(call: DraftInput, heard: Heard, where: str) -> tuple[str, str]:
     if len(topic) < 3 or not aspect:
         topic = topic if aspect and len(topic) >= 2 else _named(call, heard)
     form = words("wording")["title_patterns"]["咨询"]
+    asked = _question(call) if len(topic) < _TOPIC or not aspect else None
+    if asked:
+        return form.format(matter=asked)[:LONGEST_TITLE], "place_matter"
     topic = topic or words("wording")["no_matter"]["咨询"]
     return (form.format(matter=topic) + aspect)[:LONGEST_TITLE], "place_matter"
+
+
+def _question(call: DraftInput) -> str | None:
+    """The caller's first question, written: 流感针在哪儿打."""
+    for turn, text in call.citizen():
+        for clause in clauses(turn, text):
+            said = re.sub(words("titles")["asking"], "", clause.written)
+            if pattern("titles", "question").search(said) and _SHORT_CORE <= len(said) <= LONGEST_TITLE - 2:
+                return said
+    return None
 
 
 def _aspects(call: DraftInput) -> Iterator[str]:

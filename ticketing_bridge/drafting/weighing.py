@@ -13,18 +13,21 @@ from pathlib import Path
 from ticketing_bridge.drafting.kinds import Kinds
 from ticketing_bridge.drafting.spotting import Spotter
 
+_FILES = ("places", "party", "purpose", "appeal")
+
 
 @dataclass(frozen=True, slots=True)
 class Weights:
     """All of them."""
 
     places: Spotter
+    party: Spotter
     purpose: Kinds
     appeal: Kinds
 
     def write(self, folder: Path) -> None:
         """One file a field, as they are shipped."""
-        for name in ("places", "purpose", "appeal"):
+        for name in _FILES:
             (folder / f"{name}.json").write_text(getattr(self, name).dumps(), encoding="utf-8")
 
 
@@ -50,5 +53,10 @@ def trying(weights: Weights) -> Iterator[None]:
 def shipped() -> Weights:
     """Read once."""
     folder = files("ticketing_bridge.drafting") / "weights"
-    text = {it: (folder / f"{it}.json").read_text(encoding="utf-8") for it in ("places", "purpose", "appeal")}
-    return Weights(Spotter.loads(text["places"]), Kinds.loads(text["purpose"]), Kinds.loads(text["appeal"]))
+    text = {it: (folder / f"{it}.json").read_text(encoding="utf-8") for it in _FILES}
+    return Weights(
+        Spotter.loads(text["places"]),
+        Spotter.loads(text["party"]),
+        Kinds.loads(text["purpose"]),
+        Kinds.loads(text["appeal"]),
+    )

@@ -1,4 +1,4 @@
-"""Fits the weights of ``spotting``: labelled calls, varied with invented names, tell where places are.
+"""Fits the weights of ``spotting``: labelled calls, varied with invented names, tell where names are.
 
 A conditional random field (Lafferty et al. 2001): the likelihood of the labelled tags, penalised so that rare
 features weigh little, climbed with AdaGrad over small batches.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,8 @@ from config.catalogue import CityData
 from ticketing_bridge.drafting.address import gazetteer
 from ticketing_bridge.drafting.invented import Inventor, varied
 from ticketing_bridge.drafting.lines import call_of
-from ticketing_bridge.drafting.model import DraftInput
+from ticketing_bridge.drafting.model import DraftInput, Span
+from ticketing_bridge.drafting.parties import party_reading
 from ticketing_bridge.drafting.places import reading_of
 from ticketing_bridge.drafting.repair import repaired
 from ticketing_bridge.drafting.spotting import (
@@ -58,39 +59,61 @@ class Turn:
 
 
 def turns_of(
-    rows: Sequence[dict[str, Any]], data: CityData, variants: int = VARIANTS, seed: str = ""
+    rows: Sequence[dict[str, Any]], data: CityData, field: str = "places", variants: int = VARIANTS
 ) -> Iterator[Turn]:
-    """The turns to learn from: each call as it was, and with other names."""
+    """The turns to learn the places or the party from: each call as it was, and with other names."""
     for number, row in enumerate(rows, 1):
         gold = row["gold"]
-        if "places" not in gold:
+        if field not in gold:
             continue
         second = gold.get("second_matter")
-        places = [*gold["places"], *(second.get("places") or [] if isinstance(second, dict) else [])]
-        call = call_of(row, number)
-        yield from _turns(call, places, data)
+        more = second if isinstance(second, dict) else {}
+        places = [*(gold.get("places") or []), *(more.get("places") or [])]
+        call, party = call_of(row, number), gold.get("party")
+        versions = [(call, places, party)]
         for variant in range(variants):
-            inventor = Inventor(f"{seed}/{call.id}/{variant}")
-            other, named, _ = varied(call, places, gold.get("party"), inventor)
-            yield from _turns(other, named, data)
+            versions.append(varied(call, places, party, Inventor(f"{call.id}/{variant}")))
+        for said, named, blamed in versions:
+            read = _read_places if field == "places" else _read_party
+            wanted = named if field == "places" else [blamed] if blamed else []
+            yield from _turns(said, wanted, read(repaired(said, data, places=True), named, data))
 
 
-def _turns(call: DraftInput, places: Sequence[str], data: CityData) -> Iterator[Turn]:
-    names = gazetteer(data)
-    for at, text in repaired(call, data, places=True).citizen():
+def _turns(
+    call: DraftInput, wanted: Sequence[str], readings: Iterable[tuple[int, str, Reading]]
+) -> Iterator[Turn]:
+    for at, text, reading in readings:
         if len(text) >= 2:
-            reading = reading_of(call, at, text, names)
-            yield Turn(features(text, reading), _tags(call.turns[at].text, places, reading))
+            yield Turn(features(text, reading), _tags(call.turns[at].text, wanted, reading))
 
 
-def _tags(text: str, places: Sequence[str], reading: Reading) -> list[int]:
-    """The tag of each character; a shorter mention of a labelled place is one, too."""
+def _read_places(
+    call: DraftInput, places: Sequence[str], data: CityData
+) -> Iterator[tuple[int, str, Reading]]:
+    for at, text in call.citizen():
+        yield at, text, reading_of(call, at, text, gazetteer(data))
+
+
+def _read_party(
+    call: DraftInput, places: Sequence[str], data: CityData
+) -> Iterator[tuple[int, str, Reading]]:
+    for at, text in call.citizen():
+        spans = [
+            Span(at, it.start(), it.end(), it[0])
+            for place in places
+            for it in re.finditer(re.escape(place), text)
+        ]
+        yield at, text, party_reading(call, at, text, spans, data)[0]
+
+
+def _tags(text: str, wanted: Sequence[str], reading: Reading) -> list[int]:
+    """The tag of each character; a shorter mention of what is labelled is one, too."""
     spans = [
         it.span()
-        for place in sorted(places, key=len, reverse=True)
-        for it in re.finditer(re.escape(place), text)
+        for name in sorted(wanted, key=len, reverse=True)
+        for it in re.finditer(re.escape(name), text)
     ]
-    spans += [(a, b) for a, b, _ in reading.ruled if any(text[a:b] in place for place in places)]
+    spans += [(a, b) for a, b, _ in reading.ruled if any(text[a:b] in name for name in wanted)]
     tags = [OUTSIDE] * len(text)
     for start, end in spans:
         if end - start >= 2 and not any(tags[start:end]):
@@ -98,8 +121,8 @@ def _tags(text: str, places: Sequence[str], reading: Reading) -> list[int]:
     return tags
 
 
-def fit_places(turns: Sequence[Turn], step: Callable[[], None] = lambda: None) -> Spotter:
-    """The weights under which the labelled tags are likeliest; ``step`` is called after each epoch."""
+def fit_names(turns: Sequence[Turn]) -> Spotter:
+    """The weights under which the labelled tags are likeliest."""
     often = Counter(name for turn in turns for here in turn.features for name in here)
     columns = {name: at for at, name in enumerate(sorted(it for it, n in often.items() if n >= _LEAST_TIMES))}
     known = [[[columns[it] for it in here if it in columns] for here in turn.features] for turn in turns]
@@ -124,14 +147,13 @@ def fit_places(turns: Sequence[Turn], step: Callable[[], None] = lambda: None) -
             follows += _RATE * slope_follows / np.sqrt(square_follows)
             if epoch >= _SETTLED:
                 mean, mean_follows, averaged = mean + weights, mean_follows + follows, averaged + 1
-        step()
     weights, follows = mean / averaged, mean_follows / averaged
     kept = {
         name: tuple(round(float(it), 2) for it in weights[at])
         for name, at in columns.items()
         if float(np.abs(weights[at]).max()) >= _NOTHING
     }
-    return Spotter(kept, np.where(np.isinf(FOLLOWS), FOLLOWS, follows))
+    return Spotter.of(kept, follows)
 
 
 @dataclass(frozen=True, slots=True)
