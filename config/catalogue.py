@@ -87,6 +87,15 @@ class Matter(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class AdoptedRule:
+    """What an upheld objection taught: with all of these words, a matter of this class is ``unit``'s."""
+
+    words: tuple[str, ...]
+    appeal: str
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
 class CityData:
     """The whole catalogue, immutable."""
 
@@ -97,6 +106,16 @@ class CityData:
     dispatch: tuple[DispatchItem, ...] = ()
     #: units that are no more, with who has taken over
     closed: Mapping[str, str] = field(default_factory=dict, hash=False, compare=False)
+    #: newest first
+    adopted: tuple[AdoptedRule, ...] = ()
+
+    def open_unit(self, name: str) -> str | None:
+        """The unit, or who has taken over from it; None when it is closed and nobody has."""
+        seen: set[str] = set()
+        while name in self.closed and name not in seen:
+            seen.add(name)
+            name = self.closed[name]
+        return name if name and name not in self.closed else None
 
     def handler(self, item: str, area: str = "") -> DispatchItem | None:
         """Who handles an item of the dispatch catalogue: in this area, else everywhere."""

@@ -6,14 +6,18 @@ step, so that who reads sees the whole of one version. A change is seen at the n
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from config.catalogue import CityData, load_catalogue
+from config.catalogue import AdoptedRule, CityData, load_catalogue
 from config.settings import load_settings
 
 POINTER = "current"
+#: dispatch rules that the city adopted, beside the versions
+ADOPTED = "adopted.json"
 
 
 class CatalogueStore:
@@ -21,7 +25,7 @@ class CatalogueStore:
 
     def __init__(self, home: Path) -> None:
         self._base = home / "catalogue"
-        self._read: tuple[Path | None, CityData] | None = None
+        self._read: tuple[tuple[Path | None, str], CityData] | None = None
 
     @property
     def folder(self) -> Path | None:
@@ -38,11 +42,31 @@ class CatalogueStore:
         return folder.name if folder else ""
 
     def current(self) -> CityData:
-        """The catalogue in force. Raises ``CatalogueInvalid``."""
-        folder = self.folder
-        if self._read is None or self._read[0] != folder:
-            self._read = folder, load_catalogue(folder)
+        """The catalogue in force, with the adopted rules. Raises ``CatalogueInvalid``."""
+        folder, rules = self.folder, self._rules()
+        if self._read is None or self._read[0] != (folder, rules):
+            adopted = tuple(
+                AdoptedRule(tuple(it["words"]), it["appeal"], it["unit"]) for it in json.loads(rules or "[]")
+            )
+            self._read = (folder, rules), replace(load_catalogue(folder), adopted=adopted)
         return self._read[1]
+
+    def _rules(self) -> str:
+        try:
+            return (self._base / ADOPTED).read_text(encoding="utf-8")
+        except OSError:
+            return ""
+
+    def put_rules_in_place(self, rules: Sequence[AdoptedRule]) -> bool:
+        """Write the adopted rules; whether they are others than before."""
+        text = json.dumps([asdict(it) for it in rules], ensure_ascii=False)
+        if text == (self._rules() or "[]"):
+            return False
+        self._base.mkdir(parents=True, exist_ok=True)
+        part = self._base / f".{ADOPTED}.{os.getpid()}"
+        part.write_text(text, encoding="utf-8")
+        part.replace(self._base / ADOPTED)
+        return True
 
     def put_in_place(self, name: str, files: Mapping[str, str]) -> None:
         """Write a version and point to it."""

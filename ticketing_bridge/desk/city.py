@@ -18,6 +18,8 @@ class City:
     names: CityNames
     #: names of units as tickets carry them
     units: tuple[str, ...]
+    #: units that are no more, with who has taken over
+    closed: Mapping[str, str]
     #: what people call each unit, and the words of its duties
     aliases: Mapping[str, tuple[str, ...]]
     duties: Mapping[str, tuple[str, ...]]
@@ -29,6 +31,7 @@ class City:
             data=data,
             names=CityNames.of(data),
             units=tuple(unit.name for unit in data.units),
+            closed={it: heir for it in data.closed if (heir := data.open_unit(it))},
             aliases={unit.name: unit.aliases for unit in data.units},
             duties={unit.name: unit.keywords for unit in data.units},
         )

@@ -18,6 +18,8 @@ from ticketing_bridge.drafting.weighing import in_force
 _AGENT_WEIGHT = 0.25
 _DISPATCHED = 4.0
 _KEYWORD = 0.5
+#: an adopted rule decides: so much more than anything else
+_ADOPTED = 4.0
 #: a matter of the unit that it was sent to is meant before others, when it was heard so much as well
 _SENT_LEAST = 0.35
 #: characters between the parts of a word that belong together, and what it counts when they are apart
@@ -37,6 +39,8 @@ class Heard:
     matters: list[tuple[float, Matter]] = field(default_factory=list)
     units: dict[str, float] = field(default_factory=dict)
     spans: dict[str, list[Span]] = field(default_factory=lambda: defaultdict(list))
+    #: the unit that an adopted rule says
+    ruled: str | None = None
 
     @property
     def matter(self) -> Matter | None:
@@ -127,7 +131,7 @@ def hear(call: DraftInput, data: CityData, places: Sequence[Span] = (), *, emerg
     if emergency:
         dangers = [it for it in heard.matters if it[1].appeal == DANGER]
         heard.matters = dangers or heard.matters
-    _score_units(data, citizen, agent, heard)
+    _score_units(data, citizen, agent, heard, places)
     _as_sent(heard, _sent_to(data, agent.turns))
     return heard
 
@@ -166,20 +170,49 @@ def _one(span: Span | None) -> tuple[Span, ...] | None:
     return (span,) if span else None
 
 
-def _score_units(data: CityData, citizen: Speech, agent: Speech, heard: Heard) -> None:
+def _score_units(
+    data: CityData, citizen: Speech, agent: Speech, heard: Heard, places: Sequence[Span]
+) -> None:
+    """Units by the matters heard, by keywords, by what the agent says, by the rules that the city adopted.
+
+    Whose a matter is the dispatch catalogue says first, by township where it does; no closed unit is one.
+    """
     scores: dict[str, float] = defaultdict(float)
+    area = next((it.area for it in data.dispatch if it.area and any(it.area in at.text for at in places)), "")
     for rank, (score, matter) in enumerate(heard.matters[:5]):
-        scores[matter.unit] = max(scores[matter.unit], score - 0.1 * rank)
-    for unit in data.units:
-        for word in unit.keywords:
+        named = (matter.title, *(it.text for it in heard.spans[matter.title])) if data.dispatch else ()
+        item = next(filter(None, (data.handler(it, area) for it in named)), None)
+        unit = data.open_unit(item.unit if item else matter.unit)
+        if unit:
+            scores[unit] = max(scores[unit], score - 0.1 * rank)
+            heard.spans[unit] = heard.spans[unit] or list(heard.spans[matter.title])
+    for known in data.units:
+        for word in known.keywords:
             span = citizen.first(word)
             if span:
-                scores[unit.name] += _KEYWORD
-                heard.spans[unit.name].append(span)
-    for unit_name, span in _sent_to(data, agent.turns):
-        scores[unit_name] += _DISPATCHED
-        heard.spans[unit_name].insert(0, span)
+                scores[known.name] += _KEYWORD
+                heard.spans[known.name].append(span)
+    for name, span in _sent_to(data, agent.turns):
+        unit = data.open_unit(name)
+        if unit:
+            scores[unit] += _DISPATCHED
+            heard.spans[unit].insert(0, span)
+    for ruled, spans in _adopted(data, citizen, heard):
+        scores[ruled] = max(scores.values(), default=0.0) + _ADOPTED
+        heard.spans[ruled][:0] = spans
+        heard.ruled = heard.ruled or ruled
     heard.units = dict(sorted(scores.items(), key=lambda it: -it[1]))
+
+
+def _adopted(data: CityData, citizen: Speech, heard: Heard) -> Iterable[tuple[str, tuple[Span, ...]]]:
+    """The newest adopted rule that fits, with its words: objections upheld say whose such a matter is."""
+    classes = {matter.appeal for _, matter in heard.matters[:3]}
+    for rule in data.adopted:
+        spans = [citizen.first(word) for word in rule.words]
+        unit = data.open_unit(rule.unit)
+        if unit and rule.words and all(spans) and rule.appeal in classes:
+            yield unit, tuple(it for it in spans if it)
+            return
 
 
 @once_a_city
@@ -188,6 +221,8 @@ def _aliases(data: CityData) -> tuple[Mapping[str, list[str]], re.Pattern[str]]:
     for unit in data.units:
         for alias in (unit.name, *unit.aliases):
             aliases[alias].append(unit.name)
+    for closed in data.closed:
+        aliases[closed].append(closed)
     return aliases, re.compile(any_of(aliases) if aliases else "(?!)")
 
 
@@ -255,7 +290,8 @@ def choose_unit(heard: Heard) -> Value[str | None]:
     spans = tuple(heard.spans[best][:3]) if best else ()
     if best and heard.matter and best == heard.matter.unit:
         spans = spans or tuple(heard.spans[heard.matter.title][:3])
-    return _best(heard.units, because("by_unit"), spans, least=0.9)
+    reason = "by_rule" if best and best == heard.ruled else "by_unit"
+    return _best(heard.units, because(reason), spans, least=0.9)
 
 
 def _best(

@@ -9,6 +9,7 @@ from typing import Any
 
 from facts.errors import HotlineError
 from ticketing_bridge.access import Permission, Person
+from ticketing_bridge.store.catalogue_repository import CATALOGUE_CHANNEL
 from ticketing_bridge.store.database import UnitOfWork
 from ticketing_bridge.store.desk_ticket_records import TicketFilter
 from ticketing_bridge.store.keeping_repository import DispatchRule, SpecialAction
@@ -90,6 +91,8 @@ class Undertakings:
         if not found or not await uow.undertakings.decide_rule(rule, state, person.name, kept):
             raise UndertakingRefused("there is no such proposal", fix="look at the list again")
         await uow.audit.add(person.name, f"rule-{state}", subject=str(rule))
+        if adopt:
+            await uow.notify(CATALOGUE_CHANNEL, f"rule {rule}")  # drafts go by it from now on
 
     async def begin(
         self,

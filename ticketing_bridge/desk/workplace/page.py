@@ -117,7 +117,8 @@ async def _page(
         event=fields_event(place),
         states=words.states,
         wording=words.problems,
-        units=(await desk.city()).units,
+        units=(city := await desk.city()).units,
+        closed_units=city.closed,
         began_s=began_s(place.call),
         problem=problem,
     )
