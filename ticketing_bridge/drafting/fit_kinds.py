@@ -32,7 +32,7 @@ class Labelled:
     """A call's features and its label."""
 
     cues: dict[str, float]
-    runs: set[str]
+    runs: frozenset[str]
     label: str
 
 

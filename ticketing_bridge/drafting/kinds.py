@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ticketing_bridge.drafting.model import DraftInput
 
@@ -67,11 +68,12 @@ class Kinds:
         return [(label, share / whole) for label, share in ranked]
 
 
-def runs_of(call: DraftInput) -> set[str]:
+@lru_cache(maxsize=16)
+def runs_of(call: DraftInput) -> frozenset[str]:
     """Runs of characters of the caller's words, and of the agent's, marked as such."""
-    found = set()
+    found: set[str] = set()
     for mark, least, turns in (("", 1, call.citizen()), ("+", 2, call.agent())):
         for _, text in turns:
             for length in range(least, LONGEST + 1):
                 found |= {mark + text[at : at + length] for at in range(len(text) - length + 1)}
-    return found
+    return frozenset(found)

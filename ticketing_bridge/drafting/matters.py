@@ -26,6 +26,8 @@ _SENT_LEAST = 0.35
 _NEAR = 12
 _APART = 0.4
 _BREAK = "\n"
+#: words of so many characters may be meant by their sound
+_BY_SOUND = 3
 #: the class of what endangers people
 DANGER = "公共安全"
 #: the class of what is answered at the desk
@@ -81,17 +83,14 @@ class Speech:
         at = self.joined.find(word)
         return self.span(at, len(word)) if at >= 0 else None
 
-    def like(self, word: str) -> Span | None:
-        """The word as the recogniser printed it in other characters of the same sound."""
-        found = self.sounds.find(sound(word))
-        if found < 0:
-            return None
-        return self.span(self.sounds.count(" ", 0, found), len(word))
+    def like(self, sounds: str, length: int) -> Span:
+        """What the recogniser printed, in other characters, where these sounds were said."""
+        return self.span(self.sounds.count(" ", 0, self.sounds.find(sounds)), length)
 
-    def together(self, parts: Sequence[str]) -> tuple[Span, ...] | None:
-        """All parts, the nearest of each to the first one; None when one was not said."""
-        if not all(part in self.joined for part in parts):
-            return None
+    def together(self, parts: Sequence[str]) -> tuple[Span, ...]:
+        """Parts that were all said: the first one, and the nearest of the others to it."""
+        if len(parts) == 1:
+            return (self.span(self.joined.find(parts[0]), len(parts[0])),)
         places = [self._all(part) for part in parts]
         best = min(places[0], key=lambda at: sum(min(abs(at - it) for it in other) for other in places[1:]))
         nearest = [min(other, key=lambda it: abs(best - it)) for other in places[1:]]
@@ -123,8 +122,13 @@ def hear(call: DraftInput, data: CityData, places: Sequence[Span] = (), *, emerg
     """
     citizen, agent = Speech.of(call.citizen()), Speech.of(call.agent())
     heard = Heard()
-    for matter in data.matters:
-        score = _score_matter(matter, citizen, agent, heard, places)
+    listed = _listed(data)
+    speeches = tuple(
+        (speech, frozenset(it for it in listed.parts if it in speech.joined), weight)
+        for speech, weight in ((citizen, 1.0), (agent, _AGENT_WEIGHT))
+    )
+    for matter, words_of in listed.matters:
+        score = _score_matter(matter, words_of, speeches, heard, places)
         if score > 0:
             heard.matters.append((score, matter))
     heard.matters.sort(key=lambda it: -it[0])
@@ -144,30 +148,59 @@ def _as_sent(heard: Heard, sent: Iterable[tuple[str, Span]]) -> None:
         heard.matters.sort(key=lambda it: not (it[1].unit in to and it[0] >= least))
 
 
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """A word of a matter: its parts, how it sounds when it may be meant by sound, what it counts."""
+
+    parts: tuple[str, ...]
+    needs: frozenset[str]
+    sounds: str
+    weight: float
+
+    @classmethod
+    def of(cls, word: str) -> _Word:
+        parts = tuple(word.split("+"))
+        by_sound = len(parts) == 1 and len(word) >= _BY_SOUND
+        return cls(parts, frozenset(parts), sound(word) if by_sound else "", _weight(word))
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """The catalogue's words, taken apart once."""
+
+    matters: tuple[tuple[Matter, tuple[_Word, ...]], ...]
+    parts: frozenset[str]
+
+
+@once_a_city
+def _listed(data: CityData) -> _Listed:
+    matters = tuple((it, tuple(map(_Word.of, it.words))) for it in data.matters)
+    return _Listed(matters, frozenset(part for _, those in matters for word in those for part in word.parts))
+
+
 def _score_matter(
-    matter: Matter, citizen: Speech, agent: Speech, heard: Heard, places: Sequence[Span]
+    matter: Matter,
+    words_of: Sequence[_Word],
+    speeches: Sequence[tuple[Speech, frozenset[str], float]],
+    heard: Heard,
+    places: Sequence[Span],
 ) -> float:
     score = 0.0
-    for word in matter.words:
-        parts = word.split("+")
-        for speech, weight in ((citizen, 1.0), (agent, _AGENT_WEIGHT)):
-            spans = speech.together(parts) if len(parts) > 1 else _one(speech.first(word))
-            if spans:
+    for word in words_of:
+        for speech, said, weight in speeches:
+            if word.needs <= said:
+                spans = speech.together(word.parts)
                 placed = all(any(_within(it, place) for place in places) for it in spans)
                 apart = 1.0 if len(spans) == 1 or _near(spans) else _APART
-                score += weight * apart * _weight(word) * (0.5 if placed else 1.0)
+                score += weight * apart * word.weight * (0.5 if placed else 1.0)
                 heard.spans[matter.title] += spans
                 break
         else:
-            meant = citizen.like(word) if len(parts) == 1 and len(word) >= 3 else None
-            if meant:
-                score += 0.8 * _weight(word)
-                heard.spans[matter.title].append(meant)
+            citizen = speeches[0][0]
+            if word.sounds and word.sounds in citizen.sounds:
+                score += 0.8 * word.weight
+                heard.spans[matter.title].append(citizen.like(word.sounds, len(word.parts[0])))
     return score
-
-
-def _one(span: Span | None) -> tuple[Span, ...] | None:
-    return (span,) if span else None
 
 
 def _score_units(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 
 from ticketing_bridge.drafting.answers import chose
 from ticketing_bridge.drafting.kinds import runs_of
@@ -19,6 +19,8 @@ _NO_CRY = {"咨询", "建议", "表扬", "其他"}
 _AN_ANSWER = 8
 #: a call without any cue has only these features
 _NOTHING_SAID = 1
+#: calls of which is remembered what was found: each is asked for several times
+_KEPT = 16
 
 
 @cache
@@ -117,6 +119,7 @@ def _flag(spans: Iterable[Span], reason: str, sure: float) -> Value[bool]:
     return Value(bool(shown), sure if shown else 0.8, reason if shown else because("not_said"), shown[:3])
 
 
+@lru_cache(maxsize=_KEPT)
 def is_confidential(call: DraftInput) -> Value[bool]:
     """Whether the caller asks that nobody learn who called."""
     refused = pattern("flags", "no_confidential")
@@ -142,6 +145,7 @@ def _answered_secrecy(call: DraftInput) -> Iterator[Span]:
                 yield _span(turn, wants)
 
 
+@lru_cache(maxsize=_KEPT)
 def is_emergency(call: DraftInput) -> Value[bool]:
     """Whether a life is in danger now. Past, supposed, figurative dangers do not count, nor does praise."""
     if chose(call, "emergency"):
@@ -217,6 +221,7 @@ def _answers(call: DraftInput, turn: int, question: str, answer: str) -> bool:
     return bool(asked and pattern("flags", answer).search(call.turns[turn].text))
 
 
+@lru_cache(maxsize=_KEPT)
 def is_repeat(call: DraftInput) -> Value[bool]:
     """Whether the caller already called the hotline on the same matter."""
     first = re.compile(any_of(words("flags")["no_repeat"]))
