@@ -4,141 +4,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
 
-from config.catalogue import CityData
-from ticketing_bridge.drafting.boundaries import name_start
-from ticketing_bridge.drafting.lexicon import any_of, once_a_city, word_list, words
-from ticketing_bridge.drafting.numbers import DIGIT, NUMERAL
-
-#: longest name before an ending, in characters
-_LONGEST = {"mall": 4, "road": 5, "estate": 6, "village": 4, "facility": 6}
-_SHORTEST = {"mall": 2, "road": 1, "estate": 2, "village": 1, "facility": 1}
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """One part of an address: ``kind`` is road, estate, village, facility, known, city, number, tail."""
-
-    start: int
-    end: int
-    kind: str
-    sure: float
-
-
-@dataclass(frozen=True, slots=True)
-class Gazetteer:
-    """The city's place names as one expression, longest first."""
-
-    names: re.Pattern[str]
-    kinds: dict[str, str]
-    city: frozenset[str]
-
-
-@once_a_city
-def gazetteer(data: CityData) -> Gazetteer:
-    """Built once a catalogue."""
-    kinds = {name: place.kind for place in data.places for name in (place.name, *place.aliases)}
-    tops = {place.parent for place in data.places}
-    city = {
-        name
-        for place in data.places
-        if place.kind == "district" and (place.name in tops or len(place.name) <= 2)
-        for name in (place.name, *place.aliases)
-        if place.name.endswith("市") or len(name) <= 2
-    }
-    return Gazetteer(re.compile(any_of(kinds) if kinds else r"(?!)"), kinds, frozenset(city))
-
-
-def place_words(name: str) -> tuple[str, ...]:
-    return word_list("places", name)
-
-
-@cache
-def _endings() -> tuple[tuple[re.Pattern[str], str], ...]:
-    kinds = [
-        (re.compile(any_of(place_words(kind))), kind) for kind in ("road", "village", "estate", "facility")
-    ]
-    mall = re.compile(f"{any_of(place_words('mall'))}(?={any_of(place_words('inside_after'))})")
-    return (*kinds, (mall, "mall"))
-
-
-@cache
-def house_numbers() -> re.Pattern[str]:
-    strong = any_of(place_words("unit_strong"))
-    return re.compile(rf"{NUMERAL}{{1,6}}(?!号楼下|号门口){strong}")
-
-
-@cache
-def _chain_numbers() -> re.Pattern[str]:
-    units = any_of((*place_words("unit_strong"), *place_words("unit_chain")))
-    return re.compile(
-        rf"[东西南北]?{NUMERAL}{{1,8}}(?:号(?=楼下|门口)|(?!号楼下|号门口){units})|{any_of(place_words('side'))}|[a-z]座|[a-z]区"
-    )
-
-
-_ROOM = re.compile(rf"{DIGIT}{{3,4}}(?!{NUMERAL}|[个块元人年月天点])(?:室|号)?")
-#: 往西十几公里, 往北二百来米
-_FURTHER = re.compile(
-    rf"往[东西南北]边?走?(?:大概|大约|差不多)?{NUMERAL}{{1,5}}[来多几]?个?(?:公里|米|里地|里路)"
+from ticketing_bridge.drafting.address_parts import (
+    BOUNDARY_BEFORE,
+    FURTHER,
+    LONGEST,
+    NUMERALS,
+    ORDINAL,
+    ROOM,
+    SHORTEST,
+    STOREY,
+    TWICE,
+    Gazetteer,
+    Part,
+    answer_ends,
+    chain_numbers,
+    crossings,
+    described_thing,
+    endings,
+    house_numbers,
+    joints,
+    lead_in,
+    no_name,
+    place_words,
+    shops,
+    short_name,
+    tails,
 )
-_STOREY = re.compile(rf"{NUMERAL}{{1,3}}(?:楼|层)")
-_ORDINAL = re.compile("[省市州县]?第[一二三四五六七八九十]$")
-_TWICE = re.compile(r"(.{2,8})(?=\1)")
-_NUMERALS = "一二三四五六七八九十两几零"
-_BOUNDARY_BEFORE = re.compile(NUMERAL)
-
-
-@cache
-def _tail() -> re.Pattern[str]:
-    return re.compile(f"{any_of(place_words('tail'))}(?:{any_of(place_words('stretch'))})?")
-
-
-@cache
-def _joint() -> re.Pattern[str]:
-    """的, 那个 and the like between two parts of one place."""
-    return re.compile(any_of(place_words("joint")))
-
-
-@cache
-def described_thing() -> re.Pattern[str]:
-    """A thing without a name with where by it: 那个巷子里头, 那个砂石厂旁边."""
-    things, sides = any_of(place_words("thing")), any_of((*place_words("thing_side"), *place_words("tail")))
-    return re.compile(f"{any_of(place_words('joint'))}{things}{sides}")
-
-
-@cache
-def _crossing() -> re.Pattern[str]:
-    filler = any_of(place_words("crossing_filler"))
-    return re.compile(f"{filler}?{any_of(place_words('crossing'))}")
-
-
-@cache
-def _short_name() -> re.Pattern[str]:
-    w = words("places")
-    return re.compile(f"{w['short_names']}(?={any_of(w['short_after'])}|$)")
-
-
-@cache
-def _shop() -> re.Pattern[str]:
-    endings = any_of(word_list("parties", "endings"))
-    return re.compile(f"{endings}(?={any_of(place_words('shop_after'))})")
-
-
-@cache
-def _lead_in() -> re.Pattern[str]:
-    return re.compile(f"{any_of(place_words('says_place'))}+")
-
-
-@cache
-def _answer_ends() -> re.Pattern[str]:
-    return re.compile("|".join((any_of(place_words("hard")), any_of(place_words("answer_ends")))))
-
-
-@cache
-def _no_name() -> re.Pattern[str]:
-    return re.compile(any_of(place_words("no_name")))
+from ticketing_bridge.drafting.boundaries import name_start
+from ticketing_bridge.drafting.lexicon import words
 
 
 class AddressReader:
@@ -159,9 +53,9 @@ class AddressReader:
                 continue
             end, kinds, sure = self._chain(part, parts)
             at = max(at, end)
-            twice = _TWICE.match(self.text[part.start : end])
+            twice = TWICE.match(self.text[part.start : end])
             start = part.start + (len(twice[1]) if twice else 0)
-            floor_of = kinds == ["answer"] and full and bool(_STOREY.fullmatch(self.text[start:end]))
+            floor_of = kinds == ["answer"] and full and bool(STOREY.fullmatch(self.text[start:end]))
             full = full or "number" in kinds
             if self._counts(start, end, kinds) and not floor_of:
                 yield start, end, sure
@@ -171,26 +65,26 @@ class AddressReader:
     def _bare_answer(self) -> Iterator[tuple[int, int, float]]:
         """The answer to 哪个小区 or 什么位置 when it has no ending that tells a place."""
         if len(self.text) <= 6:
-            for found in _tail().finditer(self.text):
+            for found in tails().finditer(self.text):
                 yield found.start(), found.end(), 0.6
                 return
-        for found in _STOREY.finditer(self.text):
+        for found in STOREY.finditer(self.text):
             yield found.start(), found.end(), 0.6
             return
-        lead = _lead_in().match(self.text)
+        lead = lead_in().match(self.text)
         start = lead.end() if lead else 0
-        stop = _answer_ends().search(self.text, start + 1)
+        stop = answer_ends().search(self.text, start + 1)
         end = stop.start() if stop else len(self.text)
-        if 2 <= end - start <= 8 and not _no_name().search(self.text[start:end]):
-            far, _, _ = self._chain(_Part(start, end, "estate", 0.55), [])
+        if 2 <= end - start <= 8 and not no_name().search(self.text[start:end]):
+            far, _, _ = self._chain(Part(start, end, "estate", 0.55), [])
             yield start, far if described_thing().search(self.text, end, far) else end, 0.55
 
-    def _parts(self) -> Iterator[_Part]:
+    def _parts(self) -> Iterator[Part]:
         taken: list[tuple[int, int]] = []
         for part in self._known_parts():
             taken.append((part.start, part.end))
             yield part
-        for expression, kind in _endings():
+        for expression, kind in endings():
             for found in expression.finditer(self.text):
                 if any(a <= found.start() and found.end() <= b for a, b in taken):
                     continue
@@ -204,58 +98,58 @@ class AddressReader:
                 yield part
         yield from self._number_parts(taken)
 
-    def _short_names(self) -> Iterator[_Part]:
+    def _short_names(self) -> Iterator[Part]:
         """三院, 二小: only where a place must be meant."""
-        for found in _short_name().finditer(self.text):
+        for found in short_name().finditer(self.text):
             if not found.start() or self.text[found.start() - 1] not in "周第期初高大":
-                yield _Part(found.start(), found.end(), "facility", 0.8)
+                yield Part(found.start(), found.end(), "facility", 0.8)
 
-    def _shops(self, taken: list[tuple[int, int]]) -> Iterator[_Part]:
+    def _shops(self, taken: list[tuple[int, int]]) -> Iterator[Part]:
         """A shop's or company's name is a place when something lies before, behind or beside it."""
-        for found in _shop().finditer(self.text):
+        for found in shops().finditer(self.text):
             floor = max((b for _, b in taken if b <= found.start()), default=0)
             start, bounded = name_start(self.text, found.start(), floor, 6)
             stem = self.text[start : found.start()]
             start += max((stem.rfind(it) + 1 for it in place_words("leading")), default=0)
             stem = self.text[start : found.start()]
             if len(stem) >= 2 and bounded and stem not in place_words("generic"):
-                yield _Part(start, found.end(), "facility", 0.8)
+                yield Part(start, found.end(), "facility", 0.8)
 
-    def _known_parts(self) -> Iterator[_Part]:
+    def _known_parts(self) -> Iterator[Part]:
         for found in self.names.names.finditer(self.text):
             if self._known_here(found):
                 end = self._extended(found.end())
                 kind = self.names.kinds[found[0]] if end == found.end() else "facility"
                 alone = end == found.end()
-                yield _Part(
+                yield Part(
                     self._old(found.start()),
                     end,
                     "city" if alone and found[0] in self.names.city else kind,
                     0.95,
                 )
 
-    def _number_parts(self, taken: list[tuple[int, int]]) -> Iterator[_Part]:
+    def _number_parts(self, taken: list[tuple[int, int]]) -> Iterator[Part]:
         for found in house_numbers().finditer(self.text):
             counted = self.text.startswith("楼", found.end()) and found[0][-1] in "栋幢元"  # 三栋楼
             if not counted:
-                yield _Part(self._name_before(found.start(), taken), found.end(), "number", 0.8)
-        for found in _chain_numbers().finditer(self.text):
+                yield Part(self._name_before(found.start(), taken), found.end(), "number", 0.8)
+        for found in chain_numbers().finditer(self.text):
             if found[0][-1] == "期" and (start := self._name_before(found.start(), taken)) < found.start():
-                yield _Part(start, found.end(), "number", 0.7)
+                yield Part(start, found.end(), "number", 0.7)
             elif found[0][-1] in "楼层" and self.text[found.end() : found.end() + 2] in place_words("side"):
-                yield _Part(found.start(), found.end(), "number", 0.7)
+                yield Part(found.start(), found.end(), "number", 0.7)
             elif (
                 self.answers
                 and not self.text[: found.start()].endswith(("到", "从"))
                 and (found[0][-1] in "楼层室号" or _kilometre(found[0]))
             ):
-                yield _Part(found.start(), found.end(), "answer", 0.6)
+                yield Part(found.start(), found.end(), "answer", 0.6)
 
     def _old(self, start: int) -> int:
         """老火车站 is not the new one, nor 市第二人民医院 the first."""
         before = self.text[:start]
         named = before.endswith("老") and not before.endswith(place_words("not_old"))
-        ordinal = _ORDINAL.search(before) if self.text.startswith(("人民", "中医", "实验"), start) else None
+        ordinal = ORDINAL.search(before) if self.text.startswith(("人民", "中医", "实验"), start) else None
         return ordinal.start() if ordinal else start - 1 if named else start
 
     def _known_here(self, found: re.Match[str]) -> bool:
@@ -263,7 +157,7 @@ class AddressReader:
         if len(found[0]) <= 2 and (after in {"午", "心", "间", "部", "央", "年", "等", "个"}):
             return False
         before = self.text[: found.start()]
-        return not (len(found[0]) <= 2 and before and _BOUNDARY_BEFORE.match(before[-1]))
+        return not (len(found[0]) <= 2 and before and BOUNDARY_BEFORE.match(before[-1]))
 
     def _extended(self, end: int) -> int:
         """A name may begin a longer one: 昆仑路小学, 八一路社区, 丽景小区."""
@@ -276,7 +170,7 @@ class AddressReader:
         known = self.text[end + 1 : end + 2] not in words("places")["not_station_after"]
         return end + 1 if stop and known else end
 
-    def _named(self, found: re.Match[str], kind: str, taken: list[tuple[int, int]]) -> _Part | None:
+    def _named(self, found: re.Match[str], kind: str, taken: list[tuple[int, int]]) -> Part | None:
         """The name that ends with this ending, if it is one."""
         if self._no_ending(found, kind):
             return None
@@ -291,12 +185,12 @@ class AddressReader:
             start = floor
         if not bounded and kind == "road":
             start = max(start, found.start() - (3 if stem[-1] in "东西南北中" else 2))
-        return _Part(self._old(start), self._extended(found.end()), kind, 0.85 if bounded else 0.6)
+        return Part(self._old(start), self._extended(found.end()), kind, 0.85 if bounded else 0.6)
 
     def _stem(self, found: re.Match[str], kind: str, floor: int) -> tuple[int, bool]:
         """Where the name begins; verbs in front of it do not belong to it."""
         leading = place_words("leading")
-        start, bounded = name_start(self.text, found.start(), floor, _LONGEST[kind])
+        start, bounded = name_start(self.text, found.start(), floor, LONGEST[kind])
         inside = place_words("inside")
         while (
             start < found.start() - (1 if bounded else 2)
@@ -312,18 +206,18 @@ class AddressReader:
             return found.start(), bounded
         return start, bounded
 
-    def _unnamed(self, found: re.Match[str], kind: str, *, follows: bool) -> _Part | None:
+    def _unnamed(self, found: re.Match[str], kind: str, *, follows: bool) -> Part | None:
         """An ending without a name counts after another part, before 门口 and the like, or as an answer."""
         if len(found[0]) >= 2 and follows:
-            return _Part(found.start(), found.end(), kind, 0.85)
+            return Part(found.start(), found.end(), kind, 0.85)
         if found[0] in place_words("standing"):
-            return _Part(self._old(found.start()), found.end(), kind, 0.75)
+            return Part(self._old(found.start()), found.end(), kind, 0.75)
         led = not found.start() or self.text[found.start() - 1] in place_words("place_before")
         if len(found[0]) >= 4 and led:
-            return _Part(found.start(), found.end(), kind, 0.6)
-        located = _tail().match(self.text, found.end()) or (self.answers and len(found[0]) >= 2)
+            return Part(found.start(), found.end(), kind, 0.6)
+        located = tails().match(self.text, found.end()) or (self.answers and len(found[0]) >= 2)
         fits = kind == "facility" or (kind == "village" and len(found[0]) >= 3)
-        return _Part(found.start(), found.end(), kind, 0.5) if fits and located else None
+        return Part(found.start(), found.end(), kind, 0.5) if fits and located else None
 
     def _no_ending(self, found: re.Match[str], kind: str) -> bool:
         after = self.text[found.end() : found.end() + 1]
@@ -356,7 +250,7 @@ class AddressReader:
             return begin
         return start
 
-    def _chain(self, first: _Part, parts: list[_Part]) -> tuple[int, list[str], float]:
+    def _chain(self, first: Part, parts: list[Part]) -> tuple[int, list[str], float]:
         """Extend the first part as far as an address goes."""
         end, kinds, sure = first.end, [first.kind], first.sure
         while True:
@@ -367,7 +261,7 @@ class AddressReader:
             kinds.append(kind)
             sure = min(sure, more) if kind not in {"tail", "number"} else sure
 
-    def _next(self, end: int, kinds: list[str], parts: list[_Part]) -> tuple[int, str, float] | None:
+    def _next(self, end: int, kinds: list[str], parts: list[Part]) -> tuple[int, str, float] | None:
         """The part that continues the address at ``end``: its end, kind and confidence."""
         described = described_thing().match(self.text, end) if kinds[-1] not in {"city", "number"} else None
         if described:
@@ -388,9 +282,9 @@ class AddressReader:
             or self._gap(end, kinds, parts)
         )
 
-    def _joined(self, end: int, kinds: list[str], parts: list[_Part]) -> tuple[int, str, float] | None:
+    def _joined(self, end: int, kinds: list[str], parts: list[Part]) -> tuple[int, str, float] | None:
         """A name of its own on a road or in a township: 滨河路那个丽水佳苑小区, 大格勒乡的菊花村."""
-        joint = _joint().match(self.text, end) if kinds[-1] in {"road", "town", "village"} else None
+        joint = joints().match(self.text, end) if kinds[-1] in {"road", "town", "village"} else None
         if not joint:
             return None
         wanted = {"estate", "village", "number", "facility"} if kinds[-1] == "road" else {"village"}
@@ -401,15 +295,15 @@ class AddressReader:
             (best.end, best.kind, best.sure) if best and not short and not self._only_number(best) else None
         )
 
-    def _only_number(self, part: _Part) -> bool:
+    def _only_number(self, part: Part) -> bool:
         """三号楼 after 那个 is one of several, no name."""
-        return part.kind == "number" and bool(_BOUNDARY_BEFORE.match(self.text[part.start]))
+        return part.kind == "number" and bool(BOUNDARY_BEFORE.match(self.text[part.start]))
 
     def _number_at(self, end: int, kinds: list[str]) -> tuple[int, str, float] | None:
-        number = _chain_numbers().match(self.text, end)
+        number = chain_numbers().match(self.text, end)
         if number and self._chain_number(number, kinds):
             return number.end(), "number", 0.9
-        room = _ROOM.match(self.text, end) if kinds[-1] in {"number", "estate"} else None
+        room = ROOM.match(self.text, end) if kinds[-1] in {"number", "estate"} else None
         return (room.end(), "number", 0.9) if room else None
 
     def _house_behind(self, end: int, kinds: list[str]) -> tuple[int, str, float] | None:
@@ -419,14 +313,14 @@ class AddressReader:
 
     def _second_tail(self, end: int, kinds: list[str]) -> tuple[int, str, float] | None:
         """西门旁边, 路口西北角: a second tail, never a third."""
-        tail = _tail().match(self.text, end)
+        tail = tails().match(self.text, end)
         return (tail.end(), "tail", 0.9) if tail and kinds[-2:] != ["tail", "tail"] else None
 
     def _tail_at(self, end: int, kinds: list[str]) -> tuple[int, str, float] | None:
-        further = _FURTHER.match(self.text, end)
+        further = FURTHER.match(self.text, end)
         if further and kinds[-1] != "city":
             return further.end(), "tail", 0.9
-        tail = _tail().match(self.text, end)
+        tail = tails().match(self.text, end)
         fits = tail and kinds[-1] != "city" and not (tail[0] == "楼下" and kinds[-1] == "road")
         return (tail.end(), "tail", 0.9) if tail and fits else None
 
@@ -441,10 +335,10 @@ class AddressReader:
             return kinds[-1] == "road"
         return kinds[-1] not in {"city"}
 
-    def _crossing_at(self, end: int, kinds: list[str], parts: list[_Part]) -> int | None:
+    def _crossing_at(self, end: int, kinds: list[str], parts: list[Part]) -> int | None:
         if kinds[-1] not in {"road", "facility", "landmark"}:
             return None
-        straight = _crossing().match(self.text, end)
+        straight = crossings().match(self.text, end)
         if straight:
             return straight.end()
         for conjunction in place_words("conjunction"):
@@ -452,12 +346,12 @@ class AddressReader:
                 continue
             for other in parts:
                 if other.start == end + len(conjunction) and other.kind in {"road", "landmark"}:
-                    closing = _crossing().match(self.text, other.end)
+                    closing = crossings().match(self.text, other.end)
                     if closing:
                         return closing.end()
         return None
 
-    def _gap(self, end: int, kinds: list[str], parts: list[_Part]) -> tuple[int, str, float] | None:
+    def _gap(self, end: int, kinds: list[str], parts: list[Part]) -> tuple[int, str, float] | None:
         """An unknown name between two sure parts of an address: 江源中路三十号[嘉和名邸]二期."""
         if kinds[-1] not in {"road", "number", "village", "town", "district", "park"}:
             return None
@@ -469,7 +363,7 @@ class AddressReader:
                 return None
             if length >= 3 and kinds[-1] in {"road", "number"} and self._ends_estate(stop):
                 return stop, "estate", 0.75
-            number = _chain_numbers().match(self.text, stop)
+            number = chain_numbers().match(self.text, stop)
             if (
                 length > 1
                 and number
@@ -508,7 +402,7 @@ def _plausible(stem: str, ending: str, kind: str, *, bounded: bool, first: bool)
         return bounded and (len(ending) > 1 or not first)
     if kind == "road" and not _road_name(stem, ending):
         return False
-    if len(stem) < _SHORTEST[kind] or stem in place_words("generic"):
+    if len(stem) < SHORTEST[kind] or stem in place_words("generic"):
         return False
     if ending in {"村", "镇", "乡"} and first and len(stem) > 3:
         return False
@@ -517,9 +411,9 @@ def _plausible(stem: str, ending: str, kind: str, *, bounded: bool, first: bool)
 
 def _road_name(stem: str, ending: str) -> bool:
     """Not a number alone (三路车, but 一零九国道), not 公交车六路, not a verb: 走路."""
-    numbers = len(ending) == 1 and all(it in _NUMERALS for it in stem)
+    numbers = len(ending) == 1 and all(it in NUMERALS for it in stem)
     numbers = numbers and stem not in place_words("number_roads")
-    line = stem[-1] in _NUMERALS and stem.startswith(place_words("line_names"))
+    line = stem[-1] in NUMERALS and stem.startswith(place_words("line_names"))
     return not (numbers or line or stem[-1] in place_words("not_last"))
 
 

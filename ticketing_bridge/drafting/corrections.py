@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
-from ticketing_bridge.drafting.address import place_words
+from ticketing_bridge.drafting.address_parts import place_words
 from ticketing_bridge.drafting.lexicon import any_of
 from ticketing_bridge.drafting.model import CITIZEN, DraftInput, Span
 from ticketing_bridge.drafting.numbers import NUMERAL

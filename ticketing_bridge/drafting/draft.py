@@ -100,7 +100,7 @@ def _draft(it: _Heard) -> Draft:
         purpose = Value("其他", 0.9, because("nearly_empty" if state is CallState.EMPTY else "prank"))
     answered = is_answered(call, purpose.value)
     when = find_when(words, spans, future=purpose.value in {"咨询", "建议"})
-    if state is CallState.WITHDRAWN or purpose.value == "其他":
+    if state is CallState.WITHDRAWN:
         when = Value(None, reason=because("withdrawn_time"))
     at_place = party.value in {place.value for place in found}
     if purpose.value in _NO_PARTY or (

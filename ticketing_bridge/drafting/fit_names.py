@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config.catalogue import CityData
-from ticketing_bridge.drafting.address import gazetteer
+from ticketing_bridge.drafting.address_parts import gazetteer
 from ticketing_bridge.drafting.invented import Inventor, varied
 from ticketing_bridge.drafting.lines import call_of
 from ticketing_bridge.drafting.model import DraftInput, Span

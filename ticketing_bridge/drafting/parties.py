@@ -160,7 +160,7 @@ def _operator(call: DraftInput) -> Iterator[tuple[float, Span]]:
     for turn, text in call.citizen():
         for it in named.finditer(text):
             if blamed and any(it[0] + "公司" in said for said in sent):
-                yield 0.7, Span(turn, it.start(), it.end(), it[0])
+                yield 1.5, Span(turn, it.start(), it.end(), it[0])
 
 
 def _in_turn(

@@ -6,13 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from config.catalogue import CityData
-from ticketing_bridge.drafting.address import (
-    AddressReader,
-    Gazetteer,
-    described_thing,
-    gazetteer,
-    place_words,
-)
+from ticketing_bridge.drafting.address import AddressReader
+from ticketing_bridge.drafting.address_parts import Gazetteer, described_thing, gazetteer, place_words
 from ticketing_bridge.drafting.corrections import Mention, without_taken_back
 from ticketing_bridge.drafting.lexicon import any_of, because
 from ticketing_bridge.drafting.model import CITIZEN, DraftInput, Span, Value
@@ -25,6 +20,8 @@ _SURE = 0.8
 _LIKELY = 0.5
 #: so sure, it is not made longer; so doubtful, it must not stand alone
 _SETTLED, _DOUBT = 0.85, 0.25
+#: how sure the lists and the model are together where neither is alone
+_BOTH = 0.58
 #: what the lists are sure of counts when the model finds it so likely
 _AGREES = 0.1
 _TWICE = re.compile(r"(.{2,8})(?=\1)")
@@ -61,7 +58,7 @@ def _said(call: DraftInput, number: int, text: str, names: Gazetteer) -> Iterato
     kept = list(filter(None, (_agreed(it, reading.ruled) for it in spotted)))
     for (start, end, sure), listed in zip(ruled, reading.ruled, strict=True):
         if listed[2] >= _SURE and sure >= _AGREES and not _overlaps(listed, kept):
-            kept.append((start, end, sure))
+            kept.append((start, end, max(sure, _BOTH)))
     for start, end, sure in sorted(kept):
         yield Mention(Span(number, start, end, text[start:end]), max(_LIKELY, sure))
 
@@ -71,7 +68,7 @@ def _agreed(found: Spot, ruled: Sequence[Spot]) -> Spot | None:
     start, end, sure = found
     other = next((it for it in ruled if _overlaps(it, [found])), None)
     if other and other[2] >= _SURE and sure < _SETTLED and other[0] <= start and other[1] > end:
-        return (start if sure >= _LIKELY else other[0]), other[1], sure
+        return (start if sure >= _LIKELY else other[0]), other[1], max(sure, _BOTH)
     if sure >= _LIKELY or (other and sure >= _DOUBT and (other[:2] == found[:2] or other[2] >= _SURE)):
         return found
     return None

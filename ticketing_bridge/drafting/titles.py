@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 
-from ticketing_bridge.drafting.address import described_thing, place_words
+from ticketing_bridge.drafting.address_parts import described_thing, place_words
 from ticketing_bridge.drafting.lexicon import any_of, because, pattern, words
 from ticketing_bridge.drafting.matters import Heard
 from ticketing_bridge.drafting.model import CITIZEN, CallState, DraftInput, Span, Value
