@@ -40,6 +40,7 @@ from ticketing_bridge.drafting.spotting import (
 VARIANTS = 4
 _LEAST_TIMES = 4
 _EPOCHS = 10
+_FITS = 2
 #: from this one on the weights are averaged
 _SETTLED = 4
 _BATCH = 64
@@ -122,23 +123,36 @@ def _tags(text: str, wanted: Sequence[str], reading: Reading) -> list[int]:
 
 
 def fit_names(turns: Sequence[Turn]) -> Spotter:
-    """The weights under which the labelled tags are likeliest."""
+    """The weights under which the labels are likeliest: the mean of some fits, which errs less than one."""
     often = Counter(name for turn in turns for here in turn.features for name in here)
     columns = {name: at for at, name in enumerate(sorted(it for it, n in often.items() if n >= _LEAST_TIMES))}
     known = [[[columns[it] for it in here if it in columns] for here in turn.features] for turn in turns]
-    wanted = [turn.tags for turn in turns]
-    weights, follows = np.zeros((len(columns) + 1, TAGS)), np.zeros((TAGS, TAGS))
+    fits = [_fitted(known, [turn.tags for turn in turns], len(columns), seed) for seed in range(_FITS)]
+    weights = np.mean([it for it, _ in fits], axis=0)
+    kept = {
+        name: tuple(round(float(it), 2) for it in weights[at])
+        for name, at in columns.items()
+        if float(np.abs(weights[at]).max()) >= _NOTHING
+    }
+    return Spotter.of(kept, np.mean([it for _, it in fits], axis=0))
+
+
+def _fitted(
+    known: Sequence[list[list[int]]], wanted: Sequence[list[int]], width: int, seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """One fit: weights of features and of steps, averaged once they have settled."""
+    weights, follows = np.zeros((width + 1, TAGS)), np.zeros((TAGS, TAGS))
     square, square_follows = np.full(weights.shape, 1e-8), np.full(follows.shape, 1e-8)
     mean, mean_follows, averaged = np.zeros(weights.shape), np.zeros(follows.shape), 0
-    order = list(range(len(turns)))
-    draw = random.Random(1)
+    order = list(range(len(wanted)))
+    draw = random.Random(seed)
     for epoch in range(_EPOCHS):
         draw.shuffle(order)
         order.sort(key=lambda it: (len(wanted[it]) + draw.randint(0, 8)) // 8)  # batches of like lengths
         starts = list(range(0, len(order), _BATCH))
         draw.shuffle(starts)
         for start in starts:
-            batch = _Batch.of([(known[it], wanted[it]) for it in order[start : start + _BATCH]], len(columns))
+            batch = _Batch.of([(known[it], wanted[it]) for it in order[start : start + _BATCH]], width)
             slope, slope_follows = batch.slope(weights, follows)
             slope -= _PENALTY * batch.count * weights
             square += slope**2
@@ -147,13 +161,7 @@ def fit_names(turns: Sequence[Turn]) -> Spotter:
             follows += _RATE * slope_follows / np.sqrt(square_follows)
             if epoch >= _SETTLED:
                 mean, mean_follows, averaged = mean + weights, mean_follows + follows, averaged + 1
-    weights, follows = mean / averaged, mean_follows / averaged
-    kept = {
-        name: tuple(round(float(it), 2) for it in weights[at])
-        for name, at in columns.items()
-        if float(np.abs(weights[at]).max()) >= _NOTHING
-    }
-    return Spotter.of(kept, follows)
+    return mean / averaged, mean_follows / averaged
 
 
 @dataclass(frozen=True, slots=True)
