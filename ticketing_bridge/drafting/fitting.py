@@ -32,6 +32,8 @@ LEVELS = (0.0, 0.1, 0.2, 0.3)
 PRECISION = 0.92
 #: bound of a call that was heard well: a value that is rather right than wrong is shown
 _LENIENT = 0.55
+#: of several places one more is rather shown than left out
+_LENIENT_FOR = {"places": 0.45}
 _ENOUGH = 10
 _HEAD = "# weights of the probability, and below which it is not shown: heard well, badly (drafting fit)"
 _RIDGE = 0.3
@@ -136,7 +138,10 @@ def fit(found: dict[str, list[Sample]]) -> dict[str, dict[str, Any]]:
         for it in found[name]
     ]
     badly = _bound(judged)
-    return {name: {"weights": it, "least": [_LENIENT, badly]} for name, it in weights.items()}
+    return {
+        name: {"weights": it, "least": [_LENIENT_FOR.get(name, _LENIENT), badly]}
+        for name, it in weights.items()
+    }
 
 
 def calibration_text(fitted: dict[str, dict[str, Any]]) -> str:

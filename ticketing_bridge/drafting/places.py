@@ -24,6 +24,8 @@ _SETTLED, _DOUBT = 0.85, 0.25
 _BOTH = 0.58
 #: what the lists are sure of counts when the model finds it so likely
 _AGREES = 0.1
+#: names that the city knows need less
+_KNOWN, _AGREES_KNOWN = 0.9, 0.02
 _TWICE = re.compile(r"(.{2,8})(?=\1)")
 
 
@@ -57,7 +59,8 @@ def _said(call: DraftInput, number: int, text: str, names: Gazetteer) -> Iterato
     spotted = (_once(text, it) for it in likely)
     kept = list(filter(None, (_agreed(it, reading.ruled) for it in spotted)))
     for (start, end, sure), listed in zip(ruled, reading.ruled, strict=True):
-        if listed[2] >= _SURE and sure >= _AGREES and not _overlaps(listed, kept):
+        least = _AGREES_KNOWN if listed[2] >= _KNOWN else _AGREES
+        if listed[2] >= _SURE and sure >= least and not _overlaps(listed, kept):
             kept.append((start, end, max(sure, _BOTH)))
     for start, end, sure in sorted(kept):
         yield Mention(Span(number, start, end, text[start:end]), max(_LIKELY, sure))
