@@ -99,7 +99,8 @@ def _keys(dice: Random) -> Mapping[str, object]:
     answered = dice.random() < 0.4
     return {
         "keys": tuple(presses),
-        "agents": Agents(answer_after_s=_seconds(dice, 3.0, 6.0)) if answered else Agents(none=True),
+        # sooner than any queue gives up ringing, or nobody would ever answer
+        "agents": Agents(answer_after_s=_seconds(dice, 1.5, 2.5)) if answered else Agents(none=True),
         "hangs_up": HangUp(when=Moment.TALK, after_s=0.5)
         if answered
         else HangUp(when=Moment.QUEUE, after_s=_seconds(dice, 3.0, 16.0)),
