@@ -20,9 +20,9 @@ from config.catalogue import load_catalogue
 from voice.pinyin import vocabulary, word_counts, words
 
 SPEECH_SEED, LANGUAGE_SEED = 20_250_701, 20_250_702
-PATTERN_SHARE, EVERYDAY_SHARE, FREE_SHARE = 0.2, 0.1, 0.7
+PATTERN_SHARE, EVERYDAY_SHARE, FREE_SHARE = 0.1, 0.05, 0.85
 """What each kind of text weighs in the language model, whatever its length."""
-TABLE_SHARE = 0.25
+TABLE_SHARE = 0.15
 """How much of the unigrams comes from the general table of words."""
 MOST_NGRAMS = 72_000
 """So many pairs and so many triples of words are kept: about 2.1 MB."""

@@ -60,7 +60,15 @@ def free_sentences() -> list[str]:
             spoken.extend(lines.splitlines() if isinstance(lines, str) else map(str, lines))
     for lines in text_file("phrases").values():
         spoken.extend(lines.split())
-    return spoken
+    return spoken + spoken_lines()
+
+
+@cache
+def spoken_lines() -> list[str]:
+    """The sentences of all files in ``text/spoken/``, one a line."""
+    folder = resources.files("asr.demo_model").joinpath("text/spoken")
+    files = sorted(file.name for file in folder.iterdir() if file.name.endswith(".txt"))
+    return [line for name in files for line in folder.joinpath(name).read_text("utf-8").splitlines() if line]
 
 
 def terms() -> list[str]:

@@ -88,8 +88,8 @@ async def measure_cost(home: Path, size: Size) -> list[Figure]:
             ("dialogue", "a leg of a conversation", dialogue),
         ):
             found = Turns()
-            first = sounds[0][: 3 * TELEPHONE_RATE]
-            await _one_turn(home, first, bare, transcriber, Turns())  # what a first time costs
+            if turns > 1:  # what a first time costs
+                await _one_turn(home, sounds[0][: 3 * TELEPHONE_RATE], bare, transcriber, Turns())
             for sound in sounds:
                 await _one_turn(home, sound, bare, transcriber, found)
             figures += _figures(kind, about, found)

@@ -37,6 +37,7 @@ CHILDREN = min(os.cpu_count() or 1, 4)
 class Heard:
     """Texts with the moment in which they came out of the socket."""
 
+    settled_s: float
     texts: dict[str, list[tuple[float, LiveText]]] = field(default_factory=dict)
     gaps: int = 0
 
@@ -52,18 +53,20 @@ class Heard:
         for call, texts in self.texts.items():
             for _, final in texts:
                 if final.final:
-                    found += _delays_of(final, texts, began[call])
+                    found += _delays_of(final, texts, began[call], self.settled_s)
         return found
 
 
-def _delays_of(final: LiveText, texts: Sequence[tuple[float, LiveText]], began: float) -> list[float]:
+def _delays_of(
+    final: LiveText, texts: Sequence[tuple[float, LiveText]], began: float, settled_s: float
+) -> list[float]:
     same = [(at, text) for at, text in texts if text.segment == final.segment]
     found: list[float] = []
     shown = 0
     for word in final.words:
         shown += len(word.text)
         seen = next((at for at, text in same if len(text.text) >= shown), None)
-        if seen is not None and word.end_s > SETTLED_S:
+        if seen is not None and word.end_s > settled_s:
             found.append(seen - began - word.end_s)
     return found
 
@@ -87,9 +90,9 @@ class Step:
 
 async def measure_live(home: Path, size: Size) -> list[Figure]:
     """Ours and a bare loop step by step until either is late; then ours at 80 % of what it held."""
-    seconds = size.of(12.0, 6.0)
+    seconds, settled_s = size.of(12.0, 3.0), size.of(SETTLED_S, 1.0)
     first = size.of(STEP, 1)
-    sound = b"".join(to_bytes(leg_of(n, size.of(60.0, 8.0))) for n in range(size.of(VOICES_USED, 1)))
+    sound = b"".join(to_bytes(leg_of(n, size.of(60.0, 4.0))) for n in range(size.of(VOICES_USED, 1)))
     (home / "held.raw").write_bytes(sound)
     held: Step | None = None
     bare_held = 0
@@ -97,16 +100,16 @@ async def measure_live(home: Path, size: Size) -> list[Figure]:
         ours_goes_on = bare_goes_on = True
         for streams in range(first, size.of(MOST, first) + 1, STEP):
             if ours_goes_on:
-                step = await play(home, sound, streams, seconds)
+                step = await play(home, sound, streams, seconds, settled_s)
                 ours_goes_on = step.in_time
                 held = step if step.in_time or held is None else held
             if bare_goes_on:
                 bare_goes_on = await _bare_holds(bare, home / "held.raw", streams, seconds)
                 bare_held = streams if bare_goes_on else bare_held
-        bare_mb = await _bare_mb(bare, home / "held.raw", max(first, bare_held))
+        bare_mb = await _bare_mb(bare, home / "held.raw", max(first, bare_held), settled_s)
     assert held is not None
     most = held.streams if held.in_time else 0
-    usual = await play(home, sound, max(1, round(0.8 * most)), seconds)
+    usual = await play(home, sound, max(1, round(0.8 * most)), seconds, settled_s)
     return [
         Figure("held", most, "", f"legs heard live, all speaking, p95 word's end to text ≤ {IN_TIME_S:g} s"),
         Figure("held_bare", bare_held, "", "streams that Vosk alone keeps up with: p95 of pieces ≤ 1 s late"),
@@ -120,9 +123,9 @@ async def measure_live(home: Path, size: Size) -> list[Figure]:
     ]  # fmt: skip
 
 
-async def play(home: Path, sound: bytes, streams: int, seconds: float) -> Step:
+async def play(home: Path, sound: bytes, streams: int, seconds: float, settled_s: float = SETTLED_S) -> Step:
     """So many legs in real time through the product's engine, read from the page's socket."""
-    heard = Heard()
+    heard = Heard(settled_s)
     async with _listening(home / "live.sock", heard) as broadcast:
 
         async def on_text(text: LiveText) -> None:
@@ -191,6 +194,6 @@ async def _bare_holds(bare: BareVosk, sound: Path, streams: int, seconds: float)
     return float(answer["late_p95_s"]) <= IN_TIME_S
 
 
-async def _bare_mb(bare: BareVosk, sound: Path, streams: int) -> float:
-    answer = await bare.ask({"hold": str(sound), "streams": streams, "seconds": SETTLED_S})
+async def _bare_mb(bare: BareVosk, sound: Path, streams: int, seconds: float) -> float:
+    answer = await bare.ask({"hold": str(sound), "streams": streams, "seconds": seconds})
     return float(answer["rss_mb"]) / streams
