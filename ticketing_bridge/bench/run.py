@@ -33,11 +33,10 @@ BENCHES: Mapping[str, str] = {
     "rate": "a year of ten million calls counted, every grouping asked",
     "tickets": "200 agents who save tickets at once",
     "delivery": "1,000 tickets to three systems, 30 % faults, ten kills of the worker",
-    "desk-hour": "an hour's events at two pages of a desk in Chromium: what grows",
     "wall": "the wallboard in Chromium: 200 agents, 50 waiting, event to pixel, growth",
 }
 #: long, and asked for by name only
-ALONE = frozenset({"delivery", "desk-hour", "saves", "wall"})
+ALONE = frozenset({"delivery", "saves", "wall"})
 #: a benchmark that is asked to stop may tidy up for this long (seconds)
 STOP_GRACE_S = 20.0
 NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"

@@ -33,12 +33,12 @@ def bench(
         str,
         typer.Argument(
             help="ami, intake, ledger, drafting, search, speech, flows, web, desks, start, all;"
-            " delivery, desk-hour, saves, wall, soak, programmes, matters, path"
+            " delivery, saves, wall, soak, programmes, matters, path"
         ),
     ],
     repeat: Annotated[int, typer.Option(min=1, max=100, help="Measure so often; medians and ends.")] = 1,
     minutes: Annotated[
-        float | None, typer.Option(min=0.1, help="soak, wall, desk-hour: how long; default 60, 10, 6.")
+        float | None, typer.Option(min=0.1, help="soak, wall: how long; default 60, 10.")
     ] = None,
     streams: Annotated[int, typer.Option(min=1, max=1000, help="soak: how many live legs.")] = 8,
     calls: Annotated[
