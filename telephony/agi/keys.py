@@ -3,7 +3,10 @@
 Between two commands of a FastAGI server Asterisk reads the caller's channel and throws away what it reads
 (``run_agi`` in res_agi.c): on a busy machine a tenth of a second, in which a key may end. So on our own
 dialplan the PBX writes every key into a variable; that a command was ended by a key only says that it is time
-to look there. A key that ends in such a moment is found when the prompt is over, or within a second.
+to look there. A key that ends in such a moment is found with the next one, or when prompt or wait are over.
+
+One does not look in between: a key of which Asterisk sees the beginning in a command and the end outside is
+emulated, and the next one, should it be quick, is then read twice from the queue that it waits in.
 """
 
 from __future__ import annotations
@@ -18,8 +21,6 @@ KEPT = "kept"
 #: results from here on are no keys: a prompt was stopped (AST_CONTROL_STREAM_STOP), perhaps one that was over
 #: by then; whatever plays or waits next is told instead, and begins again
 _STEERED = 1000
-#: how long one looks away while waiting for a key
-_LOOK_MS = 1000
 #: read and emptied in one command, so that nothing comes in between
 _TAKE = "${HOTLINE_KEYS}${SET(HOTLINE_KEYS=)}"
 
@@ -58,10 +59,6 @@ class Keypad:
         """What was pressed until now does not count."""
         await self._take()
         self._typed = ""
-
-    def piece(self, ms: int) -> int:
-        """How much of a time to wait in one command."""
-        return min(ms, _LOOK_MS) if self._kept else ms
 
     def next(self, keys: str = ALL_KEYS) -> str | None:
         """The same as ``pressed`` of what is known already."""

@@ -237,13 +237,12 @@ class AgiSession:
     async def key_within(self, ms: int) -> str | None:
         """A key pressed within this time."""
         key = self._keypad.next()
-        while key is None and ms > 0:
-            piece_ms = self._keypad.piece(ms)
-            answer = await self.command("WAIT FOR DIGIT", str(piece_ms), timeout_s=_PLAY_S)
-            if answer.number < 0:
+        told = 1
+        while key is None and told > 0:
+            answer = await self.command("WAIT FOR DIGIT", str(ms), timeout_s=_PLAY_S)
+            if (told := answer.number) < 0:
                 await self._still_there()
             key = await self._keypad.after(answer)
-            ms -= piece_ms if answer.number == 0 else 0
         return key
 
     async def record(self, *, most_ms: int, silence_ms: int, finish_keys: str = "#") -> Recorded:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from telephony.agi.keys import KEPT
 from ticketing_bridge.bench.figures import Figure, Size, spread_ms
 from ticketing_bridge.bench.flow_server import MENUS, READY
 from ticketing_bridge.bench.processes import cpu_s, rss_mb
@@ -105,7 +106,9 @@ class Crowd:
             "agi_uniqueid": f"bench-{number}.{number}",
             "agi_callerid": f"139{number:08d}",
             "agi_extension": "12345",
+            **{f"agi_arg_{number}": "" for number in (2, 3, 4)},
             "agi_arg_1": "main",
+            "agi_arg_5": KEPT,
         }
         writer.write("".join(f"{name}: {value}\n" for name, value in headers.items()).encode() + b"\n")
         try:
@@ -117,14 +120,20 @@ class Crowd:
                 await asyncio.sleep(self._chance.uniform(*LISTENS_S))
                 pressed = time.perf_counter()
                 writer.write(b"200 result=49 endpos=8000\n")
-                await self._until_prompt(reader, writer)
+                await self._until_prompt(reader, writer, key="1")
                 self.delays.append(time.perf_counter() - pressed)
         finally:
             writer.transport.abort()
 
-    async def _until_prompt(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer what Asterisk does at once, until a prompt is to be played."""
+    async def _until_prompt(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, key: str = ""
+    ) -> None:
+        """Answer what Asterisk does at once, until a prompt is to be played; the PBX has kept this key."""
         while not (command := await reader.readline()).startswith(b"STREAM FILE"):
             if not command:
                 raise RuntimeError("the server of menus closed the connection")
-            writer.write(b"200 result=1\n")
+            if command.startswith(b"GET FULL VARIABLE"):
+                writer.write(f"200 result=1 ({key})\n".encode())
+                key = ""
+            else:
+                writer.write(b"200 result=1\n")
