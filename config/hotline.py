@@ -114,6 +114,25 @@ class Guarantee(Fact):
     most_keys: int = Field(default=0, ge=0, le=3)
 
 
+class Again(Fact):
+    """What waiting callers are told now and then, over the music: how many are ahead (``Hotline.ahead``), and
+    how long it may take. The hotline says it, for while app_queue speaks it calls no agent."""
+
+    every_s: int = Field(60, ge=0, le=600, description="0: never")
+    next_in_line: str = Field("", description="said to who is first")
+    minutes: Mapping[int, str] = Field(
+        default_factory=dict, description="said of a wait of at most so many minutes; of a longer one nothing"
+    )
+
+    def wait_text(self, wait_s: float) -> str:
+        """What is said of a wait, rounded up; empty when it is longer than all that can be said.
+
+        >>> Again(minutes={2: "两分钟", 5: "五分钟"}).wait_text(121)
+        '五分钟'
+        """
+        return next((self.minutes[it] for it in sorted(self.minutes) if wait_s <= it * 60), "")
+
+
 class FurtherPbx(Fact):
     """A PBX beside the first one, followed by a telephony role of its own. Folders are absolute."""
 
@@ -156,6 +175,7 @@ class Hotline(Fact):
         max_length=31,
         description="said once on joining: with 0, 1, 2 … ahead, the last for all that are more",
     )
+    again: Again = Again(every_s=0, next_in_line="")
     sorry: str = Field("", description="said when the queue gave up and no flow can be reached")
     trunk_hosts: tuple[str, ...] = ("127.0.0.1",)
     queues: tuple[Queue, ...] = Field(min_length=1)
@@ -268,6 +288,7 @@ class Hotline(Fact):
             self.callback.greeting,
             self.callback.unreached,
             self.follow_up.notice,
+            *((self.again.next_in_line, *self.again.minutes.values()) if self.again.every_s else ()),
             *self.work.spoken(),
         )
         return tuple(dict.fromkeys(text for text in texts if text))

@@ -61,6 +61,12 @@ class SipPhone:
     answered: threading.Event = field(default_factory=threading.Event)
     ringing: threading.Event = field(default_factory=threading.Event)
     gone: threading.Event = field(default_factory=threading.Event)
+    #: who called has given up before an answer
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    #: whether what comes is kept in ``heard`` (A-law, as it came)
+    keeps_sound: bool = False
+    heard: bytearray = field(default_factory=bytearray)
+    _invited: Message = ("", {}, "")
     _socket: socket.socket = field(init=False)
     _replies: list[Message] = field(default_factory=list)
     _arrived: threading.Condition = field(default_factory=threading.Condition)
@@ -130,6 +136,8 @@ class SipPhone:
         tone = (b"\x34" * half + b"\xb4" * half) * (160 // self.hum_period)
         number, began = 0, time.monotonic()
         while self._open and not self.gone.is_set():
+            if self.keeps_sound:
+                self._hear()
             if self._keys and (key := self._keys.pop(0)) != " ":
                 self._send_key(key, number, int(found[1]))
             header = struct.pack(">BBHII", 0x80, 8, number & 0xFFFF, number * 160, 0x12345678)
@@ -150,6 +158,13 @@ class SipPhone:
         turns = [cmath.exp(-2j * cmath.pi * place / period) for place in range(period)]
         part = sum(value * turns[place % period] for place, value in enumerate(samples))
         return bool(samples) and abs(part) / len(samples) > 500
+
+    def _hear(self) -> None:
+        """Keep what has come: the payload of every A-law packet."""
+        with contextlib.suppress(BlockingIOError):
+            while packet := self._rtp.recv(2048, socket.MSG_DONTWAIT):
+                if packet[1] & 0x7F == 8:
+                    self.heard += packet[12:]
 
     def press(self, keys: str) -> None:
         """Press keys, one after the other (RFC 4733)."""
@@ -293,22 +308,29 @@ class SipPhone:
                 return
             self.ringing.set()
             self._reply(headers, "180 Ringing")
+            self._invited = message
             if self.answers:
-                self._reply(headers, "200 OK", self._sdp())
-                target = headers["contact"].strip("<>").partition(">")[0]
-                ours, theirs = f"{headers['to']};tag={self.user}", headers["from"]
-                self._dialog = {"id": headers["call-id"], "tag": self.user, "to": theirs, "target": target}
-                self._dialog["from"] = ours
-                self._start(self._hum, message[2])
-                self.answered.set()
+                self.answer()
         elif method in ("BYE", "OPTIONS", "CANCEL", "NOTIFY"):
             self._reply(headers, "200 OK")
             if method == "BYE":
                 self.gone.set()
             if method == "CANCEL":
+                self.cancelled.set()
                 self._reply(
                     {**headers, "cseq": headers["cseq"].replace("CANCEL", "INVITE")}, "487 Request Terminated"
                 )
+
+    def answer(self) -> None:
+        """Take the call that rings."""
+        _, headers, body = self._invited
+        self._reply(headers, "200 OK", self._sdp())
+        target = headers["contact"].strip("<>").partition(">")[0]
+        ours, theirs = f"{headers['to']};tag={self.user}", headers["from"]
+        self._dialog = {"id": headers["call-id"], "tag": self.user, "to": theirs, "target": target}
+        self._dialog["from"] = ours
+        self._start(self._hum, body)
+        self.answered.set()
 
     def _reply(self, headers: dict[str, str], status: str, body: str = "") -> None:
         to = headers["to"] if ";tag=" in headers["to"] else f"{headers['to']};tag={self.user}"

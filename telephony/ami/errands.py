@@ -7,7 +7,7 @@ own rule), and its fate shows in the dialplan's ``HotlineCallback`` and ``Hotlin
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -64,6 +64,36 @@ async def rescue(link: Originator, channel: str) -> bool:
 async def stop_playback(link: Originator, channel: str) -> None:
     """End what ``CONTROL STREAM FILE`` plays on a channel (barge-in by voice)."""
     await link.action(Action("ControlPlayback", {"Channel": channel, "Control": "stop"}))
+
+
+async def tell_waiting(link: Originator, told: str, caller: str, sounds: Sequence[str]) -> None:
+    """Play sounds to a caller who waits, over the music, without taking the caller out of the queue.
+
+    A whisper (ChanSpy) on the caller's channel: app_queue knows nothing of it and goes on calling agents.
+
+    Args:
+        told: id of the channel that speaks, for ``hang_up``.
+        caller: Uniqueid of the caller's channel.
+        sounds: names below the PBX's sounds, without endings.
+
+    Raises:
+        AmiError: the link is down, or the PBX refuses.
+    """
+    await link.action(
+        Action(
+            "Originate",
+            {
+                "Channel": "Local/s@hotline-tell/n",
+                "ChannelId": f"{told};1",
+                "OtherChannelId": f"{told};2",
+                "Application": "ChanSpy",
+                "Data": f"{caller},qsSuW",
+                "Timeout": "2000",
+                "Variable": [f"HOTLINE_TELL={'&'.join(sounds)}"],
+            },
+            accepted_is_enough=True,
+        )
+    )
 
 
 async def hang_up(link: Originator, channel: str) -> bool:

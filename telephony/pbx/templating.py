@@ -63,6 +63,7 @@ REQUIRED_MODULES = (
     "app_queue",
     "app_dial",
     "app_exec",
+    "app_originate",
     "app_userevent",
     "app_celgenuserevent",
     "app_chanspy",
@@ -74,6 +75,7 @@ REQUIRED_MODULES = (
     "func_channel",
     "func_logic",
     "func_groupcount",
+    "func_global",
     "func_strings",
     "func_cdr",
     "func_env",
@@ -103,7 +105,6 @@ USEFUL_MODULES = (
     "func_dialplan",
     "func_timeout",
     "func_hangupcause",
-    "func_global",
 )
 
 #: events of the reader's classes that nothing of ours reads

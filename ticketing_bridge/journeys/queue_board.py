@@ -118,15 +118,16 @@ def place_s(calls: Sequence[Call], queue: str) -> float | None:
     return statistics.median(measured) if len(measured) >= LEAST_MEASURED else None
 
 
-def outlook_of(state: QueueState) -> QueueOutlook:
-    """What somebody who joins now may expect."""
-    if state.free_agents > state.waiting:
+def outlook_of(state: QueueState, ahead: int | None = None) -> QueueOutlook:
+    """What somebody who joins now may expect, or who waits already with so many ahead."""
+    waiting = state.waiting if ahead is None else ahead
+    if state.free_agents > waiting:
         wait_s: float | None = 0.0
     elif not state.agents:
         wait_s = None
     else:
         place_s = ASSUMED_TALK_S / state.agents if state.place_s is None else state.place_s
-        wait_s = place_s * (state.waiting + 1)
+        wait_s = place_s * (waiting + 1)
     return QueueOutlook(state.waiting, state.free_agents, state.agents, wait_s)
 
 
@@ -153,6 +154,10 @@ class QueueTeller:
     def take(self, event: PbxEvent) -> None:
         """One event of the PBX."""
         self.board.take(event)
+
+    def state(self, queue: str) -> QueueState | None:
+        """How a queue stands now; None while that is not known."""
+        return next(iter(self.board.states(self._places_s, [queue])), None)
 
     async def _tell(self) -> None:
         clock = asyncio.get_running_loop().time

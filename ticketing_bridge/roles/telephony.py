@@ -28,6 +28,7 @@ from ticketing_bridge.desk.health import keep_beating
 from ticketing_bridge.house import House
 from ticketing_bridge.journeys.dispatcher import Dispatcher, PbxChannel, RefusedForGood
 from ticketing_bridge.journeys.queue_board import QueueTeller
+from ticketing_bridge.journeys.waiting import WaitingTeller
 from ticketing_bridge.live.taps import TapKeeper
 from ticketing_bridge.roles.backfilling import GapFiller, keepers, log_source
 from ticketing_bridge.roles.links import originator_link, reader_link
@@ -126,6 +127,7 @@ async def run_telephony(house: House, pbx_id: str | None = None) -> None:
         queues = await stack.enter_async_context(
             QueueTeller(database, site.id, [queue.id for queue in house.hotline.queues])
         )
+        waiting = await stack.enter_async_context(WaitingTeller(house.hotline, originator, queues.state))
         dispatcher = await stack.enter_async_context(
             Dispatcher(
                 database,
@@ -154,7 +156,8 @@ async def run_telephony(house: House, pbx_id: str | None = None) -> None:
         )
         await stack.enter_async_context(reader)
         log.info("telephony serves", pbx=site.id)
-        others = (queues.take, dispatcher.take, agents.take, gaps.take, hands.take)
+        followers = (queues, waiting, dispatcher, agents, gaps, hands)
+        others = [it.take for it in followers]
         follow = asyncio.create_task(follow_pbx(reader, writer, others), name="follow")
         lost = asyncio.create_task(leadership.lost(), name="leadership")
         shown = asyncio.create_task(

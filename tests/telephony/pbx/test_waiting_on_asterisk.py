@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
+import numpy as np
 import pytest
 
 from facts.caller_session import CallerSession
+from facts.prompts import prompt_name
+from ivr_flows.prompts import prompt_path
+from telephony.ami.errands import tell_waiting
 from tests.pbx import AmiWitness, RunningPbx
 from tests.pbx_people import Flows, Telephones
 from tests.sip_phone import wait_until
+from tests.telephony.pbx.test_calls_out_on_asterisk import link_of
+from voice.g711 import alaw_decode
+from voice.wav import read_wav
 
 pytestmark = pytest.mark.pbx
 
@@ -127,6 +135,41 @@ def test_people_ahead_are_told_by_the_music_until_an_agent_is_there(
     classes = endings_pbx.cli("moh show classes")
     assert "Class: hotline-waiting-second\n" in classes
     assert "hotline-waiting-main-2" in classes
+
+
+def test_who_waits_is_told_again_and_an_agent_is_not_held_up(
+    endings_pbx: RunningPbx, ami: AmiWitness, telephones: Telephones
+) -> None:
+    """The caller hears it, is in the queue all the time, and is answered in the midst of it."""
+    said = prompt_name(endings_pbx.hotline.ahead[1])
+
+    def tell(caller: str) -> None:
+        async def ask() -> None:
+            async with link_of(endings_pbx) as link:
+                await link.wait_up(10)
+                await tell_waiting(link, f"hotline-tell-{time.monotonic_ns()}", caller, [said] * 4)
+
+        asyncio.run(ask())
+
+    with telephones.citizen("13900000011") as caller, telephones.agent("agent101") as desk:
+        caller.keeps_sound = True
+        assert caller.call("12345") == 200
+        uniqueid = joined(ami, "13900000011")["Uniqueid"]
+        tell(uniqueid)
+        ami.wait_event("ChanSpyStart", 5, SpyeeUniqueid=uniqueid)
+        time.sleep(1.5)
+        began = time.monotonic()
+        assert desk.register() == 200
+        ami.wait_event("AgentConnect", 15, Uniqueid=uniqueid)
+        assert time.monotonic() - began < 3
+        ami.wait_event("BridgeEnter", 5, Uniqueid=uniqueid)
+        caller.hang_up()
+        ended = ami.wait_event("HotlineEnded", 10, Uniqueid=uniqueid)
+    assert (ended["QueueStatus"], len(seen(ami, uniqueid))) == ("CONTINUE", 1)
+    heard = alaw_decode(bytes(caller.heard)).astype(float)
+    prompt = read_wav(prompt_path(endings_pbx.hotline.ahead[1], endings_pbx.settings.sounds)).astype(float)
+    alike = np.correlate(heard, prompt, "valid") / (np.linalg.norm(prompt) ** 2)
+    assert alike.max() > 0.5
 
 
 def test_full_queue_ends_in_the_flow_for_it(ami: AmiWitness, telephones: Telephones, flows: Flows) -> None:
