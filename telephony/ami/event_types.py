@@ -330,7 +330,7 @@ class DeskMove(EventBase):
     """What the desk has done with a call that is on; ``uniqueid`` is the channel that says so.
 
     ``move``: hold, talk (the agent is with the caller again), consult, join, enter (the third party comes
-    to the caller), blind, close.
+    to the caller), blind, close; ``with``: a flow, not the desk, called a service and an agent to the caller.
     ``status``: dialing, connected, no_answer, busy, failed, done (with a target: it was there and is gone).
     """
 

@@ -65,10 +65,14 @@ class Journey:
 
     def transfer(self, event: Stage) -> None:
         """An emergency service is dialled, connected, or was not reached."""
-        self.target = event.target or self.target
-        if event.status == "connected":
+        self.service(event.target, event.at if event.status == "connected" else None)
+
+    def service(self, target: str | None, connected_at: datetime | None) -> None:
+        """An emergency service is wanted; ``connected_at`` None: it does not speak with the caller."""
+        self.target = target or self.target
+        if connected_at is not None:
             self.connected = True
-            self.connected_at = self.connected_at or event.at
+            self.connected_at = self.connected_at or connected_at
 
     def _take(self, fact: str, details: dict[str, Any]) -> None:
         match fact:

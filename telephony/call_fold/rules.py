@@ -15,6 +15,7 @@ CITIZEN_CONTEXTS = frozenset(
         "hotline-place",
         "hotline-rescue",
         "hotline-emergency",
+        "hotline-together",
         "hotline-room",
         "hotline-blind",
         "hotline-close",

@@ -238,12 +238,22 @@ class Seen:
 
     def _moved(self, event: DeskMove) -> None:
         """The desk sends the caller on, or whom it sent the caller to is there."""
+        if event.move == "with":
+            self._with(event)
+            return
         self.seen = replace(self.seen, moved=True)
         self.thirds.take(event)
         if event.move == "blind" and event.status == "dialing":
             self.sent_on_at, self.reached = event.at, False
         elif event.status == "connected":
             self.reached = True
+
+    def _with(self, event: DeskMove) -> None:
+        """A flow has called a service and an agent into the caller's room; an agent's half is the agent."""
+        if event.kind == "agent" and event.status == "connected":
+            self.agents[event.uniqueid] = event.target or ""
+        elif event.kind == "emergency":
+            self.journey.service(event.target, event.at if event.status == "connected" else None)
 
     def _completed(self, event: AgentCompleted) -> None:
         if event.reason == "transfer":

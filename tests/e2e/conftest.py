@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -103,8 +104,25 @@ class HouseFolder:
         return DemoRun(self.home, process)
 
 
+@pytest.fixture(scope="session")
+def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Prompts that some house of this run has rendered already; named by their content, so shared by all."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "spoken"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def share(from_: Path, to: Path) -> None:
+    """Have the prompts of one folder in the other, too."""
+    to.mkdir(parents=True, exist_ok=True)
+    for prompt in from_.glob("*.wav"):
+        with contextlib.suppress(FileExistsError):
+            (to / prompt.name).hardlink_to(prompt)
+
+
 @pytest.fixture
-def house(tmp_path: Path, asterisk_program: AsteriskProgram) -> Iterator[HouseFolder]:
+def house(tmp_path: Path, asterisk_program: AsteriskProgram, spoken: Path) -> Iterator[HouseFolder]:
     """A house that has never been started, on ports of its own; whatever of it still runs is ended."""
     first, last = free_rtp_range(300)
     outside_first, outside_last = free_rtp_range(300)
@@ -123,7 +141,10 @@ def house(tmp_path: Path, asterisk_program: AsteriskProgram) -> Iterator[HouseFo
     environment = {**os.environ, **{f"HOTLINE_{name}": value for name, value in variables.items()}}
     folder = HouseFolder(tmp_path / "house", environment)
     folder.home.mkdir()
+    prompts = folder.home / "pbx" / "sounds" / "hotline"
+    share(spoken, prompts)
     yield folder
+    share(prompts, spoken)
     folder.command("pbx", "stop")
     folder.command("db", "stop")
 

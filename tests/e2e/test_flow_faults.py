@@ -35,9 +35,9 @@ def citizen(name: str, at_s: float, *keys: tuple[float, str]) -> dict[str, Any]:
 
 CALLS = [
     citizen("killed", 0, (2, "5")),
-    citizen("frozen", 13, (2, "5")),
-    citizen("cut off", 26, (2, "5")),
-    citizen("no answers", 40, (2, "5"), (5, "1"), (8, "20260001#"), (13, "0001")),
+    citizen("frozen", 11, (2, "5")),
+    citizen("cut off", 22, (2, "5")),
+    citizen("no answers", 34, (2, "5"), (5, "1"), (8, "20260001#"), (13, "0001")),
 ]
 
 

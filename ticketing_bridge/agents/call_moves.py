@@ -73,6 +73,8 @@ class CallMoves:
     _calls: dict[str, Handled] = field(default_factory=dict)
     #: targets by the id that the dialplan carries: units are known by the wish that named them
     _units: dict[str, Target] = field(default_factory=dict)
+    #: by Uniqueid of the caller's channel: the service that a flow has called and that is in the room
+    _services: dict[str, DeskMove] = field(default_factory=dict)
     _moves: list[Move] = field(default_factory=list)
     #: calls that came to another agent while their recording rested
     _to_resume: list[CallKey] = field(default_factory=list)
@@ -119,6 +121,8 @@ class CallMoves:
         match event:
             case AgentConnected():
                 self._connected(event)
+            case DeskMove(move="with"):
+                self._with(event)
             case DeskMove():
                 self._moved(event)
             case ChannelHangup():
@@ -159,6 +163,31 @@ class CallMoves:
             self._to_resume.append(call.key)
         self._calls[event.uniqueid] = call
         self._note(call, event.at)
+
+    def _with(self, event: DeskMove) -> None:
+        """A flow called both into the room: the agent's half is the agent's channel there."""
+        if event.status != "connected":
+            return
+        if event.kind == TargetKind.EMERGENCY.value:
+            self._services[event.call] = event
+        call = self._calls.get(event.call)
+        if event.kind == TargetKind.AGENT.value and call is None and event.target:
+            call = Handled(
+                CallKey(self.pbx_id, event.call),
+                event.call,
+                owner=event.target,
+                agent=event.target,
+                agent_channel=event.uniqueid,
+                standing=Standing.TALK,
+                since=event.at,
+                roomed=True,
+            )
+            self._calls[event.call] = call
+            self._note(call, event.at)
+        service = self._services.get(event.call)
+        if call is not None and service is not None:
+            call.target, call.third, call.entered = self._target(service), service.uniqueid, True
+            self._stand(call, Standing.THREE_WAY, event.at)
 
     def _moved(self, event: DeskMove) -> None:
         call = self._calls.get(event.call)
@@ -227,6 +256,9 @@ class CallMoves:
             self._over(call, event.at)
 
     def _channel_gone(self, uniqueid: str, at: datetime) -> None:
+        for key, service in [*self._services.items()]:
+            if uniqueid in (key, service.uniqueid):
+                del self._services[key]
         if call := self._calls.pop(uniqueid, None):
             self._over(call, at)
             return

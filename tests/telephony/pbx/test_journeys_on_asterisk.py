@@ -7,8 +7,13 @@ import time
 
 import pytest
 
+from config.hotline import Hotline
+from facts.call import Call, CallState, Outcome
 from facts.caller_session import JourneyFact
+from facts.identity import CallKey
 from telephony.agi.session import AgiSession
+from telephony.ami.events import parse_event
+from telephony.call_fold import CallTracker, FoldRules
 from tests.pbx import AmiWitness, RunningPbx
 from tests.pbx_people import Flows, Telephones
 from tests.sip_phone import wait_until
@@ -54,6 +59,102 @@ def test_an_emergency_service_that_is_busy_leads_to_the_front_of_the_queue(
             caller.hang_up()
             ended = ami.wait_event("HotlineEnded", 10, CallerIDNum="13900000023")
     assert (ended["Stage"], ended["Results"]) == ("queue", "transfer:Target=fire&Status=failed;")
+
+
+async def to_fire_and_an_agent(session: AgiSession) -> None:
+    await session.set_variable("HOTLINE_AGENT_TOO", "1")
+    await to_the_fire_service(session)
+
+
+def folded(ami: AmiWitness, uniqueid: str, endings: Hotline) -> Call:
+    """The call's row, from all that the PBX said."""
+    ami.read(0.5)
+    tracker = CallTracker("city", FoldRules(frozenset(it.id for it in endings.agents)), forgets=False)
+    for message in ami.messages:
+        if event := parse_event(message, "city"):
+            tracker.take(event)
+    call = tracker.call(CallKey("city", uniqueid))
+    assert call is not None
+    return call
+
+
+def test_service_and_agent_are_both_with_a_caller_in_danger(
+    ami: AmiWitness, telephones: Telephones, flows: Flows, endings: Hotline
+) -> None:
+    """The service first, then the agent, who stays on when the service goes: one call, answered once."""
+    flows.leads["main"] = to_fire_and_an_agent
+    with (
+        telephones.carrier() as fire,
+        telephones.agent("agent102", answers=False) as desk,
+        telephones.citizen("13900000028") as caller,
+    ):
+        assert desk.register() == 200
+        assert caller.call("12345") == 200
+        there = ami.wait_event("HotlineMove", 15, Move="with", Status="connected", Kind="emergency")
+        assert (there["Target"], fire.dialled, fire.shown) == ("fire", "119", "13900000028")
+        assert wait_until(desk.ringing.is_set, 10)
+        assert desk.shown == "13900000028"
+        uniqueid = there["Call"]
+        desk.answer()
+        agent = ami.wait_event("HotlineMove", 10, Move="with", Status="connected", Kind="agent")
+        assert (agent["Target"], agent["Call"]) == ("agent102", uniqueid)
+        joined = ami.wait_event("BridgeEnter", 5, Uniqueid=agent["Uniqueid"])
+        room = joined["BridgeUniqueid"]
+        assert {it["Uniqueid"] for it in ami.events("BridgeEnter", BridgeUniqueid=room)} >= {
+            uniqueid,
+            there["Uniqueid"],
+            agent["Uniqueid"],
+        }
+        fire.hang_up()
+        ami.wait_event("BridgeLeave", 5, Uniqueid=there["Uniqueid"])
+        assert not caller.gone.is_set()
+        desk.hang_up()
+        ami.wait_event("HotlineFlow", 10, Status="entered", Stage="survey", Uniqueid=uniqueid)
+        assert wait_until(caller.gone.is_set, 10)
+        ended = ami.wait_event("HotlineEnded", 10, Uniqueid=uniqueid)
+    assert (ended["Answered"], ended["Results"]) == ("yes", "transfer:Target=fire&Status=connected;")
+    call = folded(ami, uniqueid, endings)
+    assert (call.outcome, call.transfer_target, call.state) == (Outcome.ANSWERED, "fire", CallState.ENDED)
+    assert [leg.agent for leg in call.agent_legs] == ["agent102"]
+    assert call.transferred_at is not None
+    assert call.answered_at is not None
+    assert call.transferred_at < call.answered_at
+
+
+@pytest.mark.parametrize("refuses", ["486 Busy Here", ""])
+def test_who_is_with_neither_waits_in_front(
+    ami: AmiWitness,
+    telephones: Telephones,
+    flows: Flows,
+    endings: Hotline,
+    refuses: str,
+) -> None:
+    """A service that is busy leaves the caller to the agent; a caller who goes leaves nobody ringing."""
+    flows.leads["main"] = to_fire_and_an_agent
+    with (
+        telephones.carrier(answers=False, refuses=refuses) as fire,
+        telephones.agent("agent102", answers=False) as desk,
+        telephones.citizen("13900000029") as caller,
+    ):
+        assert desk.register() == 200
+        assert caller.call("12345") == 200
+        assert wait_until(desk.ringing.is_set, 15)
+        ended = ami.wait_event("HotlineTransfer", 5, Status="dialing")
+        if refuses:
+            ami.wait_event("HotlineMove", 5, Move="with", Status="failed")
+            desk.answer()
+            ami.wait_event("HotlineMove", 10, Move="with", Status="connected", Kind="agent")
+        caller.hang_up()
+        ended = ami.wait_event("HotlineEnded", 10, Uniqueid=ended["Uniqueid"])
+        assert wait_until(desk.cancelled.is_set if not refuses else desk.gone.is_set, 5), (
+            "an agent is not rung for who has gone"
+        )
+        assert refuses or wait_until(fire.cancelled.is_set, 5)
+    call = folded(ami, ended["Uniqueid"], endings)
+    assert (call.outcome, call.transfer_target) == (
+        Outcome.ANSWERED if refuses else Outcome.ABANDONED_IVR,
+        "fire",
+    )
 
 
 def test_a_message_that_ends_with_the_hang_up_is_reported_by_the_dialplan(

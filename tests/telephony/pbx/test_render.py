@@ -101,6 +101,7 @@ def test_every_number_is_written_out_and_the_trunk_dials_nothing(hotline: Hotlin
     }
     assert dialling == {
         "hotline-emergency": [f"PJSIP/{it.number}@hotline-trunk" for it in hotline.emergency],
+        "hotline-together-service": [f"PJSIP/{it.number}@hotline-trunk" for it in hotline.emergency],
         "hotline-out": ["PJSIP/${to}@hotline-trunk"],
         "hotline-reach": [
             *(f"PJSIP/{agent.id}" for agent in hotline.agents),
@@ -111,7 +112,11 @@ def test_every_number_is_written_out_and_the_trunk_dials_nothing(hotline: Hotlin
     assert "Set(LOCAL(to)=${FILTER(0-9,${HOTLINE_NUMBER})})" in contexts["hotline-out"]
     ways_out = [name for name, text in contexts.items() if "Gosub(hotline-out," in text]
     assert ways_out == ["hotline-callback-citizen", "hotline-follow-up-out", "hotline-reach"]
-    assert not re.search(r"\b(Originate|Transfer|System|SHELL|EVAL)\(", dialplan)
+    assert not re.search(r"\b(Transfer|System|SHELL|EVAL)\(", dialplan)
+    called = [f"Local/{it.id}@hotline-together-agent/n,exten,hotline-helper" for it in hotline.queues]
+    called += [f"Local/{it.id}@hotline-together-service/n,exten,hotline-helper" for it in hotline.emergency]
+    assert re.findall(r"Originate\(([^,]*,[^,]*,[^,]*)", dialplan) == called, "places of ours, written out"
+    assert dialplan.count("Originate(") == len(called)
 
 
 def test_recording_is_named_by_the_pbx_and_comes_after_the_notice() -> None:
