@@ -157,7 +157,7 @@ WALKS = (
 def scenario() -> list[dict[str, Any]]:
     """All of them, as the demo plays them; one begins soon after the other."""
     return [
-        {**copy.deepcopy(walk.entry), "at_s": round(0.5 * number, 1), "note": walk.name}
+        {**copy.deepcopy(walk.entry), "at_s": round(0.7 * number, 1), "note": walk.name}
         for number, walk in enumerate(WALKS)
     ]
 
