@@ -221,3 +221,81 @@ def test_a_channel_that_is_renamed_keeps_its_call(desk: Desk) -> None:
     assert call is not None
     assert call.caller == "PJSIP/t-2"
     assert call.view().owner == "agent101"
+
+
+SERVICE = ("emergency", "fire", THIRD)
+COLLEAGUE = ("agent", "agent102", LEG)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations((SERVICE, COLLEAGUE))), ids=str)
+def test_a_flow_calls_a_service_and_an_agent_who_owns_the_ticket(order: tuple[tuple[str, ...], ...]) -> None:
+    desk = Desk()
+    for whom in order:
+        desk.move("with", "connected", *whom)
+    call = desk.moves.get(KEY)
+    assert call is not None
+    assert desk.stands == (T.THREE_WAY, "agent102")
+    assert (call.target, call.agent_channel, call.roomed) == (Target(TargetKind.EMERGENCY, "fire"), LEG, True)
+    assert desk.moves.of_agent("agent102") is call
+    desk.gone(THIRD)
+    assert desk.stands == (T.TALK, "agent102"), "the agent stays when the service goes"
+    assert call.target is None
+    desk.gone(LEG)
+    desk.gone(CALL)
+    assert desk.history == [
+        ("talk", "agent102"),
+        ("three_way", "agent102"),
+        ("talk", "agent102"),
+        ("over", "agent102"),
+    ]
+
+
+def test_the_agent_of_a_flow_s_transfer_goes_before_the_service() -> None:
+    desk = Desk()
+    for whom in (SERVICE, COLLEAGUE):
+        desk.move("with", "connected", *whom)
+    desk.gone(LEG)
+    assert desk.stands is None, "the service has the caller, and never the ticket"
+    assert desk.history[-1] == ("handed_over", "agent102")
+
+
+def test_who_comes_after_the_service_has_gone_is_alone_with_the_caller() -> None:
+    desk = Desk()
+    desk.move("with", "connected", *SERVICE)
+    desk.gone(THIRD)
+    desk.move("with", "connected", *COLLEAGUE)
+    assert desk.stands == (T.TALK, "agent102")
+    unreached = Desk()
+    unreached.move("with", "failed", *SERVICE)
+    assert unreached.history == [], "nobody of ours has the caller yet"
+    unreached.move("with", "connected", *COLLEAGUE)
+    assert unreached.stands == (T.TALK, "agent102")
+    assert unreached.moves.get(KEY) is unreached.moves.of_agent("agent102")
+
+
+def test_a_caller_who_goes_before_the_agent_comes_leaves_nothing_behind() -> None:
+    desk = Desk()
+    desk.move("with", "connected", *SERVICE)
+    desk.gone(CALL)
+    desk.move("with", "connected", *COLLEAGUE)
+    assert desk.stands == (T.TALK, "agent102"), "a service of a call that is over is nobody's third party"
+
+
+def test_a_call_that_is_gone_through_once_more_stands_as_before(desk: Desk) -> None:
+    """After an outage the call's events come again, with those that were missed."""
+    desk.move("hold", "done")
+    before = desk.stands
+    desk.moves.forget(KEY)
+    desk.moves.forget(CallKey("city", "never heard of"))
+    assert desk.stands is None
+    desk.connected()
+    desk.move("consult", "dialing", "agent", "agent102")
+    desk.move("hold", "done")
+    assert desk.stands == before == (T.HELD, "agent101")
+
+
+def test_a_third_party_of_a_kind_that_is_not_known_is_rung_all_the_same(desk: Desk) -> None:
+    desk.move("join", "dialing", "oracle", "delphi", by="rings")
+    call = desk.moves.get(KEY)
+    assert call is not None
+    assert (call.standing, call.target) == (T.JOIN_RINGING, None)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from config.hotline import load_hotline
 from config.work import OFF, WRAPPING_UP
 from facts.agents import AgentNow, AgentSpan, AgentState
 from facts.call import AgentLeg, Call, CallState, QueueLeg
 from facts.identity import CallKey
 from telephony.ami import events as ev
 from ticketing_bridge.agents.day import agent_days
-from ticketing_bridge.agents.roster import Roster
+from ticketing_bridge.agents.roster import Roster, roster_of
 
 BEGIN = datetime(2026, 11, 26, 1, 0, tzinfo=UTC)
 CALL = "city-1.1"
@@ -266,3 +267,140 @@ def test_a_day_in_seconds() -> None:
     assert day.occupancy == pytest.approx(600 / (40 * 60))
     nothing = agent_days([AgentSpan("agent102", S.OFF, BEGIN, at[5])])["agent102"]
     assert (nothing.occupancy, nothing.handle_s, nothing.signed_in_s) == (None, None, 0)
+
+
+def test_the_house_has_its_agents_and_the_wrap_up_of_its_queues() -> None:
+    shipped = load_hotline()
+    queue = shipped.queues[0].model_copy(update={"wrap_up_s": 45})
+    hotline = shipped.model_copy(update={"queues": (queue, *shipped.queues[1:])})
+    roster = roster_of(hotline, "city")
+    assert [it.agent for it in roster.everyone()] == [agent.id for agent in hotline.agents]
+    agent = next(it for it in hotline.agents if queue.id in it.queues)
+    for event in (
+        ev.SnapshotBegin(at=BEGIN, pbx_id="city", number=1),
+        ev.SnapshotQueueMember(
+            at=BEGIN, pbx_id="city", queue=queue.id, interface=f"PJSIP/{agent.id}", member=agent.id,
+            status=1, paused=False, in_call=False, calls_taken=0,
+        ),
+        ev.SnapshotEnd(at=BEGIN, pbx_id="city", number=1, complete=True),
+        ev.AgentConnected(
+            at=BEGIN, pbx_id="city", uniqueid=CALL, channel="PJSIP/t-1", queue=queue.id,
+            interface=f"PJSIP/{agent.id}", member=agent.id, agent_channel="", agent_uniqueid="leg",
+            hold_s=1, ring_s=1,
+        ),
+        ev.ChannelHangup(at=BEGIN, pbx_id="city", uniqueid="leg"),
+    ):  # fmt: skip
+        roster.take(event)
+    now = roster.now(agent.id)
+    assert now is not None
+    assert now.until == BEGIN + timedelta(seconds=45)
+
+
+def a_talk(agent: str = "agent101", leg: str = "leg", **more: Any) -> Call:
+    """A call that is with an agent, given by the main queue."""
+    call = Call(
+        CallKey("city", CALL), CALL, "PJSIP/t-1", None, "12345", "main", BEGIN, CallState.TALKING,
+        queue_legs=(QueueLeg("main", BEGIN),), agent_legs=(AgentLeg(agent, f"PJSIP/{agent}-1", leg, BEGIN),),
+    )  # fmt: skip
+    return replace(call, **more)
+
+
+def test_a_talk_that_began_in_an_outage_and_goes_on_is_followed_to_its_end(shift: Shift) -> None:
+    shift.say(ev.LinkLost)
+    shift.snapshot("leg", members=(("agent101", 2, None),))
+    assert shift.state == (S.BUSY, ""), "on the telephone, with whom is not known"
+    shift.roster.adopt([a_talk()], shift.now)
+    talking = shift.roster.now("agent101")
+    assert talking is not None
+    assert (talking.state, talking.call, talking.queue) == (S.TALKING, f"city:{CALL}", "main")
+    assert shift.roster.talk_channel("agent101") == "leg"
+    shift.say(ev.ChannelHangup, uniqueid="leg")
+    assert shift.state == (S.WRAP_UP, "")
+    assert shift.roster.to_wrap() == ["agent101"]
+
+
+def test_a_ring_that_the_outage_cut_off_is_the_talk_now(shift: Shift) -> None:
+    shift.rings(ev.AgentCalled)
+    shift.roster.adopt([a_talk(queue_legs=())], shift.now)
+    talking = shift.roster.now("agent101")
+    assert talking is not None
+    assert (talking.state, talking.queue) == (S.TALKING, "")
+    shift.say(ev.ChannelHangup, uniqueid="leg")
+    assert shift.state == (S.READY, ""), "no queue asks for a wrap-up"
+
+
+def test_what_is_no_talk_any_more_or_known_already_is_not_adopted(shift: Shift) -> None:
+    left = AgentLeg("agent101", "PJSIP/agent101-1", "leg", BEGIN, BEGIN + timedelta(seconds=9))
+    shift.roster.adopt(
+        [
+            a_talk(state=CallState.ENDED),
+            a_talk(agent_legs=(left,)),
+            a_talk(agent_legs=()),
+            a_talk(agent="stranger"),
+        ],
+        shift.now,
+    )
+    assert shift.state == (S.READY, "")
+    shift.talks()
+    shift.roster.adopt([a_talk(leg="another")], shift.now)
+    assert shift.roster.talk_channel("agent101") == "leg", "what was heard is true"
+
+
+def stood(state: AgentState, reason: str = "", **more: Any) -> AgentNow:
+    return AgentNow("agent101", "city", state, BEGIN, reason, **more)
+
+
+STOOD = [
+    (stood(S.OFF), None),
+    (stood(S.AWAY), BEGIN),
+    (stood(S.BUSY), BEGIN),
+    (stood(S.READY), BEGIN),
+    (stood(S.PAUSED, "meal"), BEGIN),
+    (stood(S.WRAP_UP, call=f"city:{CALL}", queue="main"), BEGIN),
+]
+
+
+@pytest.mark.parametrize(("now", "signed_in_at"), STOOD, ids=[str(now.state) for now, _ in STOOD])
+def test_an_outage_is_gone_through_from_how_an_agent_stood(
+    now: AgentNow, signed_in_at: datetime | None
+) -> None:
+    """What was missed begins there: the first event changes just what it says."""
+    shift = Shift()
+    shift.roster.stood([now, replace(now, agent="stranger")], {"agent101": ["main"]})
+    assert shift.roster.now("agent101") == replace(now, signed_in_at=signed_in_at)
+    assert shift.roster.changes() == []
+    shift.say(ev.ChannelHangup, uniqueid="somebody else's")
+    assert shift.state == (now.state, now.reason)
+    if now.state is S.OFF:
+        shift.member(ev.MemberAdded)
+        assert shift.state == (S.READY, ""), "signed in during the outage"
+        return
+    shift.talks()
+    assert shift.state == (S.TALKING, "")
+    shift.say(ev.ChannelHangup, uniqueid="leg")
+    assert shift.state == ((S.PAUSED, "meal") if now.state is S.PAUSED else (S.WRAP_UP, ""))
+
+
+def test_where_nobody_signs_in_who_was_off_is_there_with_the_telephone() -> None:
+    shift = Shift(by_telephone=True)
+    shift.roster.stood([stood(S.OFF)], {"agent101": ["main"]})
+    assert shift.state == (S.OFF, "")
+    shift.member(ev.MemberStatus, 1)
+    assert shift.state == (S.READY, "")
+
+
+def test_who_is_not_of_the_house_and_what_is_over_changes_nobody(shift: Shift) -> None:
+    before = shift.roster.everyone()
+    shift.say(
+        ev.DeskMove, uniqueid="x", call=CALL, move="consult", status="connected", kind="agent",
+        target="stranger",
+    )  # fmt: skip
+    shift.say(
+        ev.AgentCalled, uniqueid=CALL, channel="PJSIP/t-1", queue="main", interface="PJSIP/stranger",
+        member="stranger", agent_channel="", agent_uniqueid="y",
+    )  # fmt: skip
+    shift.roster.restore(
+        [stood(S.READY)], [a_talk(state=CallState.ENDED), a_talk(agent_legs=()), a_talk("stranger")]
+    )
+    assert [it.state for it in shift.roster.everyone()] == [it.state for it in before]
+    assert shift.roster.talk_channel("agent101") is None

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import platform
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.capacity import STREAM_BYTES, Capacity, remember, remembered
+from asr.capacity import STREAM_BYTES, Capacity, free_memory_bytes, measured_on, remember, remembered
 from asr.models import ModelFacts
 
 FACTS = ModelFacts(Path("/models/a"), "a", "1234", 8000, 1000)
@@ -56,3 +59,47 @@ def test_a_start_knows_what_an_earlier_one_found_on_the_same_machine(tmp_path: P
     assert remembered(file, FACTS) is None
     remember(tmp_path / "nowhere" / "cost.json", FACTS, 0.0123)
     assert remembered(None, FACTS) is None
+
+
+def lines_of(monkeypatch: pytest.MonkeyPatch, **files: str) -> None:
+    """A system that says just this in /proc; whatever is not there cannot be read."""
+    read = Path.read_text
+
+    def told(path: Path, *arguments: Any, **more: Any) -> str:
+        if path.parent != Path("/proc"):
+            return read(path, *arguments, **more)
+        if path.name not in files:
+            raise FileNotFoundError(path)
+        return files[path.name]
+
+    monkeypatch.setattr(Path, "read_text", told)
+
+
+def test_memory_that_can_be_had_bounds_the_legs(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (free_memory_bytes() or 0) > 0
+    lines_of(monkeypatch, meminfo="MemTotal:  999999 kB\nMemAvailable:  614400 kB\n")
+    assert free_memory_bytes() == 10 * STREAM_BYTES
+    assert Capacity(8, 0.02, memory_bytes=free_memory_bytes()).streams == 6
+
+
+@pytest.mark.parametrize("files", [{}, {"meminfo": "MemTotal: 1 kB\n"}, {"meminfo": "MemAvailable: much\n"}])
+def test_a_system_that_does_not_say_its_memory_bounds_by_time_alone(
+    monkeypatch: pytest.MonkeyPatch, files: dict[str, str]
+) -> None:
+    lines_of(monkeypatch, **files)
+    assert free_memory_bytes() is None
+    assert Capacity(2, 0.02, memory_bytes=free_memory_bytes()).streams == 70
+
+
+def test_what_was_measured_on_another_processor_is_not_believed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "cost.json"
+    lines_of(monkeypatch, cpuinfo="processor: 0\nmodel name\t: Slow 1000\n")
+    remember(file, FACTS, 0.0123)
+    assert remembered(file, FACTS) == 0.0123
+    lines_of(monkeypatch, cpuinfo="model name\t: Fast 9000\n")
+    assert remembered(file, FACTS) is None
+    for nameless in ({}, {"cpuinfo": "processor: 0\n"}):
+        lines_of(monkeypatch, **nameless)
+        assert measured_on(FACTS).endswith(platform.machine()), "its kind, where it has no name"

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import itertools
 import re
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from config.settings import load_settings
-from facts.call import JourneyStep
+from facts.call import Call, CallState, JourneyStep
+from facts.identity import CallKey
 from ivr_flows import load_flow
 from ivr_flows.picture import Traffic, draw_svg
 from ivr_flows.picture.layout import BOX_WIDTH, arrange
+from ticketing_bridge.store import Database
 
 FLOWS = sorted(load_settings().flow_folder.glob("*.yaml"))
 
@@ -76,3 +79,39 @@ def test_callers_are_counted_on_the_way_they_went() -> None:
     assert "没有话务员时 · 5 个电话" in said
     assert "3 次" in said
     assert "offer · 5 次" in said
+
+
+async def test_the_databases_figures_are_those_of_the_journeys(database: Database) -> None:
+    """Into another flow and back, a node twice in a row, a flow without the caller, another day."""
+    now = datetime.now(UTC)
+    ways = [
+        "main:greet no_agent:offer no_agent:promised",
+        "no_agent:offer main:greet no_agent:offer no_agent:offer",
+        "no_agent:offer no_agent:message",
+        "main:greet main:offer",
+        "",
+    ]
+    journeys = [
+        tuple(JourneyStep(now, *step.split(":")) for step in way.split()) for way in (*ways, *ways[:2])
+    ]
+    calls = [
+        Call(CallKey("city", str(at)), "", "", None, "12345", "main", now, CallState.FLOW, steps=steps)
+        for at, steps in enumerate(journeys)
+    ]
+    earlier = replace(calls[0], key=CallKey("city", "earlier"), arrived_at=now - timedelta(days=2))
+    begin, end = now - timedelta(days=1), now + timedelta(days=1)
+    async with database.unit_of_work() as uow:
+        await uow.calls.upsert([*calls, earlier])
+        for flow in ("no_agent", "main", "nowhere"):
+            counted = await uow.journeys.ways(flow, begin, end)
+            drawn = Traffic.of_ways(await uow.journeys.calls(flow, begin, end), counted)
+            assert drawn == Traffic.of(journeys, flow)
+    assert Traffic.of(journeys, "no_agent").nodes["offer"].visits == 9
+
+
+def test_counted_ways_are_added_up_by_node() -> None:
+    drawn = Traffic.of_ways(4, [("offer", "promised", 3), ("offer", "", 2), ("promised", "", 3)])
+    assert (drawn.calls, drawn.nodes["offer"].visits, drawn.nodes["promised"].visits) == (4, 5, 3)
+    assert drawn.nodes["offer"].next == {"promised": 3, "": 2}
+    flow = load_flow(load_settings().flow_folder / "no_agent.yaml")
+    assert "offer · 5 次" in words(draw_svg(flow, {}, drawn))

@@ -140,6 +140,7 @@ async def test_the_days_misses_and_who_is_owed_something(database: Database) -> 
     async with database.unit_of_work() as uow:
         report = await miss_report(uow, load_hotline(), NOON, end)
         first = await missed_list(uow, NOON, end)
+        assert [it.call for it in await uow.rate_rows.missed(NOON, end, limit=1)] == ["city:1"]
         new = NewCallback("city", CallbackKind.MISSED, numbers[1], "main", "main", NOON, NOON, call="city:1")
         owed = await uow.callbacks.add(new)
         assert owed

@@ -219,8 +219,8 @@ class RateRows:
             WITH lost AS (SELECT miss.* {_LOST}),
             caller AS (
               SELECT caller, count(*) AS misses, min(arrived_at) AS first_at, max(arrived_at) AS last_at,
-                     (array_agg(call ORDER BY arrived_at DESC))[1] AS call
-              FROM lost GROUP BY caller ORDER BY 3 LIMIT :limit
+                     (array_agg(call ORDER BY arrived_at DESC, call))[1] AS call
+              FROM lost GROUP BY caller ORDER BY 3, 5 LIMIT :limit
             )
             SELECT it.call, call.caller_number, call.line, call.outcome, it.misses, it.first_at, it.last_at,
                    owed.id AS callback_id, owed.state AS callback_state
@@ -230,7 +230,7 @@ class RateRows:
                 AND callback.arrived_at >= it.first_at AND callback.kind <> 'follow_up'
               ORDER BY id DESC LIMIT 1
             ) owed ON true
-            ORDER BY it.first_at""")
+            ORDER BY it.first_at, it.call""")
         values = {"begin": begin, "end": end, "line": line, "limit": limit}
         rows = (await self._connection.execute(query, values)).mappings()
         return [MissedRow(**{**row, "outcome": Outcome(row["outcome"])}) for row in rows]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from recorded import RULES, calls_of, not_by_the_caller, only_call, raw_ami
+from recorded import RULES, alike, calls_of, not_by_the_caller, only_call, raw_ami, raw_logs
 
 from facts.call import CallFlag, CallState, EndedBy, Outcome
 from telephony.ami.events import (
@@ -15,11 +15,14 @@ from telephony.ami.events import (
     BridgeLeft,
     ChannelHangup,
     ChannelNew,
+    GapFilled,
     HangupRequested,
     LinkLost,
     LinkUp,
     MemberPause,
+    PbxEvent,
     QueueJoined,
+    SelfServiceSettled,
     SnapshotBegin,
     SnapshotChannel,
     SnapshotEnd,
@@ -27,6 +30,7 @@ from telephony.ami.events import (
     StageName,
 )
 from telephony.call_fold import CallTracker
+from telephony.pbx_logs.matching import EDGE, unheard
 
 
 def gap(name: str, after: type, *, until: type | None = None) -> list:  # type: ignore[type-arg]
@@ -196,3 +200,108 @@ def test_a_call_that_a_snapshot_shows_again_was_not_over() -> None:
     assert {call.outcome for call in calls_of(snapshot, tracker)} == {None}
     gone = [it for it in snapshot if not isinstance(it, SnapshotChannel)]
     assert {call.outcome for call in calls_of(gone, tracker)} == {Outcome.UNRESOLVED}
+
+
+def an_outage(name: str, after: type, until: type) -> tuple[list[PbxEvent], LinkUp, list[PbxEvent]]:
+    """What is heard of a recording without a part; the link's return; what the PBX's own records fill in."""
+    events = raw_ami(name)
+    first = next(i for i, it in enumerate(events) if isinstance(it, after))
+    last = next(i for i, it in enumerate(events) if isinstance(it, until))
+    lost = LinkLost(at=events[first].at + timedelta(microseconds=1), pbx_id="city")
+    up = LinkUp(at=events[last].at - timedelta(microseconds=1), pbx_id="city")
+    kept = [it for it in events if not lost.at <= it.at <= up.at]
+    before, rest = ([it for it in kept if it.at < lost.at], [it for it in kept if it.at > up.at])
+    heard: list[PbxEvent] = [*before, lost, up, *rest]
+    missing = unheard(heard, raw_logs(name), lost.at, up.at)
+    return heard, up, [GapFilled(at=up.at, pbx_id="city", begin=lost.at - EDGE), *missing]
+
+
+def test_a_call_in_memory_takes_over_what_was_found_out_about_it() -> None:
+    name = "answered_caller_hangs_up"
+    heard, _, found = an_outage(name, QueueJoined, HangupRequested)
+    tracker = CallTracker("city", RULES)
+    (missed,) = calls_of(heard, tracker)
+    assert (missed.outcome, missed.agent) == (Outcome.ANSWERED, None), "by whom, nobody knows"
+    assert tracker.changed_calls() == []
+    assert tracker.adopt(missed.key, found)
+    (known,) = tracker.changed_calls()
+    assert alike(known, only_call(raw_ami(name))) == []
+    assert known.flags == {CallFlag.BACKFILLED}
+    count = len(tracker.events(known.key))
+    assert tracker.adopt(known.key, found)
+    assert len(tracker.events(known.key)) == count, "what is known already is not told twice"
+    assert not tracker.adopt(replace(known.key, uniqueid="city-0.0"), found), "not in memory: its row is ours"
+
+
+def test_what_comes_later_of_a_channel_that_was_found_out_about_is_the_calls() -> None:
+    """The agent came in the gap, and leaves after it."""
+    name = "answered_agent_hangs_up"
+    heard, up, found = an_outage(name, QueueJoined, HangupRequested)
+    tracker = CallTracker("city", RULES)
+    place = heard.index(up) + 1
+    (waiting,) = calls_of(heard[:place], tracker)
+    assert waiting.state is CallState.QUEUED
+    assert tracker.adopt(waiting.key, found)
+    talking = tracker.call(waiting.key)
+    assert talking is not None
+    assert (talking.state, talking.agent, talking.outcome) == (CallState.TALKING, "agent101", None)
+    (ended,) = calls_of(heard[place:], tracker)
+    assert alike(ended, only_call(raw_ami(name))) == []
+
+
+def test_after_a_gap_that_is_filled_the_snapshot_has_nothing_to_add() -> None:
+    """It shows whole seconds and no beginnings: where the PBX's records speak, it is silent."""
+    events = raw_ami("two_calls_across_a_snapshot")
+    snapshot = raw_ami("snapshot_of_two_calls")
+    at = snapshot[0].at
+    lost = LinkLost(at=at - timedelta(milliseconds=3), pbx_id="city")
+    up = LinkUp(at=at - timedelta(milliseconds=2), pbx_id="city")
+    mark = GapFilled(at=up.at, pbx_id="city", begin=lost.at)
+    before = [it for it in events if it.at < lost.at]
+    later = [it for it in events if it.at > at]
+    told = [it for it in snapshot if not isinstance(it, LinkLost | LinkUp)]
+    assert calls_of([*before, lost, mark, up, *told, *later]) == calls_of(events)
+
+
+def test_a_place_in_the_queue_is_no_citizen() -> None:
+    """The caller's place, a Local channel, is in a citizens' context in the snapshot, too."""
+    snapshot = raw_ami("snapshot_of_two_calls")
+    caller = next(it for it in snapshot if isinstance(it, SnapshotChannel))
+    place = replace(
+        caller, uniqueid="city-5.6", linkedid="city-5.6", context="hotline-queue", channel="Local/main@x-1;2"
+    )
+    assert calls_of([*snapshot[:-1], place, snapshot[-1]]) == calls_of(snapshot)
+
+
+def test_a_service_whose_channel_went_unheard_says_itself_that_it_is_there() -> None:
+    events = raw_ami("emergency_connected")
+    word = next(
+        it
+        for it in events
+        if isinstance(it, Stage) and it.name is StageName.TRANSFER and it.linkedid != it.uniqueid
+    )
+    kept = [it for it in events if it is word or it.uniqueid != word.uniqueid]
+    call = only_call(kept)
+    assert (call.outcome, call.transferred_at) == (Outcome.TRANSFERRED_EMERGENCY, word.at)
+    stranger = replace(word, linkedid="city-0.0")
+    assert len(calls_of([stranger, *kept])) == 1, "a call that is not known does not begin with it"
+
+
+@pytest.mark.parametrize(
+    ("held", "outcome"), [(True, Outcome.SELF_SERVICE), (False, Outcome.ABANDONED_QUEUE)]
+)
+def test_an_answer_that_was_heard_counts_until_the_number_rings_again(held: bool, outcome: Outcome) -> None:
+    events = raw_ami("hangs_up_in_queue")
+    left = next(
+        it for it in events if isinstance(it, Stage) and it.name is StageName.FLOW and it.status == "left"
+    )
+    fact = replace(left, name=StageName.FACT, fact="self_service", of_kind="progress", status=None)
+    place = events.index(left)
+    heard = [*events[:place], fact, *events[place:]]
+    assert only_call(heard).outcome is Outcome.SELF_SERVICE
+    key = only_call(heard).key
+    settled = SelfServiceSettled(
+        at=events[-1].at + timedelta(hours=1), pbx_id="city", uniqueid=key.uniqueid, held=held
+    )
+    call = only_call([*heard, settled])
+    assert (call.outcome, call.self_service) == (outcome, "progress")
