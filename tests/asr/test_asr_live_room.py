@@ -143,4 +143,4 @@ async def test_a_process_that_comes_later_takes_its_share_and_no_word_is_lost(mo
     assert not heard.gaps
     for call in "abcd":
         assert was_heard(heard.words(call), HEATING + STREET + HEATING)
-        assert len(heard.finals(call)) == 3
+        assert len(heard.words(call)) < 4 / 3 * len(HEATING + STREET + HEATING), "and no sentence twice"

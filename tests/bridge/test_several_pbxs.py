@@ -176,7 +176,8 @@ async def test_two_pbxs_are_followed_into_one_ledger_and_one_may_be_lost(
         words = CallWords(house.settings, house.hotline, None, database)  # type: ignore[arg-type]
         for call in calls:
             assert call.recording
-            await asyncio.to_thread(wait_for_recording, words._recordings(call.key), call.recording)
+            async with words._opened(call.key, call.recording) as folder:
+                await asyncio.to_thread(wait_for_recording, folder, call.recording)
 
         await east.pbx.stop()
         await heard(beats, health, lost=("east",))

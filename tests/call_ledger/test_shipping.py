@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -235,8 +236,12 @@ def test_an_agent_that_knows_nothing_says_what_it_lacks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOTLINE_HOME", str(tmp_path))
+    # a role ends its whole process, so it has one of its own
+    role = [sys.executable, "-m", "ticketing_bridge", "run", "pbx-agent"]
+    ended = subprocess.run(role, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 2
+    assert "HOTLINE_SHIP_TO" in ended.stderr
     for words, lacks in (
-        (("run", "pbx-agent"), "HOTLINE_SHIP_TO"),
         (("pbx", "agent", "city", "--out", str(tmp_path / "x")), "HOTLINE_RECEIVER_PORT"),
         (("pbx", "agent", "nowhere", "--out", str(tmp_path / "x")), "nowhere"),
     ):

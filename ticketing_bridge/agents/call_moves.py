@@ -57,6 +57,8 @@ class Handled:
     #: the third party is with the caller
     entered: bool = False
     paused: bool = False
+    #: when the agent's channel went; whether the caller is sent on then, the PBX may tell a moment later
+    left_at: datetime | None = None
     #: nobody handles it any more
     over: bool = False
 
@@ -150,6 +152,8 @@ class CallMoves:
         if event.channel.startswith(NEVER_CITIZENS):
             return
         before = self._calls.get(event.uniqueid)
+        if before is not None and before.left_at is not None:
+            self._over(before, before.left_at)
         call = Handled(
             CallKey(self.pbx_id, event.uniqueid),
             event.channel,
@@ -224,7 +228,7 @@ class CallMoves:
         if event.status == "connected" and target is not None and target.kind is TargetKind.AGENT:
             self._belongs_to(call, target.id, event.uniqueid, event.at)
         elif event.status == "dialing":
-            call.agent, call.target, call.third = None, target, None
+            call.agent, call.target, call.third, call.left_at = None, target, None, None
             self._stand(call, Standing.HANDED_OVER, event.at)
         else:
             self._note(call, event.at)
@@ -260,7 +264,7 @@ class CallMoves:
             if uniqueid in (key, service.uniqueid):
                 del self._services[key]
         if call := self._calls.pop(uniqueid, None):
-            self._over(call, at)
+            self._over(call, call.left_at or at)
             return
         for call in self._calls.values():
             if call.agent is not None and call.agent_channel == uniqueid:
@@ -279,7 +283,7 @@ class CallMoves:
         if call.third is not None:
             self._handed_over(call, at)
         elif call.standing not in (Standing.JOIN_RINGING, Standing.CONSULT_RINGING):
-            self._over(call, at)
+            call.left_at = at
 
     def _handed_over(self, call: Handled, at: datetime) -> None:
         if call.target is not None and call.target.kind is TargetKind.AGENT and call.third is not None:

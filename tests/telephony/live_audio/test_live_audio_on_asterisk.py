@@ -242,7 +242,7 @@ async def test_a_menu_on_a_real_channel(house: House) -> None:
         assert (joined.queue, joined.uniqueid) == ("business", step.uniqueid)
     assert (heard["number"], heard["line"], heard["said"]) == (
         "13900001111",
-        ("main", "flow", "main", ""),
+        ("main", "flow", "main", "", "kept"),
         None,
     )
     assert heard["said_s"] > 0.5
