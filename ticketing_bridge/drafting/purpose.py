@@ -129,7 +129,7 @@ def is_confidential(call: DraftInput) -> Value[bool]:
         for it in pattern("flags", "confidential").finditer(text)
         if not any(no.start() <= it.end() and it.start() <= no.end() for no in refused.finditer(text))
     ]
-    found += list(_answered_secrecy(call))
+    found += [*_answered_secrecy(call), *_promised_secrecy(call)]
     if chose(call, "confidential"):
         return Value(True, 1.0, because("chosen_by_caller"), tuple(found[:3]))
     return _flag(found, because("confidential"), 0.9)
@@ -143,6 +143,16 @@ def _answered_secrecy(call: DraftInput) -> Iterator[Span]:
             wants = pattern("flags", "wants_secrecy").search(text)
             if asked and wants and not pattern("flags", "no_wish_of_secrecy").search(text):
                 yield _span(turn, wants)
+
+
+def _promised_secrecy(call: DraftInput) -> Iterator[Span]:
+    """The agent promises it, and the caller does not say next that it is not needed."""
+    for turn, text in call.agent():
+        promised = pattern("flags", "promises_secrecy").search(text)
+        after = call.turns[turn + 1].text if turn + 1 < len(call.turns) else ""
+        asked = pattern("flags", "asks_secrecy").search(text)
+        if promised and not asked and not pattern("flags", "no_confidential").search(after):
+            yield _span(turn, promised)
 
 
 @lru_cache(maxsize=_KEPT)
