@@ -20,6 +20,7 @@ from facts.errors import HotlineError
 from facts.identity import CallKey
 from facts.tasks import end_tasks
 from ticketing_bridge.call_ledger.service import AFTER_CALL, AFTER_MESSAGE
+from ticketing_bridge.journeys.callbacks import AFTER_CALLBACK
 from ticketing_bridge.store.database import Database
 from ticketing_bridge.store.delivery_repository import DELIVER_TASK
 from ticketing_bridge.store.errors import DatabaseAway
@@ -99,7 +100,7 @@ def job_app(
     connector = procrastinate.PsycopgConnector(conninfo=database_url, min_size=1, max_size=connections)
     app = procrastinate.App(connector=connector)
     retry = procrastinate.RetryStrategy(max_attempts=MOST_TRIES, exponential_wait=2)
-    for name, queue in (AFTER_CALL | AFTER_MESSAGE).items():
+    for name, queue in (AFTER_CALL | AFTER_MESSAGE | AFTER_CALLBACK).items():
         app.task(name=name, queue=queue, retry=retry)(_task(name, jobs[name]))
     if deliveries is not None:
         app.task(name=ROUTE_TASK, queue=ROUTE_QUEUE, retry=retry)(_numbered(deliveries.route, "entry"))
@@ -135,6 +136,7 @@ async def run_worker(
     draft_call: CallJob,
     transcribe_call: CallJob,
     transcribe_voicemail: CallJob,
+    draft_callback: CallJob,
     deliveries: Deliveries | None = None,
     concurrency: Concurrency = Concurrency(),
     name: str = "worker",
@@ -149,6 +151,7 @@ async def run_worker(
         "draft_call": draft_call,
         "transcribe_call": transcribe_call,
         "transcribe_voicemail": transcribe_voicemail,
+        "draft_callback": draft_callback,
     }
     attempt = 0
     while True:

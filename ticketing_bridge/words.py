@@ -114,6 +114,19 @@ class CallWords:
         if not hearing.transcript.turns:
             log.info("nothing heard live", call=str(key))
             return
+        await self._put_draft(call, hearing)
+
+    async def draft_callback(self, key: CallKey) -> None:
+        """A draft from what was said when the caller was called back, and was said to the flow before.
+
+        The words are those heard live: a draft that is there already (of a message) gets another version.
+        """
+        async with self._database.unit_of_work() as uow:
+            call = await _known(uow, key)
+        await self._put_draft(call, await self._live_hearing(call, agents=1), anew=True)
+
+    async def _put_draft(self, call: Call, hearing: LiveHearing, *, anew: bool = False) -> None:
+        key = call.key
         earlier = await self._earlier(call)
         content = await asyncio.to_thread(self._content, call, hearing.transcript, earlier)
         if self._second:
@@ -124,8 +137,10 @@ class CallWords:
             await uow.transcripts.put(key, "live", hearing.transcript)
             if await uow.transcripts.get(key, "record") is None:
                 await make_findable(uow, call, "live", words)
-            if await uow.drafts.latest(key) is None:
-                await uow.drafts.put(key, 1, "live", {**content, "whole": hearing.whole})
+            before = await uow.drafts.latest(key)
+            if before is None or (anew and before.content.get("turns") != content["turns"]):
+                version = before.version + 1 if before else 1
+                await uow.drafts.put(key, version, "live", {**content, "whole": hearing.whole})
             await uow.notify("hotline_call", str(key))
 
     async def transcribe(self, key: CallKey) -> None:
@@ -241,8 +256,8 @@ class CallWords:
                     await uow.drafts.put(call.key, 2, "record", content)
             await uow.notify("hotline_call", str(call.key))
 
-    async def _live_hearing(self, call: Call) -> LiveHearing:
-        """The live words, once every stream has said its last."""
+    async def _live_hearing(self, call: Call, agents: int | None = None) -> LiveHearing:
+        """The live words, once every stream has said its last; of so many agents (default: the call's)."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + LAST_WORDS_S
         while True:
@@ -257,7 +272,10 @@ class CallWords:
             for leg in (Leg.CALLER, Leg.AGENT)
         }
         model = next((stream.model for stream in streams if stream.model), "none")
-        return LiveHearing(Transcript(merge_turns(heard), model), heard_whole(call, streams))
+        return LiveHearing(
+            Transcript(merge_turns(heard), model),
+            heard_whole(len(call.agent_legs) if agents is None else agents, streams),
+        )
 
     async def _earlier(self, call: Call) -> tuple[EarlierTicket, ...]:
         """The caller's own tickets from before; none while the city's rules for tickets are wrong."""
@@ -355,12 +373,11 @@ def log_drift(call: Call, live: Sequence[LiveSegment], record: Transcript) -> No
             )
 
 
-def heard_whole(call: Call, streams: Sequence[LiveStreamRecord]) -> bool:
+def heard_whole(agents: int, streams: Sequence[LiveStreamRecord]) -> bool:
     """Whether each leg was heard by one stream from its bridge to its end.
 
     A leg that was tapped twice had a hole between the taps.
     """
-    agents = len(call.agent_legs)
     legs = [stream.leg for stream in streams]
     return (
         legs.count(Leg.CALLER) == 1

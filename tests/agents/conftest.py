@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +15,9 @@ import pytest
 import pytest_asyncio
 
 from config.hotline import Hotline, load_hotline
+from config.settings import Settings
 from facts.agents import AgentNow, AgentState
+from facts.audio import TapRequest
 from facts.call import Call
 from facts.call_control import DeskCall, Standing
 from facts.identity import CallKey
@@ -194,10 +197,12 @@ class Listening:
         self.control: TapControlServer | None = None
         #: (leg, Uniqueid of its channel) → loudness of its frames
         self.frames: dict[tuple[str, str], list[float]] = {}
+        self.requests: list[TapRequest] = []
 
     async def __call__(self, stream: AudioStream) -> None:
         request = self.control.take(stream.id) if self.control else None
         assert request is not None
+        self.requests.append(request)
         heard = self.frames.setdefault((request.leg.value, request.channel_uniqueid), [])
         async for pcm, _ in stream:
             heard.append(float(np.abs(np.frombuffer(pcm, "<i2").astype(np.int32)).mean()))
@@ -221,10 +226,9 @@ class Listening:
             raise AssertionError(f"heard {await self.legs()}, not {sorted(legs)}") from None
 
 
-@pytest_asyncio.fixture
-async def listening(shift_pbx: RunningPbx) -> AsyncIterator[Listening]:
-    """Somebody who hears every tapped leg."""
-    settings, ears = shift_pbx.settings, Listening()
+@asynccontextmanager
+async def heard_by(ears: Listening, settings: Settings) -> AsyncIterator[None]:
+    """Taps of this house are heard by these ears."""
     audio = AudioSocketServer(
         "127.0.0.1",
         settings.audiosocket_port,
@@ -234,4 +238,12 @@ async def listening(shift_pbx: RunningPbx) -> AsyncIterator[Listening]:
     async with audio:
         ears.control = TapControlServer(settings.tap_socket, on_release=audio.close_stream)
         async with ears.control:
-            yield ears
+            yield
+
+
+@pytest_asyncio.fixture
+async def listening(shift_pbx: RunningPbx) -> AsyncIterator[Listening]:
+    """Somebody who hears every tapped leg."""
+    ears = Listening()
+    async with heard_by(ears, shift_pbx.settings):
+        yield ears

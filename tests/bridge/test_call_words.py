@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from config.hotline import load_hotline
 from config.settings import load_settings
 from facts.call import AgentLeg, Call, CallState, Outcome
 from facts.identity import CallKey
-from facts.transcript import Leg
+from facts.transcript import Leg, LiveText, Word
 from tests.asr.speech import AGENT, HEATING, ROAD, STREET, spoken, was_heard
 from ticketing_bridge.store import Database
 from ticketing_bridge.store.records import SearchFilter
@@ -58,6 +59,39 @@ def test_agents_in_turn_have_an_interval_each_and_a_conference_has_one() -> None
     assert agent_intervals(call((1, 4)), at(5)) == []
     assert agent_intervals(call((1, 9)), at(5)) == [(0, 4)]
     assert agent_intervals(replace(call((5, None)), ended_at=None), NOON) == []
+
+
+async def test_what_is_said_on_a_call_back_fills_the_draft_of_the_call(
+    database: Database, tmp_path: Path
+) -> None:
+    """A caller whom nobody answered and who said 噪声 to the flow; the rest is said when called back."""
+    missed = replace(
+        call((5, 20)), outcome=Outcome.CALLBACK_REQUESTED, agent_legs=(), answered_at=None,
+        answers=(("污染种类", "噪声"),),
+    )  # fmt: skip
+    words = tuple(
+        Word(word, 700.0 + at, 700.4 + at, 0.9) for at, word in enumerate(("八一路", "路灯", "不亮"))
+    )
+    said = LiveText(str(KEY), Leg.CALLER, 0, True, "八一路路灯不亮", 700.0, 702.4, words, stream="s1")
+    async with database.unit_of_work() as uow:
+        await uow.calls.upsert([missed])
+        for stream, leg in (("s1", Leg.CALLER), ("s2", Leg.AGENT)):
+            await uow.live.stream_started(stream, KEY, leg, offset_s=700.0, model="m")
+            await uow.live.stream_ended(stream)
+        await uow.live.add_segment(said, stream="s1")
+    city = await asyncio.to_thread(load_catalogue)
+    work = CallWords(load_settings(home=tmp_path), load_hotline(), city, database)
+    await work.draft_callback(KEY)
+    await work.draft_callback(KEY)
+    async with database.unit_of_work() as uow:
+        draft = await uow.drafts.latest(KEY)
+        transcript = await uow.transcripts.get(KEY, "live")
+    assert draft is not None
+    assert draft.content["answers"] == [["污染种类", "噪声"]]
+    assert draft.content["whole"]
+    assert "八一路" in json.dumps(draft.content, ensure_ascii=False)
+    assert draft.version == 1, "the same words twice are one version"
+    assert transcript is not None
 
 
 @pytest.mark.speech

@@ -30,7 +30,8 @@ async def never(call):
 
 async def main():
     async with Database(sys.argv[1]) as database:
-        await run_worker(database, draft_call=never, transcribe_call=never, transcribe_voicemail=never)
+        jobs = ("draft_call", "transcribe_call", "transcribe_voicemail", "draft_callback")
+        await run_worker(database, **dict.fromkeys(jobs, never))
 
 asyncio.run(main())
 """
@@ -74,6 +75,7 @@ async def working(database: Database, done: Done, **more: object) -> AsyncIterat
             draft_call=done.draft,
             transcribe_call=done.transcribe,
             transcribe_voicemail=done.transcribe,
+            draft_callback=done.draft,
             **more,  # type: ignore[arg-type]
         )
     )

@@ -15,9 +15,11 @@ from facts.call import Outcome
 from ivr_flows import line_context, load_flow, prompt_texts
 from ivr_flows.prompts import render_prompts
 from telephony.pbx.program import AsteriskProgram
+from tests.agents.conftest import Listening, heard_by
 from tests.journeys.people import a_ticket
 from tests.pbx import AmiWitness, RunningPbx, free_port, pbx_up
 from tests.pbx_people import Telephones
+from tests.sip_phone import wait_until
 from ticketing_bridge.house import House
 from ticketing_bridge.journeys.dispatcher import LOCAL
 from ticketing_bridge.journeys.follow_ups import make_tasks
@@ -80,7 +82,7 @@ async def in_thread(work: Callable[[], object]) -> None:
 async def test_a_citizen_asks_to_be_called_back_and_is(
     pbx: RunningPbx, ami: AmiWitness, database: Database
 ) -> None:
-    telephones = Telephones(pbx)
+    telephones, ears = Telephones(pbx), Listening()
 
     def asks() -> None:
         with telephones.citizen(CITIZEN) as caller:
@@ -98,12 +100,15 @@ async def test_a_citizen_asks_to_be_called_back_and_is(
             ami.wait_event("HotlineCallback", 20, Status="queued")
             assert desk.register() == 200
             reached = ami.wait_event("HotlineCallback", 60, Status="reached")
+            taken = ami.wait_event("HotlineCallback", 5, Status="agent")
             assert (citizen.dialled, citizen.shown) == (CITIZEN, "12345")
             ami.wait_event("BridgeEnter", 10, Uniqueid=reached["Uniqueid"])
+            legs = {("caller", reached["Uniqueid"]), ("agent", taken["Uniqueid"])}
+            assert wait_until(lambda: all(max(ears.frames.get(it, ()), default=0) > 100 for it in legs))
             citizen.hang_up()
             ami.wait_event("HotlineCallback", 20, Status="left")
 
-    async with serving(pbx, database):
+    async with heard_by(ears, pbx.settings), serving(pbx, database):
         await in_thread(asks)
         await in_thread(is_called)
 
@@ -121,6 +126,9 @@ async def test_a_citizen_asks_to_be_called_back_and_is(
     assert (owed.call, owed.arrived_at, owed.attempts) == (str(call.key), call.arrived_at, 1)
     assert (attempt.agent, attempt.result) == ("agent101", "reached")
     assert attempt.recording
+    assert {request.call for request in ears.requests} == {call.key}, "heard as that call"
+    async with database.unit_of_work() as uow:
+        assert (await uow.jobs.unfinished()).get("draft") == 1
     assert [step.node for step in call.steps if step.flow == "callback"] == ["offer", "promised"]
 
 

@@ -68,6 +68,7 @@ async def _run(database_url: str, config: DeliveryConfig) -> None:
             draft_call=_no_call,
             transcribe_call=_no_call,
             transcribe_voicemail=_no_call,
+            draft_callback=_no_call,
             deliveries=deliveries,
         )
 

@@ -52,6 +52,9 @@ REACHED: Final = (Outcome.ANSWERED.value, Outcome.TRANSFERRED_EMERGENCY.value)
 MISSED_WITHIN = timedelta(hours=24)
 #: so long a citizen hears that the call-back is promised: phoned before that, the telephone would be busy
 GOODBYE = timedelta(seconds=8)
+#: the job of a call that was called back, and its queue
+DRAFT_AFTER_CALLBACK: Final = "draft_callback"
+AFTER_CALLBACK: Final = {DRAFT_AFTER_CALLBACK: "draft"}
 #: what we were told of the PBX's channel: placeholder, or the half that dials
 _TOLD = {news.value: news for news in News}
 
@@ -217,3 +220,11 @@ async def take_stage(uow: UnitOfWork, stage: CallbackStage, policy: Policy, now:
     if after is not None and after.state in FINAL_STATES and news is News.DONE:
         attempt = max(1, after.attempts)
         await uow.callbacks.put_attempt(after.id, attempt, ended_at=stage.at)
+        if after.state is CallbackState.REACHED and after.call is not None:
+            await _draft_after(uow, after.call)
+
+
+async def _draft_after(uow: UnitOfWork, call: str) -> None:
+    """What was said on the call-back fills the draft of the call that it was made for."""
+    queue = AFTER_CALLBACK[DRAFT_AFTER_CALLBACK]
+    await uow.jobs.defer(DRAFT_AFTER_CALLBACK, {"call": call}, queue=queue, lock=f"call {call}")

@@ -29,6 +29,7 @@ from ticketing_bridge.house import House
 from ticketing_bridge.journeys.dispatcher import Dispatcher, PbxChannel, RefusedForGood
 from ticketing_bridge.journeys.queue_board import QueueTeller
 from ticketing_bridge.journeys.waiting import WaitingTeller
+from ticketing_bridge.live.callback_taps import CallbackTaps
 from ticketing_bridge.live.taps import TapKeeper
 from ticketing_bridge.roles.backfilling import GapFiller, keepers, log_source
 from ticketing_bridge.roles.links import originator_link, reader_link
@@ -124,6 +125,7 @@ async def run_telephony(house: House, pbx_id: str | None = None) -> None:
         tap = ChanSpyTap(originator, site.hotline_host, site.audiosocket_port, control.release)
         keeper = await stack.enter_async_context(TapKeeper(tap, control, pbx_now))
         await stack.enter_async_context(control)
+        callback_taps = await stack.enter_async_context(CallbackTaps(tap, control, database, pbx_now))
         queues = await stack.enter_async_context(
             QueueTeller(database, site.id, [queue.id for queue in house.hotline.queues])
         )
@@ -156,7 +158,7 @@ async def run_telephony(house: House, pbx_id: str | None = None) -> None:
         )
         await stack.enter_async_context(reader)
         log.info("telephony serves", pbx=site.id)
-        followers = (queues, waiting, dispatcher, agents, gaps, hands)
+        followers = (queues, waiting, callback_taps, dispatcher, agents, gaps, hands)
         others = [it.take for it in followers]
         follow = asyncio.create_task(follow_pbx(reader, writer, others), name="follow")
         lost = asyncio.create_task(leadership.lost(), name="leadership")

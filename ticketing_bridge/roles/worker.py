@@ -108,6 +108,7 @@ async def _serve(house: House, config: DeliveryConfig, secrets: Mapping[str, str
                 draft_call=words.draft,
                 transcribe_call=words.transcribe,
                 transcribe_voicemail=words.voicemail,
+                draft_callback=words.draft_callback,
                 deliveries=deliveries,
             )
         finally:
