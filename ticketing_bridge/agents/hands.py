@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 import structlog
 
@@ -14,12 +14,13 @@ from config.hotline import Hotline
 from config.work import WRAPPING_UP
 from facts.agents import AgentRefused, AgentState
 from facts.call import Call, CallState
-from facts.call_control import CloseKind, ControlRefusal, ControlRefused, Standing, TargetKind
+from facts.call_control import CloseKind, ControlRefusal, ControlRefused, Standing, Target, TargetKind
 from facts.errors import HotlineError
 from facts.identity import CallKey
 from telephony.ami import desk
 from telephony.ami.actions import AmiActionRefused, AmiError
 from telephony.ami.errands import Originator, hang_up
+from telephony.ami.events import PbxEvent
 from ticketing_bridge.agents.agent_hands import AgentHands
 from ticketing_bridge.agents.call_moves import CallMoves, Handled
 from ticketing_bridge.agents.following import Following
@@ -27,7 +28,7 @@ from ticketing_bridge.agents.keeper import AgentKeeper
 from ticketing_bridge.agents.wishes import carried, target_of, units_of
 from ticketing_bridge.call_ledger.hearing import readable
 from ticketing_bridge.store.agent_repository import Move, Wish
-from ticketing_bridge.store.database import Database
+from ticketing_bridge.store.database import Database, UnitOfWork
 from ticketing_bridge.store.errors import DatabaseAway
 
 log = structlog.get_logger(__name__)
@@ -47,6 +48,16 @@ class Ears(Protocol):
 
     def pause(self, key: CallKey, *, paused: bool) -> None:
         """Hear nothing of a call, or hear it again."""
+
+
+_Story = tuple[Mapping[str, Target], Sequence[PbxEvent], Sequence[Move]]
+
+
+async def _story(uow: UnitOfWork, call: Call) -> _Story:
+    """A call's targets by the ids that the dialplan carries, its stored events, and its written moves."""
+    key = str(call.key)
+    events = [event for it in await uow.events.of_call(call.key) if (event := readable(it))]
+    return units_of(await uow.wishes.of_call(key)), events, await uow.moves.of_call(key)
 
 
 class DeskHands(Following):
@@ -105,17 +116,16 @@ class DeskHands(Following):
             for call in await uow.calls.open_calls(self._pbx_id):
                 if not call.agent_legs:
                     continue
-                await self._restore_call(uow, call)
+                self._go_through(call, await _story(uow, call))
         self.calls.moves()
         self.calls.to_resume()
 
-    async def _restore_call(self, uow: Any, call: Call) -> None:
-        for name, unit in units_of(await uow.wishes.of_call(str(call.key))).items():
+    def _go_through(self, call: Call, story: _Story) -> None:
+        units, events, moves = story
+        for name, unit in units.items():
             self.calls.unit(name, unit)
-        for record in await uow.events.of_call(call.key):
-            if event := readable(record):
-                self.calls.take(event)
-        moves = await uow.moves.of_call(str(call.key))
+        for event in events:
+            self.calls.take(event)
         if moves and moves[-1].paused and call.state is not CallState.ENDED:
             self.calls.pause(call.key, moves[-1].at, paused=True)
             self._ears.pause(call.key, paused=True)
@@ -123,15 +133,21 @@ class DeskHands(Following):
     async def adopt(self, calls: Sequence[Call], keys: Sequence[CallKey], at: datetime) -> None:
         """What was found out about a time in which the PBX was not heard: see ``outage.LiveDesk``."""
         self._agents.adopt(calls, at)
-        self._unwritten += self.calls.moves()
+        stories: list[tuple[Call, _Story]] = []
         async with self._database.unit_of_work() as uow:
             for key in keys:
                 call = await uow.calls.get(key)
                 if call is not None and call.state is not CallState.ENDED:
-                    self.calls.forget(key)
-                    await self._restore_call(uow, call)
-        self.calls.moves()
-        self.calls.to_resume()
+                    stories.append((call, await _story(uow, call)))
+        if stories:
+            await self._act()
+            # what happened until here is news; what is gone through again is none, and nothing waits between
+            self._unwritten += self.calls.moves()
+            for call, story in stories:
+                self.calls.forget(call.key)
+                self._go_through(call, story)
+            self.calls.moves()
+            self.calls.to_resume()
         self._news.set()
 
     async def _act(self) -> None:

@@ -82,7 +82,10 @@ function workplace() {
   }
 
   // --- what the server says: a person's text is never touched ------------------------------------------------
+  let newest = 0; // the sheet's version that this page knows: what was put together before it comes too late
   window.takeFields = (told) => {
+    if (told.version < newest) return;
+    newest = told.version;
     sheet.dataset.state = told.state;
     for (const [name, it] of Object.entries(told.fields)) {
       const cell = cells.get(name);
@@ -150,6 +153,7 @@ function workplace() {
     }
     if (answer.status === 200) {
       attempt = 0;
+      newest = Math.max(newest, answer.facts.sheet);
       cell.dataset.version = answer.facts.version;
       if (read(cell) === value && dirty.get(name) === wish) dirty.delete(name);
       else if (dirty.has(name)) dirty.get(name).seen = answer.facts.version;

@@ -179,7 +179,7 @@ async def keep_field(
             await uow.sheets.save(changed)
             await uow.notify(SHEET_CHANNEL, str(call))
     kept = changed.typed.get(name)
-    return JSONResponse({"version": kept.version if kept else 0})
+    return JSONResponse({"version": kept.version if kept else 0, "sheet": changed.version})
 
 
 @router.post("/desk/calls/{key}/{matter}/save", dependencies=WORK)
