@@ -154,19 +154,24 @@ class CallMoves:
         before = self._calls.get(event.uniqueid)
         if before is not None and before.left_at is not None:
             self._over(before, before.left_at)
-        call = Handled(
-            CallKey(self.pbx_id, event.uniqueid),
-            event.channel,
-            owner=event.member,
-            agent=event.member,
-            agent_channel=event.agent_uniqueid,
-            standing=Standing.TALK,
-            since=event.at,
-        )
+        call = self._talks(event.uniqueid, event.channel, event.member, event.agent_uniqueid, event.at)
         if before is not None and before.paused:
             self._to_resume.append(call.key)
-        self._calls[event.uniqueid] = call
-        self._note(call, event.at)
+
+    def _talks(self, uniqueid: str, caller: str, agent: str, channel: str, at: datetime) -> Handled:
+        """An agent has this call from now on."""
+        call = Handled(
+            CallKey(self.pbx_id, uniqueid),
+            caller,
+            owner=agent,
+            agent=agent,
+            agent_channel=channel,
+            standing=Standing.TALK,
+            since=at,
+        )
+        self._calls[uniqueid] = call
+        self._note(call, at)
+        return call
 
     def _with(self, event: DeskMove) -> None:
         """A flow called both into the room: the agent's half is the agent's channel there."""
@@ -176,18 +181,8 @@ class CallMoves:
             self._services[event.call] = event
         call = self._calls.get(event.call)
         if event.kind == TargetKind.AGENT.value and call is None and event.target:
-            call = Handled(
-                CallKey(self.pbx_id, event.call),
-                event.call,
-                owner=event.target,
-                agent=event.target,
-                agent_channel=event.uniqueid,
-                standing=Standing.TALK,
-                since=event.at,
-                roomed=True,
-            )
-            self._calls[event.call] = call
-            self._note(call, event.at)
+            call = self._talks(event.call, event.call, event.target, event.uniqueid, event.at)
+            call.roomed = True
         service = self._services.get(event.call)
         if call is not None and service is not None:
             call.target, call.third, call.entered = self._target(service), service.uniqueid, True

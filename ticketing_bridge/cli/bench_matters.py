@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Final
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from ticketing_bridge.bench.figures import machine, machine_line
 from ticketing_bridge.bench.matters.judging import FIELDS, Lost
 from ticketing_bridge.bench.matters.play import Outcome, play_matters
+from ticketing_bridge.cli.bars import counted_bars
 from ticketing_bridge.cli.output import console, errors, print_json
 from ticketing_bridge.cli.stages import Stages
 from ticketing_bridge.logs import set_up_file_logs
@@ -42,15 +42,7 @@ def show_matters(calls: int, seed: int, at_once: int, *, as_json: bool) -> int:
 
 
 async def _play(home: Path, calls: int, seed: int, at_once: int, out: Console) -> Outcome:
-    columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=out, disable=not out.is_terminal) as bars:
-        tasks: dict[str, int] = {}
-
-        def tell(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
-            bars.update(tasks[what], completed=done, total=total)  # type: ignore[arg-type]
-
+    with counted_bars(out) as tell:
         quiet = Stages(Console(file=(home / "stages.log").open("w", encoding="utf-8")))
         return await play_matters(home, calls, seed, at_once, quiet.show, tell)
 

@@ -8,11 +8,11 @@ import tempfile
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ticketing_bridge.bench.figures import machine, machine_line
 from ticketing_bridge.bench.programmes.play import Faults, Report, play
 from ticketing_bridge.bench.programmes.stage import stage
+from ticketing_bridge.cli.bars import counted_bars
 from ticketing_bridge.cli.output import console, errors, print_json
 from ticketing_bridge.logs import set_up_file_logs
 
@@ -52,15 +52,7 @@ async def _play(home: Path, calls: int, seed: int, a_second: float, faults: Faul
     assert me is not None
     # asked to end, it takes its PBXs and its database along
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, me.cancel)
-    columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=out, disable=not out.is_terminal) as bars:
-        tasks: dict[str, int] = {}
-
-        def tell(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
-            bars.update(tasks[what], completed=done, total=total)  # type: ignore[arg-type]
-
+    with counted_bars(out) as tell:
         async with stage(home, a_second) as up:
             return await play(up, seed, calls, a_second, faults, tell)
 

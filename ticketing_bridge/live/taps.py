@@ -59,17 +59,13 @@ def wanted_taps(call: Call) -> frozenset[WantedTap]:
     return frozenset(agents | {WantedTap(call.key, Leg.CALLER, call.channel, call.key.uniqueid)})
 
 
-class TapKeeper:
-    """Keeps the wanted taps running. An async context manager; every method is called in its loop."""
+class Taps:
+    """Starts and stops taps in tasks of their own, and ends with them. An async context manager."""
 
     def __init__(self, tap: LegTap, listener: Listener, pbx_now: Callable[[], datetime]) -> None:
         self._tap = tap
         self._listener = listener
         self._pbx_now = pbx_now
-        self._calls: dict[CallKey, Call] = {}
-        #: calls that are not to be heard now
-        self._paused: set[CallKey] = set()
-        self._streams: dict[WantedTap, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -81,6 +77,42 @@ class TapKeeper:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _start(self, tap: WantedTap, arrived_at: datetime) -> str:
+        """Have a leg of a call heard that arrived then; returns the stream's id."""
+        stream = str(uuid.uuid4())
+        offset_s = max(0.0, (self._pbx_now() - arrived_at).total_seconds())
+        self._do(self._hear(TapRequest(tap.call, tap.leg, tap.channel, tap.uniqueid, stream, offset_s)))
+        return stream
+
+    async def _hear(self, request: TapRequest) -> None:
+        try:
+            await self._listener.expect(request)
+            await self._tap.start(request)
+        except HotlineError as problem:
+            # Nobody listens, or the channel has gone: the recording is heard after the call.
+            log.warning("leg not heard live", call=str(request.call), leg=request.leg.value, why=str(problem))
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (problem := task.exception()):
+            log.error("tap failed", why=str(problem), kind=type(problem).__name__)
+
+
+class TapKeeper(Taps):
+    """Keeps the wanted taps running; every method is called in its loop."""
+
+    def __init__(self, tap: LegTap, listener: Listener, pbx_now: Callable[[], datetime]) -> None:
+        super().__init__(tap, listener, pbx_now)
+        self._calls: dict[CallKey, Call] = {}
+        #: calls that are not to be heard now
+        self._paused: set[CallKey] = set()
+        self._streams: dict[WantedTap, str] = {}
 
     def on_call(self, call: Call) -> None:
         """A call changed: start and stop what its new state wants."""
@@ -95,7 +127,7 @@ class TapKeeper:
             wanted = frozenset()
         running = {tap for tap in self._streams if tap.call == call.key}
         for tap in wanted - running:
-            self._start(tap, call.arrived_at)
+            self._streams[tap] = self._start(tap, call.arrived_at)
         for tap in running - wanted:
             self._do(self._tap.stop(self._streams.pop(tap)))
 
@@ -112,27 +144,3 @@ class TapKeeper:
         self._streams.clear()
         for call in list(self._calls.values()):
             self.on_call(call)
-
-    def _start(self, tap: WantedTap, arrived_at: datetime) -> None:
-        self._streams[tap] = stream = str(uuid.uuid4())
-        offset_s = max(0.0, (self._pbx_now() - arrived_at).total_seconds())
-        request = TapRequest(tap.call, tap.leg, tap.channel, tap.uniqueid, stream, offset_s)
-        self._do(self._hear(tap, request))
-
-    async def _hear(self, tap: WantedTap, request: TapRequest) -> None:
-        try:
-            await self._listener.expect(request)
-            await self._tap.start(request)
-        except HotlineError as problem:
-            # Nobody listens, or the channel has gone: the recording is heard after the call.
-            log.warning("leg not heard live", call=str(tap.call), leg=tap.leg.value, why=str(problem))
-
-    def _do(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (problem := task.exception()):
-            log.error("tap failed", why=str(problem), kind=type(problem).__name__)
