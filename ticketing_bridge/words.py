@@ -79,14 +79,19 @@ class CallWords:
     """The two jobs of an answered call, and that of a message. All may run twice without harm."""
 
     def __init__(
-        self, settings: Settings, hotline: Hotline, city: CityData | CatalogueStore, database: Database
+        self,
+        settings: Settings,
+        hotline: Hotline,
+        city: CityData | CatalogueStore,
+        database: Database,
+        offices: TicketOffices | None = None,
     ) -> None:
         self._settings = settings
         self._hotline = hotline
         self._catalogue = city.current if isinstance(city, CatalogueStore) else lambda: city
         self._kept: tuple[CityData, KeptNames] | None = None
         self._database = database
-        self._offices = TicketOffices(settings, hotline)
+        self._offices = offices or TicketOffices(settings, hotline)
         self._learned = _learned(settings.drafting_model)
         self._second = _second_opinion(settings)
 

@@ -61,12 +61,12 @@ async def measure(size: Size) -> list[Figure]:
         cpu_ms = (cpu_s([up.pid]) - used) / agents * 1000
         burst = await _all(up, keys[warm:], 2, lambda: 0.0)
         async with up.database.unit_of_work() as uow:
-            kept = [bool(await uow.desk_tickets.find(TicketFilter(call=str(call.key)))) for call in up.calls]
+            kept = [len(await uow.desk_tickets.find(TicketFilter(call=str(call.key)))) for call in up.calls]
     return [
         *spread_ms("save", paced, f"{agents} agents save within {within_s:.0f} s"),
         *spread_ms("burst", burst, f"{agents} agents save in one moment"),
         Figure("save_cpu_ms", cpu_ms, "ms", "processor time of the web role a save"),
-        Figure("lost", 2 * agents - sum(kept), "", "answered saves that are no ticket"),
+        Figure("lost", warm + 2 * agents - sum(kept), "", "answered saves that are no ticket"),
     ]
 
 

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import structlog
 
 from config.hotline import Hotline
 from facts.errors import HotlineError
 from facts.prompts import prompt_name
-from facts.tasks import end_task
+from facts.tasks import Tasks, end_task
 from telephony.ami.errands import Originator, hang_up, tell_waiting
 from telephony.ami.events import (
     AgentCalled,
@@ -117,7 +117,7 @@ class WaitingTeller:
         self._whole = True
         #: caller → the channel that speaks
         self._speaking: dict[str, str] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(_failed)
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -129,9 +129,7 @@ class WaitingTeller:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await end_task(self._task)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.end()
 
     def take(self, event: PbxEvent) -> None:
         """One event of the PBX."""
@@ -139,7 +137,7 @@ class WaitingTeller:
             self._whole = isinstance(event, SnapshotEnd)
         gone = self._lists.take(event, asyncio.get_running_loop().time())
         if gone is not None and (speaks := self._speaking.pop(gone, None)):
-            self._do(self._silence(speaks))
+            self._tasks.start(self._silence(speaks))
 
     async def _look(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -150,7 +148,7 @@ class WaitingTeller:
             for caller, queue, ahead in self._lists.due(clock(), self._hotline.again.every_s):
                 if texts := self.texts(queue, ahead):
                     self._speaking[caller] = told = f"hotline-tell-{uuid.uuid4()}"
-                    self._do(self._tell(told, caller, [prompt_name(text) for text in texts]))
+                    self._tasks.start(self._tell(told, caller, [prompt_name(text) for text in texts]))
 
     def texts(self, queue: str, ahead: int) -> list[str]:
         """What is said to a caller who has so many ahead."""
@@ -173,7 +171,6 @@ class WaitingTeller:
         except HotlineError as away:
             log.warning("whisper not ended", why=str(away))
 
-    def _do(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work, name="waiting told")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+
+def _failed(problem: BaseException) -> None:
+    log.error("telling a waiting caller failed", why=str(problem), kind=type(problem).__name__)

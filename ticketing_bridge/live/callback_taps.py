@@ -42,7 +42,7 @@ class CallbackTaps(Taps):
                 legs = [(Leg.CALLER, event)]
                 if agent := self._agents.get(event.callback):
                     legs.append((Leg.AGENT, agent))
-                self._do(self._begin(event.callback, legs))
+                self._tasks.start(self._begin(event.callback, legs))
             case CallbackStage(status="done" | "left"):
                 self._agents.pop(event.callback, None)
             case LinkLost():

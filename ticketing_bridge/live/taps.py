@@ -6,13 +6,12 @@ every further agent, and again when the speech role comes back.
 
 from __future__ import annotations
 
-import asyncio
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 import structlog
 
@@ -20,6 +19,7 @@ from facts.audio import LegTap, TapRequest
 from facts.call import Call, CallState
 from facts.errors import HotlineError
 from facts.identity import CallKey
+from facts.tasks import Tasks
 from facts.transcript import Leg
 
 log = structlog.get_logger(__name__)
@@ -66,7 +66,7 @@ class Taps:
         self._tap = tap
         self._listener = listener
         self._pbx_now = pbx_now
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(_failed)
 
     async def __aenter__(self) -> Self:
         return self
@@ -74,15 +74,14 @@ class Taps:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.end()
 
     def _start(self, tap: WantedTap, arrived_at: datetime) -> str:
         """Have a leg of a call heard that arrived then; returns the stream's id."""
         stream = str(uuid.uuid4())
         offset_s = max(0.0, (self._pbx_now() - arrived_at).total_seconds())
-        self._do(self._hear(TapRequest(tap.call, tap.leg, tap.channel, tap.uniqueid, stream, offset_s)))
+        request = TapRequest(tap.call, tap.leg, tap.channel, tap.uniqueid, stream, offset_s)
+        self._tasks.start(self._hear(request))
         return stream
 
     async def _hear(self, request: TapRequest) -> None:
@@ -93,15 +92,9 @@ class Taps:
             # Nobody listens, or the channel has gone: the recording is heard after the call.
             log.warning("leg not heard live", call=str(request.call), leg=request.leg.value, why=str(problem))
 
-    def _do(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
 
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (problem := task.exception()):
-            log.error("tap failed", why=str(problem), kind=type(problem).__name__)
+def _failed(problem: BaseException) -> None:
+    log.error("tap failed", why=str(problem), kind=type(problem).__name__)
 
 
 class TapKeeper(Taps):
@@ -129,7 +122,7 @@ class TapKeeper(Taps):
         for tap in wanted - running:
             self._streams[tap] = self._start(tap, call.arrived_at)
         for tap in running - wanted:
-            self._do(self._tap.stop(self._streams.pop(tap)))
+            self._tasks.start(self._tap.stop(self._streams.pop(tap)))
 
     def pause(self, key: CallKey, *, paused: bool) -> None:
         """Hear nothing of a call (numbers of papers are said), or hear it again."""
@@ -140,7 +133,7 @@ class TapKeeper(Taps):
     def listen_again(self) -> None:
         """The speech role is back: whatever it heard before is gone, so every leg is tapped anew."""
         for stream in self._streams.values():
-            self._do(self._tap.stop(stream))
+            self._tasks.start(self._tap.stop(stream))
         self._streams.clear()
         for call in list(self._calls.values()):
             self.on_call(call)

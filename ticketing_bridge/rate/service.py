@@ -136,11 +136,11 @@ async def _totals(
     for stretch in stretches:
         plans = _plans(stretch.definitions)
         columns = {**_OUTCOMES, **_BESIDE, **beside, **wanted(plans.items())}
-        (row,) = await uow.rates.sums(stretch.begin, stretch.end, columns, line=query.line, queue=query.queue)
-        for name, value in row.values.items():
+        (row,) = await uow.rates.rows(stretch.begin, stretch.end, columns, line=query.line, queue=query.queue)
+        for name, value in zip(columns, row[1:], strict=True):
             sums[name] = sums.get(name, 0) + value
         for definition in stretch.definitions:
-            rate = _rate(definition, row.values, definition.name in plans)
+            rate = _maker(definition, [*columns], definition.name in plans)(row)
             if definition.name not in plans:
                 rate = _counted(rate, (await _exact(uow, query, stretch, definition, None))[0].values)
             before = figures.get(definition.name)
@@ -161,19 +161,10 @@ async def _exact(
     )
 
 
-def _rate(definition: RateDefinition, row: Mapping[str, int], from_cells: bool) -> Rate:
-    """One figure from the sums; 0 ÷ 0 where the cells cannot answer it."""
-    name = definition.name
-    base, reached, unknown = row.get("b_" + name, 0), row.get("r_" + name, 0), row.get("u_" + name, 0)
-    formula, misses = formula_of(definition), base - reached - unknown
-    beside = row["unresolved"], 0, row["excluded"]
-    return Rate(name, formula, base, reached, misses, unknown, *beside, definition.title, from_cells)
-
-
 def _maker(
     definition: RateDefinition, columns: Sequence[str], from_cells: bool
 ) -> Callable[[Sequence[Any]], Rate]:
-    """``_rate`` of rows whose first is a key and whose others are these columns; for thousands of them."""
+    """Figures of rows (a key, then these columns), for thousands of them; 0 ÷ 0 where cells cannot answer."""
     at = {column: place for place, column in enumerate(columns, 1)}
     unresolved, excluded = at["unresolved"], at["excluded"]
     name, title, formula = definition.name, definition.title, formula_of(definition)

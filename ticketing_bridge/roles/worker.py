@@ -82,7 +82,7 @@ async def _serve(house: House, config: DeliveryConfig, secrets: Mapping[str, str
         ) as deliveries,
     ):
         await put_newest_in_place(database, house.catalogue)
-        words = CallWords(settings, house.hotline, house.catalogue, database)
+        words = CallWords(settings, house.hotline, house.catalogue, database, offices)
         await asyncio.to_thread(words.warm)
         beside = [
             asyncio.create_task(keep_folding(database), name="rate-folding"),

@@ -13,8 +13,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from telephony.simulation.scenario import Agents, ScenarioCall, Turn, Who
+from ticketing_bridge.journeys.spoken import spoken_number
+from voice.reading import read_digits
 
-_DIGITS = "零幺二三四五六七八九"
 _WEEK = "一二三四五六日"
 
 
@@ -109,8 +110,7 @@ def _composed(dice: Random, matter: Matter, number: str, today: date) -> Compose
         other = f"1{dice.choice('358')}9{dice.randrange(10**8):08d}"
         if dice.random() < 0.5:
             gold["callback_phone"] = other
-            digits = "".join(_DIGITS[int(it)] for it in other)
-            turns.append((Who.CITIZEN, dice.choice(words.phone_other).format(digits=digits)))
+            turns.append((Who.CITIZEN, dice.choice(words.phone_other).format(digits=read_digits(other))))
         else:
             turns.append((Who.CITIZEN, dice.choice(words.phone_same)))
     turns.append((Who.AGENT, dice.choice(words.agent_closings)))
@@ -143,15 +143,3 @@ def _time(dice: Random, today: date) -> tuple[str, date]:
             (f"{spoken_number(named.month)}月{spoken_number(named.day)}号", named),
         )
     )
-
-
-def spoken_number(number: int) -> str:
-    """1 to 31 as they are said.
-
-    >>> spoken_number(7), spoken_number(10), spoken_number(21)
-    ('七', '十', '二十一')
-    """
-    digits = "零一二三四五六七八九"
-    tens, ones = divmod(number, 10)
-    head = "" if not tens else "十" if tens == 1 else digits[tens] + "十"
-    return head + (digits[ones] if ones or not tens else "")

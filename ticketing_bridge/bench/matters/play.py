@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from telephony.simulation.scenario_file import plan
 from telephony.simulation.speech import plain
 from ticketing_bridge.bench.matters.drawing import Composed, compose
 from ticketing_bridge.bench.matters.judging import Verdict, mean, values_of
-from ticketing_bridge.bench.programmes.stage import free_port
+from ticketing_bridge.bench.programmes.stage import free_ports
 from ticketing_bridge.bring_up import ShowStage, serving
 from ticketing_bridge.demo.run import DemoHouse, run_demo
 from ticketing_bridge.drafting import DraftInput, draft_call
@@ -63,15 +62,8 @@ class Outcome:
 @contextmanager
 def _ports_of_its_own(home: Path) -> Iterator[None]:
     """Settings by environment, which the roles inherit; an installation on this machine is not met."""
-    first = random.randrange(12000, 30000, 2)
-    names = ("SIP", "AMI", "AGI", "AUDIOSOCKET", "WEB", "OUTSIDE_SIP", "OUTSIDE_AMI")
-    wanted = {f"HOTLINE_{it}_PORT": str(free_port()) for it in names} | {
-        "HOTLINE_HOME": str(home),
-        "HOTLINE_RTP_FIRST": str(first),
-        "HOTLINE_RTP_LAST": str(first + 399),
-        "HOTLINE_OUTSIDE_RTP_FIRST": str(first + 400),
-        "HOTLINE_OUTSIDE_RTP_LAST": str(first + 799),
-    }
+    wanted = {f"HOTLINE_{name.upper()}": str(port) for name, port in free_ports().items()}
+    wanted["HOTLINE_HOME"] = str(home)
     ours = load_settings()
     if ours.asterisk is None and program_in(unpacked_root(ours)) is not None:
         wanted["HOTLINE_ASTERISK"] = str(unpacked_root(ours).absolute())
@@ -99,7 +91,7 @@ async def play_matters(
             program = await asyncio.to_thread(find_asterisk, house.settings)
             assert program is not None
             assert ready.pbx is not None
-            async with Database(house.database_url, connections=3) as database:
+            async with house.database(connections=3) as database:
                 demo = DemoHouse(house.settings, house.hotline, house.secrets, program, database)
                 result = await run_demo(demo, planned, seed=seed, at_once=at_once, progress=tell)
                 rows = [it.row for it in result.findings]

@@ -166,24 +166,22 @@ class Stage:
         return House(self.settings, self.hotline, self.secrets)
 
 
-def _settings(home: Path, folder: Path) -> Settings:
+def free_ports() -> dict[str, int]:
+    """The settings of all ports, none of which anybody uses now."""
     first = random.randrange(12000, 30000, 2)
-    return load_settings(
-        home=home,
-        hotline_config=folder,
-        sip_port=free_port(socket.SOCK_DGRAM),
-        ami_port=free_port(),
-        agi_port=free_port(),
-        audiosocket_port=free_port(),
-        web_port=free_port(),
-        rtp_first=first,
-        rtp_last=first + 799,
-        outside_sip_port=free_port(socket.SOCK_DGRAM),
-        outside_ami_port=free_port(),
-        outside_rtp_first=first + 800,
-        outside_rtp_last=first + 1599,
-        flows_processes=1,
-    )
+    return {
+        "sip_port": free_port(socket.SOCK_DGRAM),
+        "ami_port": free_port(),
+        "agi_port": free_port(),
+        "audiosocket_port": free_port(),
+        "web_port": free_port(),
+        "rtp_first": first,
+        "rtp_last": first + 799,
+        "outside_sip_port": free_port(socket.SOCK_DGRAM),
+        "outside_ami_port": free_port(),
+        "outside_rtp_first": first + 800,
+        "outside_rtp_last": first + 1599,
+    }
 
 
 @asynccontextmanager
@@ -193,7 +191,7 @@ async def stage(home: Path, a_second: float = 1.0) -> AsyncIterator[Stage]:
     folder.mkdir(parents=True)
     made = city(max(AGENTS, round(AGENTS * a_second)))
     (folder / "hotline.yaml").write_text(yaml.safe_dump(made, allow_unicode=True), encoding="utf-8")
-    settings = _settings(home, folder)
+    settings = load_settings(home=home, hotline_config=folder, flows_processes=1, **free_ports())
     settings.make_folders()
     hotline, secrets = load_hotline(folder), load_or_make_secrets(home)
     program = await asyncio.to_thread(ensure_asterisk, load_settings())
