@@ -271,11 +271,16 @@ async def check_database(house: House) -> Finding:
     return _good("database", "answers, schema current")
 
 
+async def _unreachable(house: House, check: str, text: str) -> Finding | None:
+    """What a check says that needs the database, when that is not well."""
+    stored = await check_database(house)
+    return None if stored.health is Health.GOOD else Finding(check, stored.health, text, stored.fix)
+
+
 async def check_deliveries(house: House) -> Finding:
     """Nothing waits for a person because it could not be handed over."""
-    stored = await check_database(house)
-    if stored.health is not Health.GOOD:
-        return Finding("deliveries", stored.health, "cannot be counted without the database", stored.fix)
+    if unreachable := await _unreachable(house, "deliveries", "cannot be counted without the database"):
+        return unreachable
     async with house.database(connections=1) as database, database.unit_of_work() as uow:
         dead = await uow.deliveries.dead()
     told = ", ".join(f"{connector} {count}" for connector, count in sorted(dead.items()) if count)
@@ -314,9 +319,8 @@ async def check_retention(house: House) -> Finding:
 
 async def check_sealing(house: House) -> Finding:
     """Words and recordings of calls do not lie in the clear for longer than they are needed so."""
-    stored = await check_database(house)
-    if stored.health is not Health.GOOD:
-        return Finding("sealing", stored.health, "cannot be looked at without the database", stored.fix)
+    if unreachable := await _unreachable(house, "sealing", "cannot be looked at without the database"):
+        return unreachable
     async with house.database(connections=1) as database, database.unit_of_work() as uow:
         rows = await uow.clear.count()
     old = time.time() - house.settings.seal_after_s - STRANGER_S

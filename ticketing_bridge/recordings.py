@@ -143,8 +143,7 @@ _OPENED = "opened-"
 def _write(sound: OpenSound, target: Path) -> None:
     target.unlink(missing_ok=True)  # sealed a moment ago: the link leads nowhere by now
     with target.open("wb") as file:
-        for piece in sound.read():
-            file.write(piece)
+        file.writelines(sound.read())
 
 
 def forget_opened(run: Path) -> None:
@@ -189,7 +188,7 @@ async def seal_recordings(database: Database, site: PbxSite, after_s: float, now
             continue
         async with database.unit_of_work() as uow:
             assert uow.seals is not None
-            key, key_id = await uow.seals.key(audio_subject(f"{site.id}:{base}"))
+            key, key_id = await uow.seals.key(audio_subject(site.id, base))
         await asyncio.to_thread(seal_file, path, key, key_id)
         done += 1
     return done

@@ -99,8 +99,7 @@ async def _forget_audio(
     uow: UnitOfWork, recordings: Sequence[KeptRecording], folders: Folders, by: str
 ) -> None:
     """Destroy the keys of these recordings, and remove what there is of them."""
-    for it in recordings:
-        await uow.keys.destroy(audio_subject(f"{it.pbx_id}:{it.base}"), by)
+    await uow.keys.destroy_all([audio_subject(it.pbx_id, it.base) for it in recordings], by)
     await asyncio.to_thread(_remove, recordings, folders)
     await uow.keeping.forget_recordings(recordings)
 
@@ -113,10 +112,16 @@ def _remove(recordings: Sequence[KeptRecording], folders: Folders) -> None:
 
 async def _words(database: Database, before: datetime, _: Folders, by: str) -> tuple[int, int]:
     async with database.unit_of_work() as uow:
-        calls, held = await uow.keeping.purge_words(before)
-        for call in calls:
-            await uow.keys.destroy(words_subject(call), by)
-    return len(calls), held
+        found = await uow.keeping.words_before(before)
+        free = [call for call, held in found if not held]
+        await _forget_words(uow, free, by)
+    return len(free), len(found) - len(free)
+
+
+async def _forget_words(uow: UnitOfWork, calls: Sequence[str], by: str) -> None:
+    """Destroy the keys of these calls' words, and remove what there is of them."""
+    await uow.keys.destroy_all([words_subject(it) for it in calls], by)
+    await uow.keeping.forget_words(calls)
 
 
 async def _numbers(database: Database, before: datetime, _: Folders, __: str) -> tuple[int, int]:
@@ -175,9 +180,7 @@ async def erase(
         if not keys and not calls and not recordings:
             raise ErasureRefused("nobody is known by that number", fix="check the number")
         await uow.keeping.forget_phone(lookup)
-        for call in calls:
-            await uow.keys.destroy(words_subject(call), by)
-        await uow.keeping.forget_words(calls)
+        await _forget_words(uow, calls, by)
         await _forget_audio(uow, recordings, folders or {}, by)
         await uow.keeping.forget_numbers(written)
         fields = [*tickets, *calls]

@@ -31,7 +31,7 @@ class Terms:
 
     @property
     def keys(self) -> tuple[tuple[str, ...], ...]:
-        """For each term what the index is asked: its pairs, or the beginning of a pair."""
+        """For each term what the index is asked: its pairs, or its only character."""
         return tuple(tuple(map("".join, pairwise(term))) or (term,) for term in self.terms)
 
     @classmethod
@@ -66,14 +66,14 @@ def _normal_character(character: str) -> str:
 
 
 def pairs(text: str) -> Iterator[str]:
-    """Keys of a normal text: every pair of neighbours, and the last character alone.
+    """Keys of a normal text: every pair of neighbours, and every character alone.
 
     >>> [*pairs("昆仑路")]
-    ['昆仑', '仑路', '路']
+    ['昆仑', '仑路', '昆', '仑', '路']
     """
     for left, right in pairwise(text):
         yield left + right
-    yield text[-1:]
+    yield from text
 
 
 def leg_lines(transcript: Transcript, leg: Leg, names: KeptNames = NO_NAMES) -> tuple[str, ...]:

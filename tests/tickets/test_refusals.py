@@ -32,7 +32,7 @@ from ticketing_bridge.tickets.model import Caller, Entry
 from ticketing_bridge.tickets.preparing import TEXT_LENGTH, prepare
 from ticketing_bridge.tickets.proposals import Past, Replay, Rule, replay_rule, words_for
 from ticketing_bridge.tickets.units import UnitDirectory
-from ticketing_bridge.tickets.views import may_reveal, preview
+from ticketing_bridge.tickets.views import may_know, may_reveal, preview
 
 RULES = OFFICE.city_rules
 DAY = timedelta(days=1)
@@ -197,3 +197,8 @@ def test_superiors_previews_and_calendars_that_never_work() -> None:
     with pytest.raises(ValueError, match="working hours"):
         due(NOW, RULES.tickets.sign_within, never)
     assert share_used(NOW, NOW, NOW) == 1.0
+
+
+def test_the_call_of_a_secret_is_known_to_who_took_it_and_who_may() -> None:
+    assert may_know(AGENT, {AGENT.name}) and may_know(LEADER, set())
+    assert not may_know(AGENT, {LEADER.name})

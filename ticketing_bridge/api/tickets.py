@@ -263,11 +263,7 @@ async def list_tickets(
         after=(cursor_moment(place[0]), place[1]) if place else None,
     )
     async with _database(request).unit_of_work() as uow:
-        reader = _reader(request)
-        if q is not None and q.strip():
-            found = await reader.search(uow, caller.person, wanted, q, limit + 1)
-        else:
-            found = await reader.find(uow, caller.person, wanted, limit + 1)
+        found = await _reader(request).find(uow, caller.person, wanted, limit + 1, q or "")
     last = found[limit - 1].ticket if len(found) > limit else None
     following = cursor_of(last.received_at.isoformat(), last.number) if last else None
     return Page(items=[ticket_shown(it) for it in found[:limit]], next=following)

@@ -7,11 +7,11 @@ import random
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 
 from sqlalchemy import text
 
 from asr.text.display import display
+from asr.text.searching import pairs
 from config.settings import load_settings
 from facts.transcript import Leg, Transcript, Turn
 from telephony.simulation.draw import draw
@@ -124,7 +124,7 @@ async def _fill(database: Database, transcripts: list[Transcript], calls: int) -
         await uow.connection.execute(text(_MADE))
         for number, it in enumerate(words):
             sides = (("c", it.caller_keys), ("a", it.agent_keys))
-            keys = {index_key(vault, side, key) for side, of in sides for key in of | {one[0] for one in of}}
+            keys = {index_key(vault, side, key) for side, of in sides for key in of}
             await uow.connection.execute(text(_BASE_ROW), {"id": number, "keys": [*keys]})
         raw = (await uow.connection.get_raw_connection()).driver_connection
         assert raw is not None
@@ -141,7 +141,7 @@ def _made(vault: Vault, n: int, words: SearchWords, content: bytes, base: int) -
     call, key_id = f"city:city-{n}.1", n + 1_000_000
     key, wrapped = vault.new_key(words_subject(call))
     number = f"139{n * 7919 % 10**8:08}"
-    keys = {index_key(vault, "c", it) for pair in map("".join, pairwise(number)) for it in (pair, pair[0])}
+    keys = {index_key(vault, "c", it) for it in pairs(number)}
     said = packed({"caller": f"{words.caller}\n{number}", "agent": words.agent})
     place = transcript_place(call, "record", "bench")
     return (

@@ -18,6 +18,7 @@ from ticketing_bridge.cli.within import Reason, User, call_key, with_database
 from ticketing_bridge.house import House
 from ticketing_bridge.recordings import OpenSound, open_sound
 from ticketing_bridge.store.database import Database, UnitOfWork
+from ticketing_bridge.tickets.views import may_know
 from ticketing_bridge.words import CallUnknown
 
 
@@ -74,9 +75,7 @@ async def _knows(uow: UnitOfWork, user: str | None, takers: frozenset[str]) -> b
     account = await uow.users.by_login(user) if user else None
     if account is None or account.disabled:
         return False
-    return account.login in takers or Person(account.login, role_named(account.role)).may(
-        Permission.CONFIDENTIAL_SEE
-    )
+    return may_know(Person(account.login, role_named(account.role)), takers)
 
 
 def recording(
@@ -113,7 +112,6 @@ def recording(
 def _write(sound: OpenSound, out: Path) -> None:
     try:
         with out.open("xb") as file:
-            for piece in sound.read():
-                file.write(piece)
+            file.writelines(sound.read())
     except OSError as problem:
         raise RecordingRefused(f"{out}: {problem.strerror}", fix="name a new file") from None

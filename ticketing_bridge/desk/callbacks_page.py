@@ -14,9 +14,9 @@ from config.hotline import Hotline
 from ticketing_bridge.access import Permission
 from ticketing_bridge.desk.callback_view import CallbackView, attempt_view, callback_view
 from ticketing_bridge.desk.desk import Desk
-from ticketing_bridge.desk.pages import SignedIn, record_reveal, render_page
+from ticketing_bridge.desk.pages import record_reveal, render_page
 from ticketing_bridge.desk.secret_calls import keeps_callback_secret
-from ticketing_bridge.desk.visitor import needs, own_form
+from ticketing_bridge.desk.visitor import SignedIn, needs, own_form
 from ticketing_bridge.journeys.callback_rules import News, Standing, hindrance
 from ticketing_bridge.journeys.callbacks import apply_news, midnight, standing
 from ticketing_bridge.journeys.dispatcher import LOCAL

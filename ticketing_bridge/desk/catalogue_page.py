@@ -24,8 +24,8 @@ from ticketing_bridge.catalogue.versions import (
     restore,
 )
 from ticketing_bridge.desk.desk import Desk
-from ticketing_bridge.desk.pages import SignedIn, render_page
-from ticketing_bridge.desk.visitor import own_form
+from ticketing_bridge.desk.pages import render_page
+from ticketing_bridge.desk.visitor import SignedIn, own_form
 
 #: what is shown of a long change
 MOST_LINES: Final = 400

@@ -16,8 +16,8 @@ from ticketing_bridge.delivery.by_hand import DeliveryNotYours, DeliveryUnknown,
 from ticketing_bridge.delivery.policy import DROPPABLE, RESENDABLE
 from ticketing_bridge.desk.delivery_labels import delivery_labels
 from ticketing_bridge.desk.desk import Desk
-from ticketing_bridge.desk.pages import SignedIn, render_page
-from ticketing_bridge.desk.visitor import needs, own_form
+from ticketing_bridge.desk.pages import render_page
+from ticketing_bridge.desk.visitor import SignedIn, needs, own_form
 from ticketing_bridge.store.outbox_records import Delivery, DeliveryState, OutboxKind
 
 SHOWN: Final = 100

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from fastapi import APIRouter, HTTPException, Query, Request
 from starlette.responses import Response
 
 from asr.text.export import TranscriptFormat
 from ticketing_bridge.desk.desk import Desk
 from ticketing_bridge.desk.events import parse_key
 from ticketing_bridge.desk.labels import labels
-from ticketing_bridge.desk.visitor import Visitor, signed_in
+from ticketing_bridge.desk.visitor import SignedIn
 from ticketing_bridge.transcripts.export import NoTranscript, document, exported
 
 MEDIA_TYPES = {
@@ -29,7 +29,7 @@ router = APIRouter()
 @router.get("/calls/{key}/transcript.{form}")
 async def transcript(
     request: Request,
-    visitor: Annotated[Visitor, Depends(signed_in)],
+    visitor: SignedIn,
     key: str,
     form: TranscriptFormat,
     kind: Annotated[str, Query(max_length=20)] = "record",

@@ -14,9 +14,9 @@ from facts.masking import mask_number
 from ticketing_bridge.access import Permission
 from ticketing_bridge.desk.desk import Desk
 from ticketing_bridge.desk.journey_labels import journey_labels
-from ticketing_bridge.desk.pages import SignedIn, record_reveal, render_page
+from ticketing_bridge.desk.pages import record_reveal, render_page
 from ticketing_bridge.desk.secret_calls import keeps_follow_up_secret
-from ticketing_bridge.desk.visitor import needs, own_form
+from ticketing_bridge.desk.visitor import SignedIn, needs, own_form
 from ticketing_bridge.journeys.follow_ups import HUMAN, ROBOT, FollowUpFigures, figures, human_result
 from ticketing_bridge.store.journey_records import FollowUp, FollowUpAnswer, FollowUpState
 

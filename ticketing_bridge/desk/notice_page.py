@@ -13,9 +13,9 @@ from starlette.responses import RedirectResponse, Response
 from ticketing_bridge.access import Permission
 from ticketing_bridge.desk.desk import Desk
 from ticketing_bridge.desk.journey_labels import journey_labels
-from ticketing_bridge.desk.pages import SignedIn, render_page
+from ticketing_bridge.desk.pages import render_page
 from ticketing_bridge.desk.views import line_name
-from ticketing_bridge.desk.visitor import Visitor, own_form
+from ticketing_bridge.desk.visitor import SignedIn, Visitor, own_form
 from ticketing_bridge.journeys.dispatcher import LOCAL
 from ticketing_bridge.journeys.hour_notice import (
     NoticeRefused,

@@ -29,9 +29,10 @@ from ticketing_bridge.desk.call_page import CallPage, load_call_page
 from ticketing_bridge.desk.desk import Desk
 from ticketing_bridge.desk.draft_view import draft_row, spoken_number
 from ticketing_bridge.desk.events import parse_key
+from ticketing_bridge.desk.secret_calls import closed_calls
 from ticketing_bridge.desk.security import is_loopback
 from ticketing_bridge.desk.views import epoch_ms
-from ticketing_bridge.desk.visitor import NotAllowed, Visitor, needs, own_form, signed_in
+from ticketing_bridge.desk.visitor import NotAllowed, SignedIn, Visitor, needs, own_form, signed_in
 
 DRAFTS_SHOWN = 100
 REASON_LENGTH = range(2, 201)
@@ -49,7 +50,6 @@ open_router = APIRouter()
 #: for everybody who is signed in
 own_router = APIRouter(dependencies=[Depends(signed_in)])
 router = APIRouter()
-SignedIn = Annotated[Visitor, Depends(signed_in)]
 
 
 def render_page(request: Request, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
@@ -245,10 +245,9 @@ async def drafts_page(request: Request, visitor: SignedIn) -> Response:
     rows = []
     async with desk.database.unit_of_work() as uow:
         drafts = await uow.drafts.list(limit=DRAFTS_SHOWN)
-        secret = await uow.desk_tickets.secret_calls([it.call for it in drafts])
-        seen = visitor.may(Permission.CONFIDENTIAL_SEE)
+        closed = await closed_calls(uow, visitor, [it.call for it in drafts])
         for record in drafts:
-            if visitor.name not in secret.get(record.call, {visitor.name}) and not seen:
+            if record.call in closed:
                 continue
             call = await uow.calls.get(parse_key(record.call))
             if call is not None:

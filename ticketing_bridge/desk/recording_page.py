@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import Response, StreamingResponse
 
 from config.sites import pbx_sites, site_of
@@ -14,7 +13,7 @@ from facts.call import Call
 from facts.errors import HotlineError
 from ticketing_bridge.desk.desk import Desk
 from ticketing_bridge.desk.events import parse_key
-from ticketing_bridge.desk.visitor import Visitor, signed_in
+from ticketing_bridge.desk.visitor import SignedIn
 from ticketing_bridge.recordings import OpenSound, open_sound
 
 router = APIRouter()
@@ -28,7 +27,7 @@ def began_s(call: Call) -> float:
 
 
 @router.get("/calls/{key}/recording")
-async def recording(request: Request, visitor: Annotated[Visitor, Depends(signed_in)], key: str) -> Response:
+async def recording(request: Request, visitor: SignedIn, key: str) -> Response:
     """Both sides, mixed; 404 while the call is on or when there is no recording."""
     desk: Desk = request.app.state.desk
     call_key = parse_key(key)

@@ -12,8 +12,8 @@ from starlette.responses import RedirectResponse, Response
 from ticketing_bridge.delivery.inbound import source_of
 from ticketing_bridge.desk.delivery_labels import delivery_labels
 from ticketing_bridge.desk.desk import Desk
-from ticketing_bridge.desk.pages import SignedIn, render_page
-from ticketing_bridge.desk.visitor import own_form
+from ticketing_bridge.desk.pages import render_page
+from ticketing_bridge.desk.visitor import SignedIn, own_form
 from ticketing_bridge.tickets import Caller, NewTicket, Texts, TicketExists, TicketService
 
 _PHONE: Final = re.compile(r"\+?[0-9]{3,20}")

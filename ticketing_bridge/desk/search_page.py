@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from asr.text.searching import Snippet
@@ -19,7 +19,7 @@ from ticketing_bridge.desk.labels import labels
 from ticketing_bridge.desk.pages import render_page
 from ticketing_bridge.desk.secret_calls import closed_calls
 from ticketing_bridge.desk.views import CallView, call_url, call_view
-from ticketing_bridge.desk.visitor import Visitor, signed_in
+from ticketing_bridge.desk.visitor import SignedIn
 from ticketing_bridge.rate.service import LOCAL
 from ticketing_bridge.store.records import SearchFilter
 from ticketing_bridge.transcripts.search import FoundWords, NothingToFind, SearchAnswer, search
@@ -28,7 +28,6 @@ from ticketing_bridge.transcripts.search import FoundWords, NothingToFind, Searc
 SNIPPETS_SHOWN = 5
 
 router = APIRouter()
-SignedIn = Annotated[Visitor, Depends(signed_in)]
 Typed = Annotated[str, Query(max_length=200)]
 Short = Annotated[str, Query(max_length=40)]
 

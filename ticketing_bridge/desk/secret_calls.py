@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Request
 
-from ticketing_bridge.access import Permission
 from ticketing_bridge.desk.desk import Desk
 from ticketing_bridge.desk.events import parse_key
-from ticketing_bridge.desk.visitor import NotAllowed, Visitor, closed_to, signed_in
+from ticketing_bridge.desk.visitor import NotAllowed, SignedIn, Visitor, closed_to
 from ticketing_bridge.store import UnitOfWork
-
-SignedIn = Annotated[Visitor, Depends(signed_in)]
+from ticketing_bridge.tickets.views import may_know
 
 #: the pages of one call: each look at them is a line of the audit log
 _PAGES = frozenset({"/calls/{key}", "/desk/calls/{key}"})
@@ -85,11 +82,11 @@ async def keeps_follow_up_secret(request: Request, visitor: SignedIn, task_id: i
     desk: Desk = request.app.state.desk
     async with desk.database.unit_of_work() as uow:
         task = await uow.follow_ups.get(task_id)
-        closed = task is not None and task.confidential and not visitor.may(Permission.CONFIDENTIAL_SEE)
-        if task is not None and closed:
+        closed = False
+        if task is not None and task.confidential:
             row = await uow.desk_tickets.get(task.ticket)
-            closed = row is None or row.body.get("received_by") != visitor.name
-        if task is not None and closed:
-            await uow.audit.add(visitor.name, "number-refused", subject=task.ticket)
+            closed = not may_know(visitor.person, [row.body["received_by"]] if row else [])
+            if closed:
+                await uow.audit.add(visitor.name, "number-refused", subject=task.ticket)
     if closed:
         raise NotAllowed

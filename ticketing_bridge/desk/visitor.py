@@ -12,6 +12,7 @@ from ticketing_bridge.access import Permission, Person, role_named
 from ticketing_bridge.desk.auth import SESSION_COOKIE, csrf_right, csrf_token
 from ticketing_bridge.desk.desk import Desk
 from ticketing_bridge.store.records import Account
+from ticketing_bridge.tickets.views import may_know
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +66,17 @@ async def signed_in(request: Request) -> Visitor:
     return visitor
 
 
+#: for a route's parameter: who sends it
+SignedIn = Annotated[Visitor, Depends(signed_in)]
+
+
 @dataclass(frozen=True, slots=True)
 class Needs:
     """A dependency: somebody signed in who may do one of these. Tests read off it what a route asks."""
 
     any_of: tuple[Permission, ...]
 
-    async def __call__(self, visitor: Annotated[Visitor, Depends(signed_in)]) -> Visitor:
+    async def __call__(self, visitor: SignedIn) -> Visitor:
         if not any(visitor.may(it) for it in self.any_of):
             raise NotAllowed
         return visitor
@@ -98,9 +103,7 @@ async def still_welcome(desk: Desk, visitor: Visitor, call: str | None = None) -
 
 def closed_to(visitor: Visitor, secret: Mapping[str, frozenset[str]]) -> frozenset[str]:
     """Which of these secret calls are not this visitor's; ``secret``: by call, who took its tickets."""
-    if visitor.may(Permission.CONFIDENTIAL_SEE):
-        return frozenset()
-    return frozenset(call for call, takers in secret.items() if visitor.name not in takers)
+    return frozenset(call for call, takers in secret.items() if not may_know(visitor.person, takers))
 
 
 async def own_form(request: Request) -> None:

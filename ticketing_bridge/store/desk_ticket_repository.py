@@ -85,9 +85,13 @@ class DataKeyRepository:
 
     async def destroy(self, subject: str, by: str) -> int:
         """Destroy the subject's keys: what they sealed is gone for ever; returns how many there were."""
+        return await self.destroy_all([subject], by)
+
+    async def destroy_all(self, subjects: Iterable[str], by: str) -> int:
+        """Destroy the keys of many subjects; returns how many there were."""
         statement = (
             data_key.update()
-            .where(data_key.c.subject == subject, data_key.c.wrapped.is_not(None))
+            .where(data_key.c.subject.in_([*subjects]), data_key.c.wrapped.is_not(None))
             .values(wrapped=None, destroyed_at=func.now(), destroyed_by=by)
             .returning(data_key.c.id)
         )

@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,11 +14,10 @@ from ticketing_bridge.store.records import Json
 
 #: procrastinate's own function
 _DEFER = text("""
-SELECT procrastinate_defer_jobs_v1(array_agg(ROW(
-    CAST(:queue AS varchar), CAST(:task AS varchar), CAST(:priority AS integer), job.lock,
-    NULL::text, CAST(job.args AS jsonb), now() + CAST(:delay AS interval)
-)::procrastinate_job_to_defer_v1 ORDER BY job.place))
-FROM unnest(CAST(:args AS text[]), CAST(:locks AS text[])) WITH ORDINALITY AS job (args, lock, place)
+SELECT (procrastinate_defer_jobs_v1(ARRAY[ROW(
+    CAST(:queue AS varchar), CAST(:task AS varchar), CAST(:priority AS integer), CAST(:lock AS text),
+    NULL::text, CAST(:args AS jsonb), now() + CAST(:delay AS interval)
+)::procrastinate_job_to_defer_v1]))[1]
 """)
 
 #: claims and jobs in one statement; ``job_id`` is not known when a claim is written, and nobody reads it
@@ -97,8 +95,15 @@ class JobRepository:
         priority: int = 0,
     ) -> int:
         """Hand out a job; returns its id. Jobs with the same ``lock`` never run at the same time."""
-        (job,) = await self._defer(task, [args], [lock], queue, scheduled_in, priority)
-        return job
+        values = {
+            "queue": queue,
+            "task": task,
+            "priority": priority,
+            "lock": lock,
+            "args": json.dumps(dict(args), ensure_ascii=False),
+            "delay": scheduled_in,
+        }
+        return int((await self._connection.execute(_DEFER, values)).scalar_one())
 
     async def defer_once(self, jobs: Sequence[JobOf]) -> None:
         """Hand out jobs, each once for ever for its task and subject."""
@@ -112,26 +117,6 @@ class JobRepository:
             "locks": [job.lock for job in jobs],
         }
         await self._connection.execute(_DEFER_ONCE, values)
-
-    async def _defer(
-        self,
-        task: str,
-        args: Sequence[Json],
-        locks: Sequence[str | None],
-        queue: str,
-        delay: timedelta | None,
-        priority: int,
-    ) -> list[int]:
-        values: dict[str, Any] = {
-            "queue": queue,
-            "task": task,
-            "priority": priority,
-            "locks": [*locks],
-            "args": [json.dumps(dict(it), ensure_ascii=False) for it in args],
-            "delay": delay,
-        }
-        jobs: list[int] = (await self._connection.execute(_DEFER, values)).scalar_one()
-        return jobs
 
     async def rescue(self, stalled_s: float, most_attempts: int) -> list[Rescued]:
         """Give jobs of workers without a sign of life out again; safe from any number of places at once."""

@@ -147,8 +147,8 @@ class KeepingRepository:
             update(ticket_words).where(ticket_words.c.ticket.in_(numbers)).values(keys=None)
         )
 
-    async def purge_words(self, before: datetime) -> tuple[list[str], int]:
-        """Delete words and drafts of calls that ended before; (calls purged, how many were held)."""
+    async def words_before(self, before: datetime) -> list[tuple[str, bool]]:
+        """Calls that ended before, and of which words or drafts are kept: (call, held)."""
         column = tables.call.c
         old = select(column.key).where(column.ended_at < before)
         with_words = old.where(
@@ -157,13 +157,8 @@ class KeepingRepository:
             | exists().where(tables.live_segment.c.call == column.key)
             | exists().where(work_sheet.c.call == column.key)
         )
-        found = [
-            (row[0], row[1])
-            for row in await self._connection.execute(with_words.add_columns(_held(column.key)))
-        ]
-        keys = [key for key, held in found if not held]
-        await self.forget_words(keys)
-        return keys, len(found) - len(keys)
+        found = await self._connection.execute(with_words.add_columns(_held(column.key)))
+        return [(row[0], row[1]) for row in found]
 
     async def forget_words(self, calls: Sequence[str]) -> None:
         """Delete what was heard, drafted and typed of these calls, and what finds them."""

@@ -21,19 +21,9 @@ def words_subject(call: str) -> str:
     return f"words:{call}"
 
 
-def audio_subject(call: str) -> str:
-    """To whom the key of a call's recordings belongs."""
-    return f"audio:{call}"
-
-
-async def key_for(keys: DataKeyRepository, vault: Vault, subject: str) -> tuple[bytes, int]:
-    """The key that seals for a subject, made when there is none, and its id."""
-    found = await keys.current(subject)
-    if found is None:
-        _, wrapped = vault.new_key(subject)
-        found = await keys.add(subject, wrapped)
-    assert found.wrapped is not None
-    return vault.unwrap(found.wrapped, subject), found.id
+def audio_subject(pbx_id: str, base: str) -> str:
+    """To whom the key of a recording belongs; ``base`` is its name on that PBX."""
+    return f"audio:{pbx_id}:{base}"
 
 
 class Seals:
@@ -48,7 +38,12 @@ class Seals:
     async def key(self, subject: str) -> tuple[bytes, int]:
         """The subject's key and its id; made when there is none."""
         if subject not in self._own:
-            self._own[subject] = await key_for(self._keys_of, self._vault, subject)
+            found = await self._keys_of.current(subject)
+            if found is None:
+                _, wrapped = self._vault.new_key(subject)
+                found = await self._keys_of.add(subject, wrapped)
+            assert found.wrapped is not None
+            self._own[subject] = self._vault.unwrap(found.wrapped, subject), found.id
         return self._own[subject]
 
     async def seal(self, subject: str, values: Mapping[str, Any], place: str) -> bytes:

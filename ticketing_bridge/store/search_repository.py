@@ -1,8 +1,8 @@
 """Queries over what was said in all calls.
 
 Keys are pairs of neighbouring characters and single ones, marked by the side that said them (``c昆仑``,
-``a昆仑``). With the installation's key they are tokens that tell nothing, and the text beside them is sealed
-under the call's key: the index narrows, the text itself decides.
+``a昆仑``). With the installation's key they are tokens that tell nothing and have no beginning to look for,
+and the text beside them is sealed under the call's key: the index narrows, the text itself decides.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ class SearchRepository:
         self, call: CallKey, kind: str, line: str, arrived_at: datetime, words: SearchWords
     ) -> None:
         """Make a call's words findable, in place of what was there."""
-        keys = [*self._keys(Leg.CALLER, words.caller_keys), *self._keys(Leg.AGENT, words.agent_keys)]
+        sides = ((Leg.CALLER, words.caller_keys), (Leg.AGENT, words.agent_keys))
+        keys = [index_key(self._vault, _SIDE[leg], it) for leg, said in sides for it in said]
         said = {Leg.CALLER.value: words.caller, Leg.AGENT.value: words.agent}
         plain, sealed = await self._seals.closed(str(call), said, index_place(str(call)))
         values = {
@@ -70,10 +71,6 @@ class SearchRepository:
         }
         insertion = insert(_WORDS).values(call=str(call), **values)
         await self._connection.execute(insertion.on_conflict_do_update(index_elements=["call"], set_=values))
-
-    def _keys(self, leg: Leg, pairs: frozenset[str]) -> set[str]:
-        """Pairs, and single characters: a keyed token has no beginning to look for."""
-        return {index_key(self._vault, _SIDE[leg], it) for it in pairs | {pair[0] for pair in pairs if pair}}
 
     async def find(self, terms: Terms, wanted: SearchFilter, *, limit: int) -> list[FoundCall]:
         """Calls that have every term, the newest first.

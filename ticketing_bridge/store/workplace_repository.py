@@ -80,8 +80,10 @@ class SheetRepository:
         """What somebody has not finished, the newest first."""
         table = work_sheet.c
         query = select(work_sheet).where(table.login == login, table.state == SheetState.OPEN)
-        rows = await self._connection.execute(query.order_by(table.opened_at.desc()).limit(limit))
-        return [await self._sheet(row) for row in rows.mappings().all()]
+        found = await self._connection.execute(query.order_by(table.opened_at.desc()).limit(limit))
+        rows = found.mappings().all()
+        await self._seals.fetch_keys(row["sealed"] for row in rows)
+        return [await self._sheet(row) for row in rows]
 
     async def save(self, sheet: Sheet) -> None:
         """Keep a sheet that is locked by this transaction."""

@@ -33,6 +33,7 @@ async def earlier_tickets(uow: UnitOfWork, office: TicketOffice, call: Call) -> 
     rows = await rows_of_number(uow, office, call.caller_number)
     sealer = Sealer(uow, office.vault)
     wanted = [row for row in rows if not row.confidential and row.received_at < call.arrived_at]
+    await sealer.fetch_keys(row.texts for row in wanted)
     return tuple([_earlier(await sealer.ticket(row)) for row in wanted])
 
 

@@ -5,13 +5,14 @@ The desk, the API and the command line read tickets here and nowhere else.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from asr.text.searching import Terms
 from facts.masking import mask_spoken
 from ticketing_bridge.access import AccessRefused, Permission, Person
 from ticketing_bridge.store.database import UnitOfWork
-from ticketing_bridge.store.desk_ticket_records import TicketFilter
+from ticketing_bridge.store.desk_ticket_records import TicketFilter, TicketRow
 from ticketing_bridge.tickets.model import Caller
 from ticketing_bridge.tickets.office import TicketOffice
 from ticketing_bridge.tickets.sealed import Sealer
@@ -75,13 +76,16 @@ class TicketReader:
         return preview(ticket, caller, title, content)
 
     async def find(
-        self, uow: UnitOfWork, person: Person, wanted: TicketFilter, limit: int = 100
+        self, uow: UnitOfWork, person: Person, wanted: TicketFilter, limit: int = 100, said: str = ""
     ) -> list[TicketView]:
-        """Tickets of this person, newest first, without their history; the look is on record."""
+        """Tickets of this person, newest first, without their history; the look is on record.
+
+        ``said``: what was typed; only those are given that ``search`` finds by it.
+        """
+        if said.strip():
+            return await self.search(uow, person, wanted, said, limit)
         rows = await uow.desk_tickets.find(self.theirs(person, wanted), limit)
-        sealer = Sealer(uow, self.office.vault)
-        await sealer.fetch_keys([blob for row in rows for blob in (row.texts, row.person)])
-        views = [view_for(await sealer.ticket(row), await sealer.caller(row), person) for row in rows]
+        views = await _views(Sealer(uow, self.office.vault), rows, person)
         await uow.audit.add(person.name, "tickets-listed", fields=[row.number for row in rows])
         return views
 
@@ -100,9 +104,7 @@ class TicketReader:
         sealer, found = Sealer(uow, self.office.vault), list[TicketView]()
         while len(found) < limit:
             rows = await uow.desk_tickets.find(place, limit)
-            await sealer.fetch_keys([blob for row in rows for blob in (row.texts, row.person)])
-            views = [view_for(await sealer.ticket(row), await sealer.caller(row), person) for row in rows]
-            found += [it for it in views if says(it.texts, terms.terms)]
+            found += [it for it in await _views(sealer, rows, person) if says(it.texts, terms.terms)]
             if len(rows) < limit:
                 break
             place = replace(place, after=(rows[-1].received_at, rows[-1].number))
@@ -144,3 +146,9 @@ class TicketReader:
             raise ReasonMissing(fix="write it in 2 to 200 letters")
         await uow.audit.add(person.name, "caller-shown", subject=number, fields=ticket.known, reason=words)
         return await sealer.caller(row)
+
+
+async def _views(sealer: Sealer, rows: Sequence[TicketRow], person: Person) -> list[TicketView]:
+    """Rows as this person sees them, without their history."""
+    await sealer.fetch_keys(blob for row in rows for blob in (row.texts, row.person))
+    return [view_for(await sealer.ticket(row), await sealer.caller(row), person) for row in rows]

@@ -28,7 +28,7 @@ def said_in(texts: Texts) -> list[str]:
 def ticket_tokens(vault: Vault, texts: Texts) -> frozenset[str]:
     """By what a ticket is found: every pair of characters, and every single one."""
     found = {it for said in said_in(texts) for it in pairs(said)}
-    return frozenset(vault.token(_KIND, it) for it in found | {it[0] for it in found})
+    return frozenset(vault.token(_KIND, it) for it in found)
 
 
 def wanted_tokens(vault: Vault, terms: Terms) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ shown to nobody at once: masked, or after a reason that goes on record.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -134,6 +134,11 @@ def may_reveal(ticket: Ticket, person: Person) -> bool:
     if ticket.hides_person:
         return person.may(Permission.CONFIDENTIAL_SEE)
     return person.may(Permission.NUMBERS_REVEAL) or person.may(Permission.TICKETS_OWN_UNIT)
+
+
+def may_know(person: Person, takers: Collection[str]) -> bool:
+    """Whether the call of a confidential ticket is this person's to know: of who took it, and who may."""
+    return person.name in takers or person.may(Permission.CONFIDENTIAL_SEE)
 
 
 def view_for(

@@ -12,8 +12,8 @@ from ticketing_bridge.access import AccessRefused, Permission
 from ticketing_bridge.desk.casework.case_view import act_views, limit_view, marked, step_views
 from ticketing_bridge.desk.casework.wording import case_words
 from ticketing_bridge.desk.desk import Desk
-from ticketing_bridge.desk.pages import SignedIn, render_page
-from ticketing_bridge.desk.visitor import NotAllowed, Visitor, needs, own_form
+from ticketing_bridge.desk.pages import render_page
+from ticketing_bridge.desk.visitor import NotAllowed, SignedIn, Visitor, needs, own_form
 from ticketing_bridge.tickets import Act, State, TicketRefused, TicketService, TicketUnknown, Why
 from ticketing_bridge.tickets.fields import FIELDS, Kind
 from ticketing_bridge.tickets.give_aways import give_aways

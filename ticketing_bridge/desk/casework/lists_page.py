@@ -16,8 +16,8 @@ from ticketing_bridge.access import Permission
 from ticketing_bridge.desk.casework.case_view import RowView, row_view
 from ticketing_bridge.desk.casework.wording import case_words
 from ticketing_bridge.desk.desk import Desk
-from ticketing_bridge.desk.pages import SignedIn, render_page
-from ticketing_bridge.desk.visitor import Visitor, needs, own_form
+from ticketing_bridge.desk.pages import render_page
+from ticketing_bridge.desk.visitor import SignedIn, Visitor, needs, own_form
 from ticketing_bridge.store.desk_ticket_records import TicketFilter
 from ticketing_bridge.store.keeping_repository import Warned
 from ticketing_bridge.tickets import State
@@ -60,10 +60,7 @@ async def _rows(
     reader = TicketReader(desk.office)
     now = desk.now().astimezone(LOCAL)
     async with desk.database.unit_of_work() as uow:
-        if said:
-            views = await reader.search(uow, visitor.person, wanted, said, limit)
-        else:
-            views = await reader.find(uow, visitor.person, wanted, limit)
+        views = await reader.find(uow, visitor.person, wanted, limit, said)
         theirs = reader.theirs(visitor.person, TicketFilter())
         states = await uow.desk_tickets.count(theirs)
         late = await uow.desk_tickets.count(replace(filter_of("overdue", now), visible_to=theirs.visible_to))

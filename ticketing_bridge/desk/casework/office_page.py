@@ -14,8 +14,8 @@ from ticketing_bridge.desk.casework.case_view import row_view
 from ticketing_bridge.desk.casework.lists_page import warning_rows
 from ticketing_bridge.desk.casework.wording import case_words
 from ticketing_bridge.desk.desk import Desk
-from ticketing_bridge.desk.pages import SignedIn, render_page
-from ticketing_bridge.desk.visitor import needs, own_form, signed_in
+from ticketing_bridge.desk.pages import render_page
+from ticketing_bridge.desk.visitor import SignedIn, needs, own_form, signed_in
 from ticketing_bridge.store.desk_ticket_records import TicketFilter
 from ticketing_bridge.tickets import State
 from ticketing_bridge.tickets.figures import Period, by_unit, figures, zone

@@ -14,8 +14,8 @@ from asr.text.searching import normal
 from ticketing_bridge.access import Permission
 from ticketing_bridge.desk.desk import Desk
 from ticketing_bridge.desk.lookup.wording import lookup_words
-from ticketing_bridge.desk.pages import SignedIn, render_page
-from ticketing_bridge.desk.visitor import needs, own_form
+from ticketing_bridge.desk.pages import render_page
+from ticketing_bridge.desk.visitor import SignedIn, needs, own_form
 from ticketing_bridge.journeys.dispatcher import LOCAL
 from ticketing_bridge.knowledge.csv_import import day_of, several
 from ticketing_bridge.knowledge.entries import (

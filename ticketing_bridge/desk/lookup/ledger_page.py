@@ -11,8 +11,8 @@ from starlette.responses import RedirectResponse, Response
 from ticketing_bridge.access import Permission
 from ticketing_bridge.desk.desk import Desk
 from ticketing_bridge.desk.lookup.wording import lookup_words
-from ticketing_bridge.desk.pages import REASON_LENGTH, SignedIn, render_page
-from ticketing_bridge.desk.visitor import needs, own_form
+from ticketing_bridge.desk.pages import REASON_LENGTH, render_page
+from ticketing_bridge.desk.visitor import SignedIn, needs, own_form
 from ticketing_bridge.drafting import rules_version
 from ticketing_bridge.store import UnitOfWork
 from ticketing_bridge.store.workplace_records import FieldSwitch, Verdict

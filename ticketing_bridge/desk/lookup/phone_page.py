@@ -11,15 +11,20 @@ from starlette.responses import RedirectResponse, Response
 
 from asr.text.searching import normal
 from ticketing_bridge.access import Permission
-from ticketing_bridge.desk.city import City
 from ticketing_bridge.desk.desk import Desk
 from ticketing_bridge.desk.lookup.knowledge_page import today_of
 from ticketing_bridge.desk.lookup.wording import lookup_words
-from ticketing_bridge.desk.pages import SignedIn, render_page
-from ticketing_bridge.desk.visitor import needs, own_form
+from ticketing_bridge.desk.pages import render_page
+from ticketing_bridge.desk.visitor import SignedIn, needs, own_form
 from ticketing_bridge.journeys.dispatcher import LOCAL
 from ticketing_bridge.knowledge.csv_import import day_of, several
-from ticketing_bridge.knowledge.phone_book import PhoneInvalid, checked_number, find_numbers, phone_book
+from ticketing_bridge.knowledge.phone_book import (
+    BookEntry,
+    PhoneInvalid,
+    checked_number,
+    find_numbers,
+    phone_book,
+)
 from ticketing_bridge.store.knowledge_records import FoundBy, PhoneEntry, PhoneFault, PhoneText
 
 router = APIRouter()
@@ -27,13 +32,13 @@ EDIT = [Depends(own_form), needs(Permission.KNOWLEDGE_EDIT)]
 NOTE_LENGTH = 200
 
 
-def matching(city: City, entries: Sequence[PhoneEntry], q: str) -> list[PhoneEntry]:
+def matching(book: Sequence[BookEntry], q: str) -> list[PhoneEntry]:
     """Entries for a typed question: those that contain all of it, then those whose duties fit."""
+    entries = [it.entry for it in book]
     words = [normal(it) for it in q.split() if normal(it)]
     if not words:
-        return [*entries]
+        return entries
     direct = [it for it in entries if all(word in _searched(it.text) for word in words)]
-    book = phone_book(entries, aliases=city.aliases, duties=city.duties)
     fitting = find_numbers(book, [q], most=20)
     known = {it.id for it in direct}
     return [*direct, *(it.entry for it in fitting if it.entry.id not in known)]
@@ -51,12 +56,16 @@ async def phone_book_page(
     desk: Desk = request.app.state.desk
     async with desk.database.unit_of_work() as uow:
         entries = await uow.phones.all()
+    shown: Sequence[PhoneEntry] = entries
+    if q.strip():
+        city = await desk.city()
+        shown = matching(phone_book(entries, aliases=city.aliases, duties=city.duties), q)
     return render_page(
         request,
         "lookup/phone_book.html",
         place="phonebook",
         q=q,
-        entries=matching(await desk.city(), entries, q),
+        entries=shown,
         all=len(entries),
         dead=sum(it.dead > 0 for it in entries),
         faults=lookup_words().faults,

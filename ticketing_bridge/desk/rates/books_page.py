@@ -14,11 +14,11 @@ from facts.call import Outcome
 from ticketing_bridge.access import Permission
 from ticketing_bridge.desk.desk import Desk
 from ticketing_bridge.desk.labels import labels
-from ticketing_bridge.desk.pages import SignedIn, render_page
+from ticketing_bridge.desk.pages import render_page
 from ticketing_bridge.desk.rates.labels import rate_labels
 from ticketing_bridge.desk.rates.pages import rates_of
 from ticketing_bridge.desk.views import call_url
-from ticketing_bridge.desk.visitor import Visitor, needs, own_form
+from ticketing_bridge.desk.visitor import SignedIn, Visitor, needs, own_form
 from ticketing_bridge.rate.book import DefinitionRefused, change_definition, definition_book
 from ticketing_bridge.rate.exclusions import ExclusionKind, ExclusionRefused, ask, confirm, end
 from ticketing_bridge.rate.service import LOCAL

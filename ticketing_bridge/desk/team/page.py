@@ -13,9 +13,9 @@ from ticketing_bridge.access import Permission, Role
 from ticketing_bridge.agents.day import agent_days
 from ticketing_bridge.agents.service import AgentWork
 from ticketing_bridge.desk.desk import Desk
-from ticketing_bridge.desk.pages import SignedIn, render_page
+from ticketing_bridge.desk.pages import render_page
 from ticketing_bridge.desk.team.view import agent_row, day_rows
-from ticketing_bridge.desk.visitor import NotAllowed, Visitor, needs, own_form
+from ticketing_bridge.desk.visitor import NotAllowed, SignedIn, Visitor, needs, own_form
 from ticketing_bridge.desk.wall.view import wall_labels
 from ticketing_bridge.rate.service import day_of
 

@@ -22,8 +22,7 @@ from facts.identity import CallKey
 from ticketing_bridge.access import Permission
 from ticketing_bridge.desk.desk import SHEET_CHANNEL
 from ticketing_bridge.desk.events import parse_key
-from ticketing_bridge.desk.pages import SignedIn
-from ticketing_bridge.desk.visitor import needs, own_form
+from ticketing_bridge.desk.visitor import SignedIn, needs, own_form
 from ticketing_bridge.desk.workplace.office import WorkplaceOffice
 from ticketing_bridge.desk.workplace.wording import workplace_words
 from ticketing_bridge.store.knowledge_records import FoundBy, PhoneFault

@@ -17,7 +17,7 @@ from ticketing_bridge.tickets.earlier import rows_of_number
 from ticketing_bridge.tickets.model import Caller, Texts, Ticket
 from ticketing_bridge.tickets.sealed import Sealer
 from ticketing_bridge.tickets.service import NewTicket, TicketService
-from ticketing_bridge.tickets.states import Act, State
+from ticketing_bridge.tickets.states import OPEN, Act, State
 from ticketing_bridge.workplace.form import YES
 from ticketing_bridge.workplace.proposals import JOINT
 from ticketing_bridge.workplace.sheets import ShownField, finished
@@ -27,18 +27,6 @@ from ticketing_bridge.workplace.verdicts import verdicts_on
 #: tickets among which similar ones are looked for
 LOOKED_THROUGH = 300
 SIMILAR_WITHIN = timedelta(days=30)
-#: tickets that another one may still be merged into
-OPEN_STATES = (
-    State.RECEIVED,
-    State.DISPATCHED,
-    State.HANDLING,
-    State.SUSPENDED,
-    State.OBJECTED,
-    State.CONSULTING,
-    State.REVIEWING,
-    State.REPLIED,
-    State.FOLLOW_UP,
-)
 
 
 class NothingToSay(HotlineError):
@@ -61,7 +49,7 @@ class CallersTicket:
 
     @property
     def is_open(self) -> bool:
-        return self.state in OPEN_STATES
+        return self.state in OPEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +81,7 @@ async def callers_tickets(
         return []
     rows = await rows_of_number(uow, service.office, number)
     sealer = Sealer(uow, service.office.vault)
+    await sealer.fetch_keys(row.texts for row in rows)
     return [_view(row, await sealer.ticket(row)) for row in rows]
 
 
@@ -124,7 +113,7 @@ class OpenMatters:
     async def _as_they_are(
         self, uow: UnitOfWork, service: TicketService, now: datetime
     ) -> dict[str, tuple[CallersTicket, Comparable]]:
-        states = [it.value for it in OPEN_STATES]
+        states = [it.value for it in OPEN]
         there = await uow.desk_tickets.open_versions(states, now - SIMILAR_WITHIN, LOOKED_THROUGH)
         if new := [number for number, version in there if (number, version) not in self._known]:
             rows = await uow.desk_tickets.many(new)

@@ -104,8 +104,8 @@ def _units(unit: str, candidates: Sequence[str]) -> list[str]:
 async def searched_numbers(office: WorkplaceOffice, q: str) -> tuple[NumberView, ...]:
     """Numbers for what the agent types."""
     async with office.desk.database.unit_of_work() as uow:
-        phones = await office.phones(uow)
-    return tuple(map(number_view, matching(await office.desk.city(), phones, q)[:MOST]))
+        book = await office.book(uow)
+    return tuple(map(number_view, matching(book, q)[:MOST]))
 
 
 async def searched_entries(office: WorkplaceOffice, q: str) -> tuple[EntryView, ...]:

@@ -13,10 +13,10 @@ from facts.identity import CallKey
 from ticketing_bridge.access import Permission
 from ticketing_bridge.desk.desk import SHEET_CHANNEL, Desk
 from ticketing_bridge.desk.events import parse_key
-from ticketing_bridge.desk.pages import SignedIn, render_page
+from ticketing_bridge.desk.pages import render_page
 from ticketing_bridge.desk.recording_page import began_s
 from ticketing_bridge.desk.team.view import agent_row
-from ticketing_bridge.desk.visitor import Visitor, needs, own_form
+from ticketing_bridge.desk.visitor import SignedIn, Visitor, needs, own_form
 from ticketing_bridge.desk.workplace.offers import offers_for, searched_entries, searched_numbers
 from ticketing_bridge.desk.workplace.office import WorkplaceOffice
 from ticketing_bridge.desk.workplace.place import Workplace, fields_event, load_workplace
