@@ -38,13 +38,8 @@ class ByGroup(LoadScopeScheduling):
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Hook of pytest: the groups in their order, then all the others in theirs."""
-    order = list(dict.fromkeys(GROUPS))
-    items.sort(key=lambda item: _place(order, item.nodeid))
-
-
-def _place(order: list[str], nodeid: str) -> int:
-    file = nodeid.partition("::")[0]
-    return order.index(file) if file in order else len(order)
+    place = {file: at for at, file in enumerate(GROUPS)}
+    items.sort(key=lambda item: place.get(item.nodeid.partition("::")[0], len(place)))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByGroup:

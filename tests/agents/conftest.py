@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -32,6 +33,8 @@ from ticketing_bridge.desk.health import TELEPHONY_CHANNEL
 from ticketing_bridge.house import House
 from ticketing_bridge.roles.telephony import run_telephony
 from ticketing_bridge.store import Database
+
+T = TypeVar("T")
 
 
 @pytest.fixture(scope="session")
@@ -59,11 +62,12 @@ def telephones(shift_pbx: RunningPbx) -> Telephones:
     return Telephones(shift_pbx)
 
 
-async def until(seen: Callable[[], Awaitable[object]], timeout_s: float = 15.0) -> None:
-    """Return when it is seen."""
+async def until(seen: Callable[[], Awaitable[T | None]], timeout_s: float = 15.0) -> T:
+    """What is seen, as soon as it is."""
     async with asyncio.timeout(timeout_s):
-        while not await seen():
+        while not (it := await seen()):
             await asyncio.sleep(0.03)
+    return it
 
 
 @dataclass

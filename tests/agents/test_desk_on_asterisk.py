@@ -13,7 +13,7 @@ from facts.call_control import Standing
 from facts.transcript import Leg, LiveText
 from tests.agents.conftest import Listening, Shift
 from tests.agents.test_call_control_on_asterisk import loud
-from tests.desk.browsing import page
+from tests.desk.browsing import page, typed_in
 from tests.desk.conftest import quick_passwords, serving
 from tests.desk.people import PASSWORD
 from tests.pbx import AmiWitness
@@ -31,12 +31,7 @@ HOUSING = PhoneText("市住房和城乡建设局", "09798413371", "物业科", (
 
 
 async def sign_in(page: Page, address: str, login: str) -> None:
-    await page.goto(f"{address}/desk")
-    await expect(page.locator("[name=login]")).to_be_focused()
-    await page.keyboard.type(login)
-    await page.keyboard.press("Tab")
-    await page.keyboard.type(PASSWORD)
-    await page.keyboard.press("Enter")
+    await typed_in(page, f"{address}/desk", login, PASSWORD)
     await expect(page.locator("#home-title")).to_be_visible()
 
 

@@ -13,7 +13,7 @@ from facts.agents import AgentState
 from telephony.ami.desk import SpyMode
 from tests.agents.conftest import Shift
 from tests.desk.conftest import quick_passwords
-from tests.desk.people import csrf_of
+from tests.desk.people import PASSWORD, browser_of, csrf_of, signed_in
 from tests.pbx import AmiWitness
 from tests.pbx_people import Telephones
 from ticketing_bridge.desk import auth
@@ -22,7 +22,6 @@ from ticketing_bridge.desk.app import create_app
 __all__ = ["quick_passwords"]
 
 pytestmark = [pytest.mark.pbx]
-PASSWORD = "a-long-test-password"
 
 
 async def visitor(at_work: Shift, settings: Settings, login: str, role: str) -> httpx.AsyncClient:
@@ -30,11 +29,8 @@ async def visitor(at_work: Shift, settings: Settings, login: str, role: str) -> 
     async with at_work.database.unit_of_work() as uow:
         await uow.users.add(login, auth.hash_password(PASSWORD), role)
     app = create_app(settings, at_work.database, at_work.house.hotline)
-    client = httpx.AsyncClient(
-        transport=httpx.ASGITransport(app, client=("127.0.0.1", 50000)), base_url="http://127.0.0.1"
-    )
-    form = await client.get("/login")
-    await client.post("/login", data={"csrf": csrf_of(form), "login": login, "password": PASSWORD})
+    client = browser_of(app)
+    await signed_in(client, login)
     return client
 
 

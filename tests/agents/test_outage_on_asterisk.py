@@ -76,13 +76,8 @@ async def test_the_role_comes_back_and_knows_what_happened(
 
 
 async def _owed(at_work: Shift, number: str) -> Callback:
-    found: list[Callback] = []
-
-    async def seen() -> bool:
+    async def seen() -> Callback | None:
         async with at_work.database.unit_of_work() as uow:
-            owed = await uow.callbacks.open_for(number)
-        found[:] = [owed] if owed else []
-        return bool(found)
+            return await uow.callbacks.open_for(number)
 
-    await until(seen, 25.0)
-    return found[0]
+    return await until(seen, 25.0)

@@ -46,6 +46,17 @@ async def page() -> AsyncIterator[Page]:
         assert not complaints
 
 
+async def typed_in(page: Page, url: str, login: str, password: str) -> None:
+    """Sign in on the way to a page, with the keyboard alone."""
+    await page.goto(url)
+    # the cursor is put there a moment after the page has come: keys before it would be lost
+    await expect(page.locator("[name=login]")).to_be_focused()
+    await page.keyboard.type(login)
+    await page.keyboard.press("Tab")
+    await page.keyboard.type(password)
+    await page.keyboard.press("Enter")
+
+
 @pytest_asyncio.fixture
 async def beating(house: House) -> AsyncIterator[asyncio.Task[None]]:
     """The telephony role's beat; cancel it to fall silent."""

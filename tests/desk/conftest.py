@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from config.hotline import load_hotline
 from config.settings import Settings, load_settings
 from tests.database import database, database_server, database_url
-from tests.desk.people import LOGIN, PASSWORD, House, signed_in
+from tests.desk.people import LOGIN, PASSWORD, House, browser_of, signed_in
 from ticketing_bridge.desk import auth
 from ticketing_bridge.desk.app import create_app, web_server
 from ticketing_bridge.desk.feed import LiveFeed
@@ -56,8 +56,7 @@ async def house(settings: Settings, database: Database) -> AsyncIterator[House]:
 @pytest_asyncio.fixture
 async def visitor(house: House) -> AsyncIterator[httpx.AsyncClient]:
     """Somebody who is not signed in."""
-    transport = httpx.ASGITransport(house.app, raise_app_exceptions=True, client=("127.0.0.1", 50000))
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+    async with browser_of(house.app) as client:
         yield client
 
 

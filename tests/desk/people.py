@@ -31,6 +31,12 @@ class House:
     database: Database
 
 
+def browser_of(app: FastAPI) -> httpx.AsyncClient:
+    """A browser on this machine; requests go to the application in this process."""
+    transport = httpx.ASGITransport(app, client=("127.0.0.1", 50000))
+    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
+
+
 async def signed_in(
     client: httpx.AsyncClient, login: str = LOGIN, password: str = PASSWORD
 ) -> httpx.Response:

@@ -10,7 +10,7 @@ import pytest_asyncio
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from tests.desk.people import PASSWORD, House, answered_call, signed_in, stored
+from tests.desk.people import PASSWORD, House, answered_call, browser_of, signed_in, stored
 from tests.routes import every_route
 from ticketing_bridge.access import PERMISSIONS, Permission, Role
 from ticketing_bridge.desk import auth
@@ -38,13 +38,12 @@ def test_every_route_asks_a_permission(house: House) -> None:
 @pytest_asyncio.fixture
 async def everybody(house: House) -> AsyncIterator[dict[Role, httpx.AsyncClient]]:
     """One signed-in person of each role."""
-    transport = httpx.ASGITransport(house.app, client=("127.0.0.1", 50000))
     clients = {}
     for role in Role:
         async with house.database.unit_of_work() as uow:
             unit = UNIT if role is Role.UNIT else None
             await uow.users.add(f"a-{role}", auth.hash_password(PASSWORD), role, unit)
-        clients[role] = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
+        clients[role] = browser_of(house.app)
         assert (await signed_in(clients[role], f"a-{role}")).status_code == 303
     yield clients
     for client in clients.values():

@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from facts.transcript import Leg
-from tests.desk.browsing import PATIENCE_MS, accessibility_faults, beating, page
+from tests.desk.browsing import PATIENCE_MS, accessibility_faults, beating, page, typed_in
 from tests.desk.conftest import serving
 from tests.desk.people import (
     KEY,
@@ -40,12 +40,7 @@ __all__ = ["beating", "page"]
 
 async def sign_in(page: Page, address: str) -> None:
     """With the keyboard alone."""
-    await page.goto(f"{address}/")
-    await expect(page.locator("[name=login]")).to_be_focused()
-    await page.keyboard.type(LOGIN)
-    await page.keyboard.press("Tab")
-    await page.keyboard.type(PASSWORD)
-    await page.keyboard.press("Enter")
+    await typed_in(page, f"{address}/", LOGIN, PASSWORD)
     await page.wait_for_selector("#rate")
 
 
@@ -201,11 +196,7 @@ async def test_what_an_agent_looks_up_fits_the_smallest_screen_and_the_keyboard(
         )
         (kept,) = await uow.phones.all()
         await uow.phones.report(kept, PhoneFault.NO_ANSWER, FoundBy.CITIZEN, "zhou")
-    await page.goto(f"{served}/knowledge")
-    await page.keyboard.type("zhou")
-    await page.keyboard.press("Tab")
-    await page.keyboard.type("another-long-password")
-    await page.keyboard.press("Enter")
+    await typed_in(page, f"{served}/knowledge", "zhou", "another-long-password")
     await page.wait_for_url("**/knowledge")
     await reached(page, "main [name=q]")
     await page.keyboard.type("公积金 手续")

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import httpx
 import pytest_asyncio
 
-from tests.desk.people import PASSWORD, House, answered_call, csrf_of, signed_in, stored
-from tests.tickets.city import AGENT, HOUSING, LEADER, LIFT, NAME, PHONE, POLICE, REPORT
+from tests.desk.people import PASSWORD, House, answered_call, browser_of, csrf_of, signed_in, stored
+from tests.tickets.city import HOUSING, LEADER, LIFT, NAME, PHONE, POLICE, REPORT, done, taken
 from ticketing_bridge.desk import auth
 from ticketing_bridge.desk.desk import utc_now
 from ticketing_bridge.tickets import Act, NewTicket, Ticket, TicketService
@@ -36,14 +36,11 @@ class Town:
         return TicketService(self.house.app.state.desk.office)
 
     async def taken(self, new: NewTicket) -> Ticket:
-        async with self.house.database.unit_of_work() as uow:
-            return await self.service.create(uow, AGENT, new, utc_now())
+        return await taken(self.house.database, self.service, new, utc_now())
 
     async def done(self, ticket: Ticket, act: Act, given: dict[str, object] | None = None) -> Ticket:
-        async with self.house.database.unit_of_work() as uow:
-            return await self.service.do(
-                uow, ticket.number, ticket.version, act, LEADER, utc_now(), given or {}
-            )
+        acts = (act, LEADER, given or {})
+        return await done(self.house.database, self.service, ticket, acts, at=utc_now())
 
     async def post(self, who: str, ticket: Ticket, path: str, **fields: object) -> httpx.Response:
         page = await self.people[who].get(f"/tickets/{ticket.number}")
@@ -53,13 +50,12 @@ class Town:
 
 @pytest_asyncio.fixture
 async def town(house: House) -> AsyncIterator[Town]:
-    transport = httpx.ASGITransport(house.app, client=("127.0.0.1", 50000))
     people = {}
     async with house.database.unit_of_work() as uow:
         for login, role, unit in ACCOUNTS:
             await uow.users.add(login, auth.hash_password(PASSWORD), role, unit)
     for login in ("wang", *(login for login, _, _ in ACCOUNTS)):
-        people[login] = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
+        people[login] = browser_of(house.app)
         assert (await signed_in(people[login], login)).status_code == 303
     yield Town(house, people)
     for client in people.values():
@@ -179,8 +175,7 @@ async def test_the_call_of_a_secret_is_closed_to_those_who_must_not_know(town: T
     await stored(town.house.database, call, with_words=True)
     async with town.house.database.unit_of_work() as uow:
         await uow.users.add("chen", auth.hash_password(PASSWORD), "agent")
-    transport = httpx.ASGITransport(town.house.app, client=("127.0.0.1", 50000))
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as other:
+    async with browser_of(town.house.app) as other:
         await signed_in(other, "chen")
         assert (await other.get(f"/calls/{call.key}")).status_code == 200
         await town.taken(replace(REPORT, call=str(call.key)))

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
 import pytest
 import structlog
 from sqlalchemy.exc import IntegrityError
@@ -21,8 +20,8 @@ from config.catalogue import load_catalogue
 from config.delivery import DeliveryConfig
 from tests.delivery.conftest import SECRETS
 from tests.delivery.test_connectors import webhook
-from tests.desk.people import PASSWORD, House, answered_call, csrf_of, signed_in, stored
-from tests.tickets.city import AGENT, HOUSING, LEADER, NAME, PHONE, REPORT
+from tests.desk.people import PASSWORD, SPOKEN, House, answered_call, browser_of, csrf_of, signed_in, stored
+from tests.tickets.city import HOUSING, LEADER, NAME, PHONE, REPORT, done, taken
 from ticketing_bridge.bench.outside.serving import Outside
 from ticketing_bridge.delivery.house_tickets import HouseTickets
 from ticketing_bridge.delivery.service import open_delivery
@@ -33,7 +32,6 @@ from ticketing_bridge.store.outbox_records import DeliveryState
 from ticketing_bridge.tickets import Act, TicketRefused, TicketService
 from ticketing_bridge.words import CallWords
 
-SPOKEN = "幺三九零九七九幺二三四"
 #: who called, and what would tell it
 TELLS = (NAME, PHONE, SPOKEN, "盐湖集团", "三号楼")
 
@@ -64,13 +62,12 @@ async def test_the_log_of_a_report_tells_nobody_who_called(house: House, log_fil
     words = CallWords(house.settings, house.app.state.desk.hotline, load_catalogue(), house.database)
     await words.draft(call.key)
     service = TicketService(house.app.state.desk.office)
-    async with house.database.unit_of_work() as uow:
-        ticket = await service.create(uow, AGENT, replace(REPORT, call=str(call.key)), utc_now())
+    report = replace(REPORT, call=str(call.key))
+    ticket = await taken(house.database, service, report, utc_now())
+    secret, sent = ((Act.DISPATCH, LEADER, {"main": unit}) for unit in ("公安局", HOUSING))
     with pytest.raises(TicketRefused):
-        async with house.database.unit_of_work() as uow:
-            await service.do(uow, ticket.number, 1, Act.DISPATCH, LEADER, utc_now(), {"main": "公安局"})
-    async with house.database.unit_of_work() as uow:
-        await service.do(uow, ticket.number, 1, Act.DISPATCH, LEADER, utc_now(), {"main": HOUSING})
+        await done(house.database, service, ticket, secret, at=utc_now())
+    await done(house.database, service, ticket, sent, at=utc_now())
     await refused_everywhere(house, service, ticket.number)
     await looked_at(house, ticket.number, str(call.key))
     with pytest.raises(IntegrityError) as fault:  # what was to be stored is in no error's text
@@ -109,9 +106,8 @@ async def looked_at(house: House, number: str, call: str) -> None:
     async with house.database.unit_of_work() as uow:
         for login, role, unit in (("housing", "unit", HOUSING), ("li", "shift_leader", None)):
             await uow.users.add(login, auth.hash_password(PASSWORD), role, unit)
-    transport = httpx.ASGITransport(house.app, client=("127.0.0.1", 50000))
     for login in ("housing", "li", "wang"):
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        async with browser_of(house.app) as client:
             await signed_in(client, login)
             for path in (
                 "/unit",

@@ -18,6 +18,7 @@ from tests.desk.people import (
     PASSWORD,
     House,
     answered_call,
+    browser_of,
     csrf_of,
     signed_in,
     stored,
@@ -25,7 +26,7 @@ from tests.desk.people import (
 from tests.desk.test_lookup import FUND
 from tests.journeys.people import CITIZEN, a_ticket, new_callback
 from tests.telephony.test_recordings import write
-from tests.tickets.city import AGENT, HOUSING, LEADER, LIFT, NAME, PHONE, POLICE, REPORT
+from tests.tickets.city import HOUSING, LEADER, LIFT, NAME, PHONE, POLICE, REPORT, done, taken
 from ticketing_bridge.api.clients import Scope, new_token
 from ticketing_bridge.desk import auth
 from ticketing_bridge.desk.desk import utc_now
@@ -116,7 +117,6 @@ FORMS: dict[str, tuple[str, dict[str, str]]] = {
     "/tickets/{report}/caller": ("ld", {"reason": "回电核实"}),
     "/callbacks/{owed_secret}/done": ("wld", {}),
 }
-EVERY = tuple(Scope)
 API = {
     "/calls/{open}": "wlod",
     "/calls/{open}/drafts": "wlod",
@@ -149,12 +149,9 @@ class Maker:
         self.service = TicketService(house.app.state.desk.office)
 
     async def dispatched(self, new: NewTicket) -> Ticket:
-        async with self.house.database.unit_of_work() as uow:
-            made = await self.service.create(uow, AGENT, new, utc_now())
-        async with self.house.database.unit_of_work() as uow:
-            return await self.service.do(
-                uow, made.number, made.version, Act.DISPATCH, LEADER, utc_now(), {"main": HOUSING}
-            )
+        made = await taken(self.house.database, self.service, new, utc_now())
+        dispatch = (Act.DISPATCH, LEADER, {"main": HOUSING})
+        return await done(self.house.database, self.service, made, dispatch, at=utc_now())
 
     async def names(self) -> dict[str, str]:
         database = self.house.database
@@ -202,7 +199,7 @@ class Maker:
             "owed": str(owed.id),
             "owed_secret": str(owed_secret.id),
             "task": str(task.id),
-            "entry": str(getattr(entry, "id", entry)),
+            "entry": str(entry),
             "delivery": str(delivery),
         }
 
@@ -218,7 +215,7 @@ async def matters(house: House) -> AsyncIterator[Matters]:
                 await uow.users.add(login, auth.hash_password(PASSWORD), role, unit)
             token = new_token()
             tomorrow = datetime.now(UTC) + timedelta(days=1)
-            given: dict[str, Any] = {"role": role, "unit": unit, "scopes": [*EVERY]}
+            given: dict[str, Any] = {"role": role, "unit": unit, "scopes": [*Scope]}
             await uow.api.add(
                 f"client-{letter}", token, **given, per_minute=6000, expires_at=tomorrow, by="tests"
             )
@@ -228,7 +225,7 @@ async def matters(house: House) -> AsyncIterator[Matters]:
                 headers={"Authorization": f"Bearer {token}"},
             )
     for letter, (login, _, _) in PEOPLE.items():
-        people[letter] = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
+        people[letter] = browser_of(house.app)
         assert (await signed_in(people[letter], login)).status_code == 303
     yield Matters(names, people, clients)
     for client in (*people.values(), *clients.values()):

@@ -18,7 +18,7 @@ from facts.call import Call
 from facts.call_control import CloseKind, DeskCall, Standing, Target, TargetKind
 from facts.identity import CallKey
 from facts.transcript import Leg, LiveText
-from tests.desk.browsing import accessibility_faults, beating, page
+from tests.desk.browsing import accessibility_faults, beating, page, typed_in
 from tests.desk.hands import WrittenHands
 from tests.desk.people import (
     KEY,
@@ -150,13 +150,7 @@ def day(house: House, broadcast: LiveBroadcast, hands: WrittenHands) -> Day:
 
 
 async def sign_in_at_the_desk(page: Page, address: str) -> None:
-    await page.goto(f"{address}/desk")
-    # the cursor is put there a moment after the page has come: keys before it would be lost
-    await expect(page.locator("[name=login]")).to_be_focused()
-    await page.keyboard.type(LOGIN)
-    await page.keyboard.press("Tab")
-    await page.keyboard.type(PASSWORD)
-    await page.keyboard.press("Enter")
+    await typed_in(page, f"{address}/desk", LOGIN, PASSWORD)
     await expect(page.locator("#home-title")).to_have_text("等候来电")
 
 
@@ -287,11 +281,7 @@ async def test_two_pages_a_cut_line_and_a_recording(
 ) -> None:
     await day.rings(KEY)
     await day.is_answered(KEY)
-    await page.goto(f"{served}/desk")
-    await page.keyboard.type(LOGIN)
-    await page.keyboard.press("Tab")
-    await page.keyboard.type(PASSWORD)
-    await page.keyboard.press("Enter")
+    await typed_in(page, f"{served}/desk", LOGIN, PASSWORD)
     await page.wait_for_url("**/desk/calls/**")
     other = await page.context.new_page()
     await other.goto(page.url)

@@ -22,6 +22,7 @@ from tests.desk.people import (
     PASSWORD,
     House,
     answered_call,
+    browser_of,
     signed_in,
     stored,
     talking_call,
@@ -148,8 +149,7 @@ async def test_a_screen_stays_signed_in_for_months_sees_the_wall_alone_and_is_tu
     async with house.database.unit_of_work() as uow:
         made = await uow.users.add("screen", auth.hash_password(PASSWORD), Role.WALL)
     assert made is not None
-    transport = httpx.ASGITransport(house.app, client=("127.0.0.1", 50000))
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as screen:
+    async with browser_of(house.app) as screen:
         answer = await signed_in(screen, "screen")
         assert "Max-Age=31536000" in answer.headers["set-cookie"]
         async with house.database.unit_of_work() as uow:

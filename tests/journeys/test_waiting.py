@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +19,7 @@ from telephony.ami.events import (
     QueueLeft,
     SnapshotQueueEntry,
 )
+from tests.journeys.conftest import until
 from tests.journeys.people import HOTLINE, a_queue
 from ticketing_bridge.journeys import waiting
 from ticketing_bridge.journeys.waiting import WaitingLists, WaitingTeller
@@ -120,13 +120,9 @@ async def test_the_whisper_ends_when_an_agent_answers(monkeypatch: pytest.Monkey
     again = HOTLINE.again.model_copy(update={"every_s": 0.05})
     async with teller(HOTLINE.model_copy(update={"again": again}), pbx, free=0) as tells:
         tells.take(joined("a", 1))
-        async with asyncio.timeout(5):
-            while not pbx.asked:
-                await asyncio.sleep(0.01)
+        await until(lambda: pbx.asked, 5)
         tells.take(with_agent(AgentConnected, "a", hold_s=1, ring_s=1))
-        async with asyncio.timeout(5):
-            while pbx.asked[-1].name != "Hangup":
-                await asyncio.sleep(0.01)
+        await until(lambda: pbx.asked[-1].name == "Hangup", 5)
     told, ended = pbx.asked[0].fields, pbx.asked[-1].fields
     assert told["Variable"] == [f"HOTLINE_TELL={prompt_name(HOTLINE.again.next_in_line)}"]
     assert str(told["Data"]).startswith("a,")

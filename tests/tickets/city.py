@@ -55,10 +55,12 @@ REPORT = replace(
 )
 
 
-async def taken(database: Database, service: TicketService, new: NewTicket = LIFT) -> Ticket:
+async def taken(
+    database: Database, service: TicketService, new: NewTicket = LIFT, at: datetime = NOW
+) -> Ticket:
     """A ticket that was just taken."""
     async with database.unit_of_work() as uow:
-        return await service.create(uow, AGENT, new, NOW)
+        return await service.create(uow, AGENT, new, at)
 
 
 async def done(

@@ -45,10 +45,6 @@ class Trouble(StrEnum):
     MOVED = "302 to another host, nothing made"
 
 
-#: troubles after which the city has what was asked for
-MADE = frozenset(it for it in Trouble if it.name.endswith("MADE")) | {Trouble.LATE}
-
-
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A request as it arrived."""
@@ -92,6 +88,15 @@ class Reply:
         return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
+class Refused(Exception):
+    """What the specification does not allow. ``human``: said to people, too, where a city does so."""
+
+    def __init__(self, status: int, words: str, *, human: bool = True) -> None:
+        super().__init__(words)
+        self.status = status
+        self.human = human
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """A request, what it was for, and what the city answered (0: nothing)."""
@@ -124,7 +129,11 @@ class City:
         raise NotImplementedError
 
     def do(self, step: str, asked: Asked) -> Reply:
+        """Raises Refused."""
         raise NotImplementedError
+
+    def refused(self, asked: Asked, error: Refused) -> Reply:
+        return Reply(error.status, {"error": str(error)})
 
     def two(self, step: str, reply: Reply) -> Reply:
         """The same answer, naming a second object beside the true one."""
@@ -151,10 +160,6 @@ class City:
     def asked(self, step: str) -> list[Asked]:
         with self.lock:
             return [it.asked for it in self.seen if it.step == step]
-
-    def statuses(self, step: str) -> list[int]:
-        with self.lock:
-            return [it.status for it in self.seen if it.step == step]
 
     def shut(self) -> None:
         """From now on connections are refused."""
@@ -217,7 +222,11 @@ class City:
         if step == "stray":
             return Reply(200, {})
         with self.lock:
-            return self.do(step, asked)
+            try:
+                return self.do(step, asked)
+            except Refused as error:
+                self.complain(f"{step}: {error}")
+                return self.refused(asked, error)
 
     def _answer(self, place: int, line: _Line, reply: Reply, *, times: int = 1) -> bool:
         with self.lock:

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 from xml.etree import ElementTree
 
-from tests.delivery.cities.base import Asked, City, Reply
+from tests.delivery.cities.base import Asked, City, Refused, Reply
 
 #: "Default query limit is a span of 90 days or first 1000 requests returned, whichever is smallest."
 SPAN = timedelta(days=90)
@@ -62,14 +62,6 @@ class Request:
     token: str | None = None
     #: a batch city gives its number later
     numbered: bool = True
-
-
-class Refused(Exception):
-    """Answered with the specification's array of errors."""
-
-    def __init__(self, status: int, description: str) -> None:
-        super().__init__(description)
-        self.status = status
 
 
 class Open311City(City):
@@ -150,16 +142,16 @@ class Open311City(City):
 
     def do(self, step: str, asked: Asked) -> Reply:
         form = asked.path.rpartition(".")[2]
-        try:
-            if not asked.path.startswith("/v2/") or form not in self.formats:
-                raise Refused(404, f"{asked.path}: this city offers {', '.join(self.formats)} under /v2/")
-            return self._as(form, *self._ways(step, asked))
-        except Refused as error:
-            self.complain(f"{step}: {error}")
-            known = form if form in self.formats else "xml"
-            return self._as(
-                known, error.status, "errors", "error", [{"code": error.status, "description": str(error)}]
-            )
+        if not asked.path.startswith("/v2/") or form not in self.formats:
+            raise Refused(404, f"{asked.path}: this city offers {', '.join(self.formats)} under /v2/")
+        return self._as(form, *self._ways(step, asked))
+
+    def refused(self, asked: Asked, error: Refused) -> Reply:
+        """The specification's array of errors."""
+        form = asked.path.rpartition(".")[2]
+        known = form if form in self.formats else "xml"
+        rows = [{"code": error.status, "description": str(error)}]
+        return self._as(known, error.status, "errors", "error", rows)
 
     def _ways(self, step: str, asked: Asked) -> tuple[int, str, str, Any]:
         if step == "create":

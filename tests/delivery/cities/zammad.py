@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from tests.delivery.cities import zammad_calls
-from tests.delivery.cities.base import Asked, City, Reply
+from tests.delivery.cities.base import Asked, City, Refused, Reply
 from tests.delivery.cities.zammad_records import (
     ARTICLE_FIELDS,
     ARTICLE_TYPES,
@@ -26,7 +26,6 @@ from tests.delivery.cities.zammad_records import (
     STATES,
     TICKET_FIELDS,
     Article,
-    Refused,
     Ticket,
     iso,
 )
@@ -71,7 +70,6 @@ class ZammadCity(City):
         self.tickets: dict[int, Ticket] = {}
         self.articles: dict[int, Article] = {}
         self.calls: list[dict[str, Any]] = []
-        self.blocked: set[str] = set()
         #: so many searches do not yet know the newest ticket
         self.lag = 0
         self._next = 19
@@ -131,15 +129,14 @@ class ZammadCity(City):
         return next((step for form, step in STEPS if re.fullmatch(form, line)), "unknown")
 
     def do(self, step: str, asked: Asked) -> Reply:
-        try:
-            if step == "call":
-                return zammad_calls.take(self, asked)
-            self._who(asked)
-            return self._steps()[step](asked)
-        except Refused as error:
-            self.complain(f"{step}: {error}")
-            said = {"error": str(error)}
-            return Reply(error.status, {**said, "error_human": str(error)} if error.human else said)
+        if step == "call":
+            return zammad_calls.take(self, asked)
+        self._who(asked)
+        return self._steps()[step](asked)
+
+    def refused(self, asked: Asked, error: Refused) -> Reply:
+        said = {"error": str(error)}
+        return Reply(error.status, {**said, "error_human": str(error)} if error.human else said)
 
     def _steps(self) -> dict[str, Callable[[Asked], Reply]]:
         return {

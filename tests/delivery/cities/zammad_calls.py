@@ -6,8 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from tests.delivery.cities.base import Asked, Reply
-from tests.delivery.cities.zammad_records import Refused
+from tests.delivery.cities.base import Asked, Refused, Reply
 
 if TYPE_CHECKING:
     from tests.delivery.cities.zammad import ZammadCity
@@ -39,8 +38,6 @@ def take(city: ZammadCity, asked: Asked) -> Reply:
     if given["event"] == "newCall" and given["callId"] in {it["callId"] for it in city.calls}:
         raise Refused(422, "Object already exists!")
     city.calls.append(given)
-    if given["event"] == "newCall" and given["direction"] == "in" and given["from"] in city.blocked:
-        return Reply(200, {"action": "reject", "reason": "busy"})
     return Reply(200, {})
 
 

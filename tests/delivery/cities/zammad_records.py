@@ -79,13 +79,6 @@ class Ticket:
     pending_time: str | None = None
 
 
-class Refused(Exception):
-    def __init__(self, status: int, words: str, *, human: bool = True) -> None:
-        super().__init__(words)
-        self.status = status
-        self.human = human
-
-
 def iso(at: datetime) -> str:
     """A time as Rails writes it."""
     return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from tests.delivery.cities.base import Asked
-from tests.delivery.cities.zammad_records import Refused
+from tests.delivery.cities.base import Asked, Refused
 
 #: a field's name, and a phrase in quotes or a word without what means something to Lucene
 PART = re.compile(r"""(?:([\w.]+):)?(?:"((?:[^"\\]|\\.)*)"|((?:[^\s\\"\[\]{}()^~/!:]|\\.)+))(?=\s|$)""")

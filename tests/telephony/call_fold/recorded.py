@@ -75,10 +75,14 @@ def filled(name: str) -> list[PbxEvent]:
     heard = raw_ami(name)
     lost = next(event for event in heard if isinstance(event, LinkLost))
     up = next(event for event in heard if isinstance(event, LinkUp))
-    missing = unheard(heard, raw_logs(name), lost.at, up.at)
-    mark = GapFilled(at=up.at, pbx_id="city", begin=lost.at - EDGE)
     place = heard.index(up)
-    return [*heard[:place], mark, *missing, *heard[place:]]
+    return [*heard[:place], *found_out(name, heard, lost.at, up.at), *heard[place:]]
+
+
+def found_out(name: str, heard: Iterable[PbxEvent], lost_at: datetime, up_at: datetime) -> list[PbxEvent]:
+    """What the PBX's own records say of a gap in what was heard, after the mark that it is filled."""
+    mark = GapFilled(at=up_at, pbx_id="city", begin=lost_at - EDGE)
+    return [mark, *unheard(heard, raw_logs(name), lost_at, up_at)]
 
 
 def row_of(call: Call) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from recorded import (
     calls_of,
     expected_rows,
     filled,
+    found_out,
     of_a_city,
     raw_ami,
     raw_logs,
@@ -27,7 +28,6 @@ from recorded import (
 from facts.call import CallFlag, CallState
 from telephony.ami.events import (
     AgentCompleted,
-    GapFilled,
     LinkLost,
     LinkUp,
     PbxEvent,
@@ -35,7 +35,7 @@ from telephony.ami.events import (
     SnapshotEnd,
 )
 from telephony.call_fold import CallTracker
-from telephony.pbx_logs.matching import EDGE, unheard
+from telephony.pbx_logs.matching import unheard
 
 
 @pytest.mark.parametrize("name", WHOLE)
@@ -80,8 +80,7 @@ def with_a_hole(name: str, begin: float, length: float) -> tuple[list[PbxEvent],
 def test_whatever_was_missed_is_known_in_the_end(name: str, begin: float, length: float) -> None:
     """The link is away for any part of a call, or all of it: the same row, and nothing is unresolved."""
     heard, up, lost_at = with_a_hole(name, begin, length)
-    missing = unheard(heard, raw_logs(name), lost_at, up.at)
-    mark = GapFilled(at=up.at, pbx_id="city", begin=lost_at - EDGE)
+    found = found_out(name, heard, lost_at, up.at)
     end = up.at + timedelta(minutes=1)
     sweep = [
         SnapshotBegin(at=end, pbx_id="city", number=1),
@@ -90,7 +89,7 @@ def test_whatever_was_missed_is_known_in_the_end(name: str, begin: float, length
     place = heard.index(up)
     late = CallTracker("city", RULES, forgets=False)
     whole = calls_of(raw_ami(name))
-    calls = calls_of([*heard[:place], mark, *missing, *heard[place:], *sweep], late)
+    calls = calls_of([*heard[:place], *found, *heard[place:], *sweep], late)
     assert [alike(one, other) for one, other in zip(calls, whole, strict=True)] == [[] for _ in whole]
     for call in calls:
         assert call.state is CallState.ENDED

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from recorded import RULES, alike, calls_of, not_by_the_caller, only_call, raw_ami, raw_logs
+from recorded import RULES, alike, calls_of, found_out, not_by_the_caller, only_call, raw_ami
 
 from facts.call import CallFlag, CallState, EndedBy, Outcome
 from telephony.ami.events import (
@@ -30,7 +30,6 @@ from telephony.ami.events import (
     StageName,
 )
 from telephony.call_fold import CallTracker
-from telephony.pbx_logs.matching import EDGE, unheard
 
 
 def gap(name: str, after: type, *, until: type | None = None) -> list:  # type: ignore[type-arg]
@@ -212,8 +211,7 @@ def an_outage(name: str, after: type, until: type) -> tuple[list[PbxEvent], Link
     kept = [it for it in events if not lost.at <= it.at <= up.at]
     before, rest = ([it for it in kept if it.at < lost.at], [it for it in kept if it.at > up.at])
     heard: list[PbxEvent] = [*before, lost, up, *rest]
-    missing = unheard(heard, raw_logs(name), lost.at, up.at)
-    return heard, up, [GapFilled(at=up.at, pbx_id="city", begin=lost.at - EDGE), *missing]
+    return heard, up, found_out(name, heard, lost.at, up.at)
 
 
 def test_a_call_in_memory_takes_over_what_was_found_out_about_it() -> None:

@@ -2,43 +2,29 @@
 
 from __future__ import annotations
 
-import time
-
 from facts.caller_session import JourneyFact
 from telephony.agi.session import AgiSession
-from tests.telephony.call_fold.shapes.stage import Stage, shape, step
+from tests.telephony.call_fold.shapes.stage import CALLER, Stage, hangs_up, one_key, shape, step
 
 
 @shape
 def key_to_another_queue(stage: Stage) -> None:
-    with stage.calling("13997361508") as caller:
-        stage.joined("13997361508")
-        time.sleep(0.7)
-        caller.press("2")
-        stage.joined("13997361508", "second")
-        time.sleep(0.7)
-        caller.hang_up()
+    with stage.pressing("2") as caller:
+        stage.joined(CALLER, "second")
+        hangs_up(caller, 0.7)
 
 
 @shape
 def key_to_another_queue_answered(stage: Stage) -> None:
-    with stage.agent("agent103"), stage.calling("13997361508") as caller:
-        stage.joined("13997361508")
-        time.sleep(0.7)
-        caller.press("2")
-        stage.answered("13997361508")
-        time.sleep(0.5)
-        caller.hang_up()
+    with stage.agent("agent103"), stage.pressing("2") as caller:
+        stage.answered(CALLER)
+        hangs_up(caller, 0.5)
 
 
 @shape
 def wrong_key_three_times(stage: Stage) -> None:
-    with stage.calling("13997361508") as caller:
-        stage.joined("13997361508")
-        time.sleep(0.7)
-        caller.press("777")
-        time.sleep(0.5)
-        caller.hang_up()
+    with stage.pressing("777") as caller:
+        hangs_up(caller, 0.5)
 
 
 async def progress(session: AgiSession) -> None:
@@ -52,30 +38,22 @@ async def progress(session: AgiSession) -> None:
 def progress_heard(stage: Stage) -> None:
     async def then_waits(session: AgiSession) -> None:
         await progress(session)
-        await session.collect([], max_digits=1, terminator="", first_timeout_ms=9000, between_timeout_ms=100)
+        await one_key(session)
 
     stage.flows.leads["progress"] = then_waits
-    with stage.calling("13997361508") as caller:
-        stage.joined("13997361508")
-        time.sleep(0.7)
-        caller.press("5")
+    with stage.pressing("5") as caller:
         stage.ami.wait_event("HotlineFact", 10, Fact="self_service")
-        time.sleep(0.5)
-        caller.hang_up()
+        hangs_up(caller, 0.5)
 
 
 @shape
 def progress_and_back(stage: Stage) -> None:
     stage.flows.leads["progress"] = progress
-    with stage.calling("13997361508") as caller:
-        stage.joined("13997361508")
-        time.sleep(0.7)
-        caller.press("5")
+    with stage.pressing("5") as caller:
         stage.ami.wait_event("HotlineFact", 10, Fact="self_service")
         with stage.agent("agent101"):
-            stage.answered("13997361508")
-            time.sleep(0.5)
-            caller.hang_up()
+            stage.answered(CALLER)
+            hangs_up(caller, 0.5)
 
 
 @shape
@@ -86,10 +64,8 @@ def callback_requested(stage: Stage) -> None:
         await session.hang_up()
 
     stage.flows.leads["callback"] = offers
-    with stage.calling("13997361508") as caller:
-        stage.joined("13997361508")
-        time.sleep(0.7)
-        caller.press("9")
+    with stage.pressing("9"):
+        pass
 
 
 @shape
@@ -100,7 +76,7 @@ def closed(stage: Stage) -> None:
         await session.hang_up()
 
     stage.flows.leads["main"] = says_closed
-    with stage.calling("13997361508"):
+    with stage.calling(CALLER):
         pass
 
 
@@ -110,10 +86,9 @@ def _message(stage: Stage, seconds: float) -> None:
         await session.record(most_ms=20_000, silence_ms=10_000)
 
     stage.flows.leads["no_agent"] = takes_a_message
-    with stage.calling("13997361508", "8410002") as caller:
+    with stage.calling(CALLER, "8410002") as caller:
         stage.ami.wait_event("HotlineStep", 10, Node="leave")
-        time.sleep(seconds)
-        caller.hang_up()
+        hangs_up(caller, seconds)
 
 
 @shape
@@ -135,46 +110,35 @@ async def to_the_fire_service(session: AgiSession) -> None:
 @shape
 def emergency_connected(stage: Stage) -> None:
     stage.flows.leads["main"] = to_the_fire_service
-    with stage.telephones.carrier() as fire, stage.calling("13997361508"):
+    with stage.telephones.carrier() as fire, stage.calling(CALLER):
         stage.ami.wait_event("HotlineTransfer", 15, Status="connected")
-        time.sleep(1.0)
-        fire.hang_up()
+        hangs_up(fire, 1.0)
 
 
 @shape
 def emergency_busy(stage: Stage) -> None:
     stage.flows.leads["main"] = to_the_fire_service
-    with stage.telephones.carrier(refuses="486 Busy Here"), stage.calling("13997361508") as caller:
-        stage.joined("13997361508", "second")
-        time.sleep(0.7)
-        caller.hang_up()
+    with stage.telephones.carrier(refuses="486 Busy Here"), stage.calling(CALLER) as caller:
+        stage.joined(CALLER, "second")
+        hangs_up(caller, 0.7)
 
 
 @shape
 def emergency_busy_then_agent(stage: Stage) -> None:
     stage.flows.leads["main"] = to_the_fire_service
-    with (
-        stage.telephones.carrier(refuses="486 Busy Here"),
-        stage.agent("agent103"),
-        stage.calling("13997361508") as caller,
-    ):
-        stage.answered("13997361508")
-        time.sleep(0.5)
-        caller.hang_up()
+    with stage.telephones.carrier(refuses="486 Busy Here"), stage.talk(by="agent103") as talk:
+        talk.caller.hang_up()
 
 
 @shape
 def overflow(stage: Stage) -> None:
-    with stage.agent("agent103"), stage.calling("13997361508", "8410004") as caller:
-        stage.answered("13997361508")
-        time.sleep(0.5)
-        caller.hang_up()
+    with stage.talk(by="agent103", did="8410004") as talk:
+        talk.caller.hang_up()
 
 
 @shape
 def two_queues_then_timeout(stage: Stage) -> None:
     """The last leg's ending counts: given on by the first queue, the caller gives up in the second."""
-    with stage.calling("13997361508", "8410004") as caller:
-        stage.joined("13997361508", "second")
-        time.sleep(0.7)
-        caller.hang_up()
+    with stage.calling(CALLER, "8410004") as caller:
+        stage.joined(CALLER, "second")
+        hangs_up(caller, 0.7)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from tests.sip_phone import SipPhone
 from tests.telephony.call_fold.shapes.clock import LOCAL
-from tests.telephony.call_fold.shapes.stage import Stage, shape
+from tests.telephony.call_fold.shapes.stage import CALLER, Stage, hangs_up, shape
 
 
 def _citizen(stage: Stage, number: str) -> SipPhone:
@@ -21,8 +21,8 @@ def _citizen(stage: Stage, number: str) -> SipPhone:
 def pbx_killed(stage: Stage) -> None:
     """``kill -9`` of the PBX while one talks and one waits; it is started again, and a third call comes."""
     with stage.agent("agent101") as desk:
-        talks = _citizen(stage, "13997361508")
-        stage.answered("13997361508")
+        talks = _citizen(stage, CALLER)
+        stage.answered(CALLER)
         waits = _citizen(stage, "13909790001")
         stage.joined("13909790001")
         time.sleep(0.5)
@@ -32,8 +32,7 @@ def pbx_killed(stage: Stage) -> None:
             phone.__exit__()
     with stage.agent("agent101"), stage.calling("13909790002") as caller:
         stage.answered("13909790002")
-        time.sleep(0.5)
-        caller.hang_up()
+        hangs_up(caller, 0.5)
 
 
 @shape
@@ -42,12 +41,11 @@ def across_midnight(stage: Stage) -> None:
     now = datetime.fromtimestamp(float(stage.ami.action(Action="Ping")["Timestamp"]), LOCAL)
     midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     time.sleep(max(0.0, (midnight - now).total_seconds() - 3.5))
-    with stage.calling("13997361508") as first, stage.calling("13909790001") as second:
-        stage.joined("13997361508")
+    with stage.calling(CALLER) as first, stage.calling("13909790001") as second:
+        stage.joined(CALLER)
         stage.joined("13909790001")
         time.sleep(2.0)
         with stage.agent("agent101"):
-            stage.answered("13997361508")
-            time.sleep(0.5)
-            first.hang_up()
+            stage.answered(CALLER)
+            hangs_up(first, 0.5)
         second.hang_up()

@@ -7,14 +7,35 @@ import os
 import signal
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 
+from facts.caller_session import Keys
 from telephony.agi.session import AgiSession
 from telephony.ami.actions import Action, ActionResult
 from tests.pbx import AmiWitness, RunningPbx
 from tests.pbx_people import Flows, Telephones
 from tests.sip_phone import SipPhone, wait_until
+
+#: the citizen of most shapes
+CALLER = "13997361508"
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """An agent and a caller who are together."""
+
+    caller: SipPhone
+    desk: SipPhone
+    #: whoever else is there, in the order in which they were named
+    others: list[SipPhone]
+    #: the PBX's time when they came together
+    since: str
+    #: Uniqueid and channel of the caller; channel and Uniqueid of the agent
+    call: str
+    channel: str
+    mine: str
+    leg: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +65,50 @@ class Stage:
             assert wait_until(phone.gone.is_set, 20)
         call = self.ami.wait_event("HotlineArrived", 5, CallerIDNum=number)["Uniqueid"]
         self.ami.wait_event("HotlineEnded", 10, Uniqueid=call)
+
+    @contextmanager
+    def talk(
+        self,
+        *others: AbstractContextManager[SipPhone],
+        by: str = "agent101",
+        did: str = "12345",
+        after_s: float = 0.5,
+    ) -> Iterator[Talk]:
+        """An agent has had the caller for so long; others came in between."""
+        with ExitStack() as there:
+            desk = there.enter_context(self.agent(by))
+            rest = [there.enter_context(it) for it in others]
+            caller = there.enter_context(self.calling(CALLER, did))
+            it = self.answered(CALLER)
+            time.sleep(after_s)
+            names = ("Timestamp", "Uniqueid", "Channel", "DestChannel", "DestUniqueid")
+            yield Talk(caller, desk, rest, *(it[name] for name in names))
+
+    @contextmanager
+    def pressing(self, keys: str) -> Iterator[SipPhone]:
+        """A caller who has a place in the queue and presses these keys."""
+        with self.calling(CALLER) as caller:
+            self.joined(CALLER)
+            time.sleep(0.7)
+            caller.press(keys)
+            yield caller
+
+    @contextmanager
+    def configured(self, file: str, change: Callable[[str], str], reload: str) -> Iterator[None]:
+        """The PBX with another configuration file, for the length of a block."""
+        path = self.pbx.pbx.paths.etc / file
+        before = path.read_text()
+        path.write_text(change(before))
+        self.pbx.cli(reload)
+        try:
+            yield
+        finally:
+            path.write_text(before)
+            self.pbx.cli(reload)
+
+    def moved(self, move: str, **wanted: str) -> None:
+        """Wait until the dialplan says so of a move of the desk."""
+        self.ami.wait_event("HotlineMove", 10, Move=move, **wanted)
 
     def answered(self, number: str) -> dict[str, str]:
         """Wait until caller and agent are together."""
@@ -124,3 +189,16 @@ async def step(session: AgiSession, node: str, key: str = "", ms: int = 40) -> N
     """A node of a flow, as the interpreter reports it."""
     details = {"Flow": session.path.rpartition("/")[2], "Ms": str(ms), "Version": "3f2a"}
     await session.mark(node, details | ({"Key": key} if key else {}))
+
+
+async def one_key(session: AgiSession, within_ms: int = 9000) -> Keys:
+    """Wait for a key, in silence."""
+    return await session.collect(
+        [], max_digits=1, terminator="", first_timeout_ms=within_ms, between_timeout_ms=100
+    )
+
+
+def hangs_up(phone: SipPhone, after_s: float) -> None:
+    """Someone hangs up after so long."""
+    time.sleep(after_s)
+    phone.hang_up()

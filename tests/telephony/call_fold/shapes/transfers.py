@@ -3,149 +3,112 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from tests.sip_phone import SipPhone
-from tests.telephony.call_fold.shapes.stage import Stage, shape
+from tests.telephony.call_fold.shapes.stage import CALLER, Stage, hangs_up, shape
+
+
+def _reaches_102(stage: Stage) -> None:
+    stage.ami.wait(lambda it: it.get("Event") == "BridgeEnter" and "agent102" in it["Channel"], 10)
 
 
 @shape
 def blind_transfer(stage: Stage) -> None:
-    with (
-        stage.agent("agent101") as desk,
-        stage.agent("agent102"),
-        stage.calling("13997361508") as caller,
-    ):
-        stage.answered("13997361508")
-        time.sleep(0.8)
-        assert desk.refer("102") == 202
+    with stage.talk(stage.agent("agent102"), after_s=0.8) as talk:
+        assert talk.desk.refer("102") == 202
         stage.ami.wait_event("BlindTransfer", 5)
-        stage.ami.wait(lambda it: it.get("Event") == "BridgeEnter" and "agent102" in it["Channel"], 10)
-        time.sleep(0.8)
-        caller.hang_up()
+        _reaches_102(stage)
+        hangs_up(talk.caller, 0.8)
 
 
 @shape
 def blind_transfer_agent_ends(stage: Stage) -> None:
     """Who was reached by a transfer hangs up."""
-    with (
-        stage.agent("agent101") as desk,
-        stage.agent("agent102") as other,
-        stage.calling("13997361508"),
-    ):
-        stage.answered("13997361508")
-        time.sleep(0.5)
-        assert desk.refer("102") == 202
-        stage.ami.wait(lambda it: it.get("Event") == "BridgeEnter" and "agent102" in it["Channel"], 10)
-        time.sleep(0.8)
-        other.hang_up()
+    with stage.talk(stage.agent("agent102")) as talk:
+        assert talk.desk.refer("102") == 202
+        _reaches_102(stage)
+        hangs_up(talk.others[0], 0.8)
 
 
 @shape
 def blind_transfer_unanswered(stage: Stage) -> None:
-    with (
-        stage.agent("agent101") as desk,
-        stage.agent("agent102", answers=False) as other,
-        stage.calling("13997361508") as caller,
-    ):
-        stage.answered("13997361508")
-        time.sleep(0.8)
-        assert desk.refer("102") == 202
-        assert other.ringing.wait(10)
-        time.sleep(0.8)
-        caller.hang_up()
+    with stage.talk(stage.agent("agent102", answers=False), after_s=0.8) as talk:
+        assert talk.desk.refer("102") == 202
+        assert talk.others[0].ringing.wait(10)
+        hangs_up(talk.caller, 0.8)
+
+
+def _sent_to_the_second_queue(stage: Stage) -> None:
+    stage.redirect(stage.channel(CALLER), "hotline-queue", "q2")
+    stage.joined(CALLER, "second")
 
 
 @shape
 def sent_on_to_a_queue(stage: Stage) -> None:
-    with (
-        stage.agent("agent101"),
-        stage.agent("agent103"),
-        stage.calling("13997361508") as caller,
-    ):
-        stage.answered("13997361508")
-        time.sleep(0.8)
-        stage.redirect(stage.channel("13997361508"), "hotline-queue", "q2")
-        stage.joined("13997361508", "second")
+    with stage.talk(stage.agent("agent103"), after_s=0.8) as talk:
+        _sent_to_the_second_queue(stage)
         stage.ami.wait_event("AgentConnect", 15, MemberName="agent103")
-        time.sleep(0.8)
-        caller.hang_up()
+        hangs_up(talk.caller, 0.8)
 
 
 @shape
 def sent_on_to_a_queue_and_lost(stage: Stage) -> None:
-    with stage.agent("agent101"), stage.calling("13997361508") as caller:
-        stage.answered("13997361508")
-        time.sleep(0.8)
-        stage.redirect(stage.channel("13997361508"), "hotline-queue", "q2")
-        stage.joined("13997361508", "second")
-        time.sleep(0.8)
-        caller.hang_up()
+    with stage.talk(after_s=0.8) as talk:
+        _sent_to_the_second_queue(stage)
+        hangs_up(talk.caller, 0.8)
 
 
-def _consults(stage: Stage, desk: SipPhone, number: str = "102") -> SipPhone:
+@contextmanager
+def _asking_102(stage: Stage, desk: SipPhone) -> Iterator[SipPhone]:
     """A second line of the agent's telephone, on which a colleague has answered."""
-    second = SipPhone(desk.user, stage.pbx.settings.sip_port, desk.password)
-    second.__enter__()
-    assert second.call(number) == 200
-    return second
+    with SipPhone(desk.user, stage.pbx.settings.sip_port, desk.password) as second:
+        assert second.call("102") == 200
+        time.sleep(0.8)
+        yield second
 
 
 @shape
 def attended_transfer(stage: Stage) -> None:
-    with (
-        stage.agent("agent101") as desk,
-        stage.agent("agent102"),
-        stage.calling("13997361508") as caller,
-    ):
-        stage.answered("13997361508")
-        time.sleep(0.5)
-        second = _consults(stage, desk)
-        time.sleep(0.8)
-        assert desk.refer("102", second) == 202
+    with stage.talk(stage.agent("agent102")) as talk, _asking_102(stage, talk.desk) as second:
+        assert talk.desk.refer("102", second) == 202
         stage.ami.wait_event("AttendedTransfer", 5)
-        time.sleep(1.0)
-        caller.hang_up()
-        second.__exit__()
+        hangs_up(talk.caller, 1.0)
 
 
 @shape
 def attended_transfer_called_off(stage: Stage) -> None:
     """The colleague is asked and does not take the call; the first agent goes on."""
-    with (
-        stage.agent("agent101") as desk,
-        stage.agent("agent102"),
-        stage.calling("13997361508") as caller,
-    ):
-        stage.answered("13997361508")
-        time.sleep(0.5)
-        second = _consults(stage, desk)
-        time.sleep(0.8)
-        second.hang_up()
-        second.__exit__()
-        time.sleep(0.5)
-        caller.hang_up()
+    with stage.talk(stage.agent("agent102")) as talk:
+        with _asking_102(stage, talk.desk) as second:
+            second.hang_up()
+        hangs_up(talk.caller, 0.5)
+
+
+@contextmanager
+def _local_member(stage: Stage, interface: str) -> Iterator[None]:
+    stage.pbx.cli(f"queue add member {interface} to local penalty 0 as agent102")
+    try:
+        yield
+    finally:
+        stage.pbx.cli(f"queue remove member {interface} from local")
 
 
 @shape
 def local_member(stage: Stage) -> None:
-    stage.pbx.cli("queue add member Local/102@hotline-from-agents/n to local penalty 0 as agent102")
-    try:
-        with stage.agent("agent102"), stage.calling("13997361508", "8410006") as caller:
-            stage.answered("13997361508")
-            time.sleep(1.0)
-            caller.hang_up()
-    finally:
-        stage.pbx.cli("queue remove member Local/102@hotline-from-agents/n from local")
+    with (
+        _local_member(stage, "Local/102@hotline-from-agents/n"),
+        stage.talk(by="agent102", did="8410006", after_s=1.0) as talk,
+    ):
+        talk.caller.hang_up()
 
 
 @shape
 def local_member_optimised(stage: Stage) -> None:
     """A Local member without /n: its two halves leave once the telephone answers."""
-    stage.pbx.cli("queue add member Local/102@hotline-from-agents to local penalty 0 as agent102")
-    try:
-        with stage.agent("agent102") as desk, stage.calling("13997361508", "8410006"):
-            stage.answered("13997361508")
-            time.sleep(1.5)
-            desk.hang_up()
-    finally:
-        stage.pbx.cli("queue remove member Local/102@hotline-from-agents from local")
+    with (
+        _local_member(stage, "Local/102@hotline-from-agents"),
+        stage.talk(by="agent102", did="8410006", after_s=1.5) as talk,
+    ):
+        talk.desk.hang_up()
