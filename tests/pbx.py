@@ -106,7 +106,7 @@ class AmiWitness:
                 raise AssertionError(f"not seen within {timeout_s} s; seen: {self.names()}")
             self.read(0.2)
 
-    def wait_event(self, name: str, timeout_s: float = 10.0, **wanted: str) -> dict[str, str]:
+    def wait_event(self, name: str, timeout_s: float = 30.0, **wanted: str) -> dict[str, str]:
         """The first event or user event of this name with these headers."""
         return self.wait(
             lambda it: (

@@ -350,7 +350,7 @@ def _content(body: str) -> str:
     return f"{kind}Content-Length: {len(body)}\r\n\r\n{body}"
 
 
-def wait_until(seen: Callable[[], bool], timeout_s: float = 10.0) -> bool:
+def wait_until(seen: Callable[[], bool], timeout_s: float = 30.0) -> bool:
     """Whether it came true within the time."""
     deadline = time.monotonic() + timeout_s
     while not seen():

@@ -62,7 +62,7 @@ def telephones(shift_pbx: RunningPbx) -> Telephones:
     return Telephones(shift_pbx)
 
 
-async def until(seen: Callable[[], Awaitable[T | None]], timeout_s: float = 15.0) -> T:
+async def until(seen: Callable[[], Awaitable[T | None]], timeout_s: float = 60.0) -> T:
     """What is seen, as soon as it is."""
     async with asyncio.timeout(timeout_s):
         while not (it := await seen()):
@@ -160,7 +160,7 @@ class Shift:
             return (await uow.agents.now(agent=name))[0]
 
     async def stands(
-        self, name: str, state: AgentState, reason: str = "", timeout_s: float = 15.0
+        self, name: str, state: AgentState, reason: str = "", timeout_s: float = 60.0
     ) -> AgentNow:
         """The agent comes to stand so."""
         found: list[AgentNow] = []

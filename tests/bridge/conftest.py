@@ -74,7 +74,7 @@ async def line(database_url: str) -> AsyncIterator[Line]:
 Until = Callable[[Callable[[], Awaitable[object]]], Awaitable[None]]
 
 
-async def until(seen: Callable[[], Awaitable[object]], timeout_s: float = 20.0) -> None:
+async def until(seen: Callable[[], Awaitable[object]], timeout_s: float = 60.0) -> None:
     """Return when it is seen."""
     async with asyncio.timeout(timeout_s):
         while not await seen():

@@ -21,7 +21,7 @@ from tests.pbx import AmiWitness, RunningPbx, free_port, pbx_up
 from tests.pbx_people import Telephones
 from tests.sip_phone import wait_until
 from ticketing_bridge.house import House
-from ticketing_bridge.journeys.dispatcher import LOCAL
+from ticketing_bridge.journeys.dispatcher import LOCAL, LOOK_S
 from ticketing_bridge.journeys.follow_ups import make_tasks
 from ticketing_bridge.roles.flows import run_flows
 from ticketing_bridge.roles.telephony import run_telephony
@@ -105,6 +105,7 @@ async def test_a_citizen_asks_to_be_called_back_and_is(
             ami.wait_event("BridgeEnter", 10, Uniqueid=reached["Uniqueid"])
             legs = {("caller", reached["Uniqueid"]), ("agent", taken["Uniqueid"])}
             assert wait_until(lambda: all(max(ears.frames.get(it, ()), default=0) > 100 for it in legs))
+            assert not citizen.gone.wait(2 * LOOK_S), "they talk as long as they like"
             citizen.hang_up()
             ami.wait_event("HotlineCallback", 20, Status="left")
 
@@ -167,7 +168,7 @@ async def test_a_citizen_is_asked_how_it_went(pbx: RunningPbx, ami: AmiWitness, 
     assert (task.attempts, task.recording is not None) == (1, True)
 
 
-async def eventually(seen: Callable[[], object], timeout_s: float = 30.0) -> None:
+async def eventually(seen: Callable[[], object], timeout_s: float = 60.0) -> None:
     """Return when it is seen."""
     async with asyncio.timeout(timeout_s):
         while not await seen():  # type: ignore[misc]

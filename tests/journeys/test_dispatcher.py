@@ -53,6 +53,8 @@ async def test_a_promise_keeps_the_callers_place_and_is_kept_at_once(shift: Shif
     await shift.look(minutes(1))
     assert shift.pbx.called == [made], "placed once"
     await shift.told(made, "queued", "agent", "dialing", "reached", agent="agent101", file="city-2.2")
+    await shift.look(minutes(0.1))
+    assert not shift.pbx.ended, "they talk"
     await shift.told(made, "done", "left", "reached", "busy")
     row = await shift.row(made)
     assert (row.state, row.attempts, row.channel) == (CallbackState.REACHED, 1, None)

@@ -41,7 +41,7 @@ from ticketing_bridge.journeys.queue_board import FRESH_S
 from ticketing_bridge.store.database import Database
 from ticketing_bridge.store.errors import DatabaseAway
 from ticketing_bridge.store.journey_records import (
-    FINAL_STATES,
+    GIVEN_UP_STATES,
     RUNNING_STATES,
     Callback,
     FollowUp,
@@ -202,7 +202,7 @@ class Dispatcher:
         if known is None:
             return
         for callback in owed:
-            if callback.state in FINAL_STATES and callback.channel is not None:
+            if callback.state in GIVEN_UP_STATES and callback.channel is not None:
                 await self._tried(self._maker.hang_up(callback.channel), callback.id)
         for decision in due(owed, known, self._hotline.callback, now):
             await self._do(decision, now)

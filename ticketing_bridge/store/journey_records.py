@@ -94,6 +94,8 @@ class CallbackState(StrEnum):
 FINAL_STATES = frozenset(
     {CallbackState.REACHED, CallbackState.GIVEN_UP, CallbackState.WITHDRAWN, CallbackState.SEEN_TO}
 )
+#: over without a talk; a placeholder that still waits in the queue waits for nobody
+GIVEN_UP_STATES = FINAL_STATES - {CallbackState.REACHED}
 #: the PBX is busy with these
 RUNNING_STATES = frozenset({CallbackState.PLACED, CallbackState.AGENT, CallbackState.DIALING})
 
