@@ -14,7 +14,7 @@ from config.catalogue_store import city_in_force
 from ticketing_bridge.cli.output import Json, console, errors, print_json
 from ticketing_bridge.drafting import draft_rows, evaluate, plain, table
 from ticketing_bridge.drafting.evaluate import Score
-from ticketing_bridge.drafting.fitting import calibration_text, crossed, fit_weights
+from ticketing_bridge.drafting.fitting import calibration_text, crossed, fit_weights, lessons
 from ticketing_bridge.drafting.fitting import fit as fit_calibration
 from ticketing_bridge.drafting.learned import FIELDS, Comparison, best_temperature, cross_validate
 from ticketing_bridge.drafting.learned import train as learn
@@ -127,10 +127,11 @@ def fit(
     city = city_in_force()
     with Progress(console=errors, transient=True) as progress:
         task = progress.add_task("fitting", total=folds + 1)
-        found, judged = crossed(rows, city, folds, ("",), lambda: progress.advance(task))
+        taught = lessons(rows, city)
+        found, judged = crossed(rows, taught, city, folds, ("",), lambda: progress.advance(task))
         if out:
             out.mkdir(parents=True, exist_ok=True)
-            fit_weights(rows, city).write(out)
+            fit_weights(taught).write(out)
             (out / "calibration.yaml").write_text(calibration_text(fit_calibration(found)), encoding="utf-8")
     if json_:
         print_json(plain(judged))

@@ -279,7 +279,7 @@ class AddressReader:
             self._number_at(end, kinds)
             or self._tail_at(end, kinds)
             or self._joined(end, kinds, parts)
-            or self._gap(end, kinds, parts)
+            or self._gap(end, kinds)
         )
 
     def _joined(self, end: int, kinds: list[str], parts: list[Part]) -> tuple[int, str, float] | None:
@@ -351,7 +351,7 @@ class AddressReader:
                         return closing.end()
         return None
 
-    def _gap(self, end: int, kinds: list[str], parts: list[Part]) -> tuple[int, str, float] | None:
+    def _gap(self, end: int, kinds: list[str]) -> tuple[int, str, float] | None:
         """An unknown name between two sure parts of an address: 江源中路三十号[嘉和名邸]二期."""
         if kinds[-1] not in {"road", "number", "village", "town", "district", "park"}:
             return None

@@ -78,4 +78,4 @@ def calibrated(name: str, value: Value[Held | None], hearing: Hearing) -> Value[
 
 def probability(weights: Sequence[float], features: Sequence[float]) -> float:
     """The logistic function of the weighted sum."""
-    return 1 / (1 + math.exp(-sum(w * x for w, x in zip(weights, features, strict=True))))
+    return 1 / (1 + math.exp(-math.fsum(w * x for w, x in zip(weights, features, strict=True))))

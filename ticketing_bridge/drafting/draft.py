@@ -39,10 +39,11 @@ _NO_PARTY = {"咨询", "建议", "其他", "表扬"}
 
 @cache
 def rules_version() -> str:
-    """Changes with any change of the word lists; the number in front with the rules themselves."""
-    folder = files("ticketing_bridge.drafting") / "data"
-    lists = b"".join(it.read_bytes() for it in sorted(folder.iterdir(), key=lambda it: it.name))
-    return f"rules-1-{hashlib.sha256(lists).hexdigest()[:8]}"
+    """Changes with any change of the word lists or the weights; the number in front with the rules themselves."""
+    package = files("ticketing_bridge.drafting")
+    kept = [it for folder in ("data", "weights") for it in (package / folder).iterdir()]
+    read = b"".join(it.read_bytes() for it in sorted(kept, key=lambda it: it.name))
+    return f"rules-1-{hashlib.sha256(read).hexdigest()[:8]}"
 
 
 def draft_call(words: DraftInput, data: CityData, *, ended: bool = True, shown_only: bool = True) -> Draft:

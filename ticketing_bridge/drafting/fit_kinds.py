@@ -49,7 +49,7 @@ def labelled(rows: Sequence[dict[str, Any]], data: CityData, field: str) -> Iter
             cues = purpose_cues(call, heard, party=bool(gold.get("party")))
         else:
             asked = gold.get("purpose") == "咨询" and is_answered(call, "咨询").value
-            cues = appeal_cues(call, heard, answered=asked, emergency=emergency)
+            cues = appeal_cues(heard, answered=asked, emergency=emergency)
         yield Labelled(cues, runs_of(call), gold[field])
 
 
@@ -69,8 +69,8 @@ def fit_kinds(calls: Sequence[Labelled]) -> Kinds:
     weights = _climbed(x, wanted)
     return Kinds(
         labels,
-        _kept(cues, weights[: len(cues)], _NOTHING["cues"]),
-        _kept(runs, weights[len(cues) :], _NOTHING["runs"]),
+        kept(cues, weights[: len(cues)], _NOTHING["cues"]),
+        kept(runs, weights[len(cues) :], _NOTHING["runs"]),
     )
 
 
@@ -87,7 +87,10 @@ def _climbed(x: NDArray[np.float32], wanted: NDArray[np.float32]) -> NDArray[np.
     return weights
 
 
-def _kept(names: Sequence[str], weights: NDArray[np.float32], least: float) -> dict[str, tuple[float, ...]]:
+def kept(
+    names: Sequence[str], weights: NDArray[np.floating[Any]], least: float
+) -> dict[str, tuple[float, ...]]:
+    """Weights as they are shipped: without those that say nothing."""
     return {
         name: tuple(round(float(it), 2) for it in row)
         for name, row in zip(names, weights, strict=True)

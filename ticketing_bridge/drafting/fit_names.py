@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from sys import intern
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from config.catalogue import CityData
 from ticketing_bridge.drafting.address_parts import gazetteer
+from ticketing_bridge.drafting.fit_kinds import kept
 from ticketing_bridge.drafting.invented import Inventor, varied
 from ticketing_bridge.drafting.lines import call_of
 from ticketing_bridge.drafting.model import DraftInput, Span
@@ -85,7 +87,8 @@ def _turns(
 ) -> Iterator[Turn]:
     for at, text, reading in readings:
         if len(text) >= 2:
-            yield Turn(features(text, reading), _tags(call.turns[at].text, wanted, reading))
+            said = [[*map(intern, here)] for here in features(text, reading)]
+            yield Turn(said, _tags(call.turns[at].text, wanted, reading))
 
 
 def _read_places(
@@ -129,12 +132,7 @@ def fit_names(turns: Sequence[Turn]) -> Spotter:
     known = [[[columns[it] for it in here if it in columns] for here in turn.features] for turn in turns]
     fits = [_fitted(known, [turn.tags for turn in turns], len(columns), seed) for seed in range(_FITS)]
     weights = np.mean([it for it, _ in fits], axis=0)
-    kept = {
-        name: tuple(round(float(it), 2) for it in weights[at])
-        for name, at in columns.items()
-        if float(np.abs(weights[at]).max()) >= _NOTHING
-    }
-    return Spotter.of(kept, np.mean([it for _, it in fits], axis=0))
+    return Spotter.of(kept([*columns], weights[:-1], _NOTHING), np.mean([it for _, it in fits], axis=0))
 
 
 def _fitted(

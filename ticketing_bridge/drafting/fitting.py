@@ -18,8 +18,8 @@ from config.catalogue import CityData
 from ticketing_bridge.drafting.calibration import Hearing, probability
 from ticketing_bridge.drafting.draft import CALIBRATED, draft_call
 from ticketing_bridge.drafting.evaluate import Evaluation, Quotes, Score, evaluate_rows
-from ticketing_bridge.drafting.fit_kinds import fit_kinds, labelled
-from ticketing_bridge.drafting.fit_names import fit_names, turns_of
+from ticketing_bridge.drafting.fit_kinds import Labelled, fit_kinds, labelled
+from ticketing_bridge.drafting.fit_names import VARIANTS, Turn, fit_names, turns_of
 from ticketing_bridge.drafting.lines import call_of
 from ticketing_bridge.drafting.model import Draft, Value
 from ticketing_bridge.drafting.noise import disturb
@@ -48,28 +48,55 @@ class Sample:
     right: bool
 
 
-def fit_weights(rows: Sequence[dict[str, Any]], data: CityData) -> Weights:
-    """The weights of places, party, purpose and appeal, from calls labelled at least in part."""
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What one labelled call teaches, taken apart once: a call is learned from in every fold but one."""
+
+    places: tuple[Turn, ...]
+    party: tuple[Turn, ...]
+    purpose: tuple[Labelled, ...]
+    appeal: tuple[Labelled, ...]
+
+
+def lessons(rows: Sequence[dict[str, Any]], data: CityData, variants: int = VARIANTS) -> list[Lesson]:
+    """One a call that is labelled at least in part; ``variants``: how often its names are exchanged."""
+    return [
+        Lesson(
+            tuple(turns_of([row], data, "places", variants)),
+            tuple(turns_of([row], data, "party", variants)),
+            tuple(labelled([row], data, "purpose")),
+            tuple(labelled([row], data, "appeal")),
+        )
+        for row in rows
+    ]
+
+
+def fit_weights(taught: Sequence[Lesson]) -> Weights:
+    """The weights of places, party, purpose and appeal."""
     return Weights(
-        fit_names(list(turns_of(rows, data, "places"))),
-        fit_names(list(turns_of(rows, data, "party"))),
-        fit_kinds(list(labelled(rows, data, "purpose"))),
-        fit_kinds(list(labelled(rows, data, "appeal"))),
+        fit_names([turn for it in taught for turn in it.places]),
+        fit_names([turn for it in taught for turn in it.party]),
+        fit_kinds([call for it in taught for call in it.purpose]),
+        fit_kinds([call for it in taught for call in it.appeal]),
     )
 
 
 def crossed(
     rows: Sequence[dict[str, Any]],
+    taught: Sequence[Lesson],
     data: CityData,
     folds: int,
     seeds: Sequence[str],
     progress: Callable[[], None],
 ) -> tuple[dict[str, list[Sample]], Evaluation]:
-    """Samples of every call, drafted with weights that were fitted without it, and how right they are."""
+    """Samples of every call, drafted with weights that were fitted without it, and how right they are.
+
+    ``taught`` has a lesson for each of the rows and may have more, of which all folds learn.
+    """
     found: dict[str, list[Sample]] = defaultdict(list)
     scores: dict[str, Score] = evaluate_rows((), data).fields
     for fold in range(folds):
-        weights = fit_weights([row for at, row in enumerate(rows) if at % folds != fold], data)
+        weights = fit_weights([it for at, it in enumerate(taught) if at >= len(rows) or at % folds != fold])
         held = [row for at, row in enumerate(rows) if at % folds == fold]
         with trying(weights):
             for name, values in samples(held, data, seeds, lambda: None).items():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -60,10 +60,10 @@ class Kinds:
         if known:
             each = RUNS / math.sqrt(len(known))
             for at, column in enumerate(zip(*known, strict=True)):
-                scores[at] += each * sum(column)
+                scores[at] += each * math.fsum(column)
         most = max(scores)
         shares = [math.exp(it - most) for it in scores]
-        whole = sum(shares)
+        whole = math.fsum(shares)
         ranked = sorted(zip(self.labels, shares, strict=True), key=lambda it: -it[1])
         return [(label, share / whole) for label, share in ranked]
 
@@ -74,6 +74,16 @@ def runs_of(call: DraftInput) -> frozenset[str]:
     found: set[str] = set()
     for mark, least, turns in (("", 1, call.citizen()), ("+", 2, call.agent())):
         for _, text in turns:
-            for length in range(least, LONGEST + 1):
-                found |= {mark + text[at : at + length] for at in range(len(text) - length + 1)}
+            found |= {mark + it for it in runs_in(text, least, LONGEST)}
     return frozenset(found)
+
+
+def runs_in(text: str, least: int, most: int) -> Iterator[str]:
+    """Every run of so many characters.
+
+    >>> list(runs_in("路灯坏", 2, 3))
+    ['路灯', '灯坏', '路灯坏']
+    """
+    for length in range(least, most + 1):
+        for at in range(len(text) - length + 1):
+            yield text[at : at + length]

@@ -21,6 +21,7 @@ from config.catalogue import CityData
 from facts.errors import HotlineError
 from ticketing_bridge.drafting.draft import draft_call
 from ticketing_bridge.drafting.evaluate import Score, count
+from ticketing_bridge.drafting.kinds import runs_in
 from ticketing_bridge.drafting.lexicon import because
 from ticketing_bridge.drafting.lines import call_of
 from ticketing_bridge.drafting.model import Draft, DraftInput, Value
@@ -137,15 +138,14 @@ def runs(call: DraftInput) -> Counter[str]:
     found: Counter[str] = Counter()
     for side, turns in (("", call.citizen()), ("+", call.agent())):
         for _, text in turns:
-            for length in range(1, _LONGEST + 1):
-                found.update(side + text[at : at + length] for at in range(len(text) - length + 1))
+            found.update(side + it for it in runs_in(text, 1, _LONGEST))
     return found
 
 
 def _vector(found: Counter[str], columns: Mapping[str, int]) -> dict[int, float]:
     """Logarithmic counts of the known runs, of length 1."""
     known = {columns[run]: 1 + math.log(times) for run, times in found.items() if run in columns}
-    length = math.sqrt(sum(it * it for it in known.values())) or 1.0
+    length = math.sqrt(math.fsum(it * it for it in known.values())) or 1.0
     return {at: it / length for at, it in known.items()}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -111,10 +112,6 @@ def _near(spans: Sequence[Span]) -> bool:
     return same and max(it.start for it in spans) - min(it.end for it in spans) <= _NEAR
 
 
-def _within(span: Span, place: Span) -> bool:
-    return span.turn == place.turn and place.start <= span.start and span.end <= place.end
-
-
 def hear(call: DraftInput, data: CityData, places: Sequence[Span] = (), *, emergency: bool = False) -> Heard:
     """Score every matter and unit of the catalogue against the call's words; a place's name counts half.
 
@@ -135,8 +132,9 @@ def hear(call: DraftInput, data: CityData, places: Sequence[Span] = (), *, emerg
     if emergency:
         dangers = [it for it in heard.matters if it[1].appeal == DANGER]
         heard.matters = dangers or heard.matters
-    _score_units(data, citizen, agent, heard, places)
-    _as_sent(heard, _sent_to(data, agent.turns))
+    sent = list(_sent_to(data, agent.turns))
+    _score_units(data, citizen, sent, heard, places)
+    _as_sent(heard, sent)
     return heard
 
 
@@ -190,7 +188,7 @@ def _score_matter(
         for speech, said, weight in speeches:
             if word.needs <= said:
                 spans = speech.together(word.parts)
-                placed = all(any(_within(it, place) for place in places) for it in spans)
+                placed = all(any(it.within(place) for place in places) for it in spans)
                 apart = 1.0 if len(spans) == 1 or _near(spans) else _APART
                 score += weight * apart * word.weight * (0.5 if placed else 1.0)
                 heard.spans[matter.title] += spans
@@ -204,7 +202,11 @@ def _score_matter(
 
 
 def _score_units(
-    data: CityData, citizen: Speech, agent: Speech, heard: Heard, places: Sequence[Span]
+    data: CityData,
+    citizen: Speech,
+    sent: Sequence[tuple[str, Span]],
+    heard: Heard,
+    places: Sequence[Span],
 ) -> None:
     """Units by the matters heard, by keywords, by what the agent says, by the rules that the city adopted.
 
@@ -225,7 +227,7 @@ def _score_units(
             if span:
                 scores[known.name] += _KEYWORD
                 heard.spans[known.name].append(span)
-    for name, span in _sent_to(data, agent.turns):
+    for name, span in sent:
         unit = data.open_unit(name)
         if unit:
             scores[unit] += _DISPATCHED
@@ -273,7 +275,7 @@ def _sent_to(data: CityData, agent: Sequence[tuple[int, str]]) -> Iterable[tuple
 def matter_cues(heard: Heard) -> dict[str, float]:
     """What the catalogue hears, as cues: the likeliest matters, their classes and the unit."""
     scores = _by_appeal(heard)
-    whole = sum(scores.values()) + 1.0
+    whole = math.fsum(scores.values()) + 1.0
     cues = {f"class {name}": 3.0 * score / whole for name, score in scores.items()}
     cues |= {f"matter {rank} {it.title}": 1.0 for rank, (_, it) in enumerate(heard.matters[:3])}
     if heard.matter:
@@ -289,7 +291,7 @@ def _by_appeal(heard: Heard) -> dict[str, float]:
     return dict(scores)
 
 
-def appeal_cues(call: DraftInput, heard: Heard, *, answered: bool, emergency: bool) -> dict[str, float]:
+def appeal_cues(heard: Heard, *, answered: bool, emergency: bool) -> dict[str, float]:
     """What speaks for a class beside the words themselves."""
     marks = {"answered": answered, "emergency": emergency, "nothing heard": not heard.matters}
     return {"const": 1.0} | matter_cues(heard) | {name: 1.0 for name, there in marks.items() if there}
@@ -307,9 +309,7 @@ def choose_appeal(
     model = in_force().appeal
     if not set(scores) <= set(model.labels):
         return _best(scores, because("by_matter"), spans, least=0.8)
-    ranked = model.likely(
-        appeal_cues(call, heard, answered=answered_question, emergency=emergency), runs_of(call)
-    )
+    ranked = model.likely(appeal_cues(heard, answered=answered_question, emergency=emergency), runs_of(call))
     if emergency or answered_question:
         sure = DANGER if emergency else QUESTION
         ranked = [(sure, 0.95), *(it for it in ranked if it[0] != sure)]

@@ -102,6 +102,10 @@ class Span:
     end: int
     text: str
 
+    def within(self, other: Span) -> bool:
+        """Whether the other span covers it."""
+        return self.turn == other.turn and other.start <= self.start and self.end <= other.end
+
 
 @dataclass(frozen=True, slots=True)
 class Value(Generic[T_co]):

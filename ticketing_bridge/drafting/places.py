@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from config.catalogue import CityData
 from ticketing_bridge.drafting.address import AddressReader
-from ticketing_bridge.drafting.address_parts import Gazetteer, described_thing, gazetteer, place_words
+from ticketing_bridge.drafting.address_parts import TWICE, Gazetteer, described_thing, gazetteer, place_words
 from ticketing_bridge.drafting.corrections import Mention, without_taken_back
 from ticketing_bridge.drafting.lexicon import any_of, because
 from ticketing_bridge.drafting.model import CITIZEN, DraftInput, Span, Value
@@ -26,7 +26,6 @@ _BOTH = 0.58
 _AGREES = 0.1
 #: names that the city knows need less
 _KNOWN, _AGREES_KNOWN = 0.9, 0.02
-_TWICE = re.compile(r"(.{2,8})(?=\1)")
 
 
 def find_places(words_of_call: DraftInput, data: CityData) -> tuple[Value[str], ...]:
@@ -84,7 +83,7 @@ def _overlaps(found: Spot, others: Sequence[Spot]) -> bool:
 def _once(text: str, found: Spot) -> Spot:
     """A place said twice in a row, once."""
     start, end, sure = found
-    twice = _TWICE.match(text[start:end])
+    twice = TWICE.match(text[start:end])
     start += len(twice[1]) if twice else 0
     again = next((n for n in range(end - start - 2, 1, -1) if text[end - n : end] == text[start:][:n]), 0)
     end -= again

@@ -262,6 +262,7 @@ def _calls_before(call: DraftInput, turn: int, text: str) -> Iterator[re.Match[s
             yield found
 
 
+@lru_cache(maxsize=_KEPT)
 def is_dispatched(call: DraftInput) -> Span | None:
     """Where the agent sends the matter on."""
     for turn, text in call.agent():

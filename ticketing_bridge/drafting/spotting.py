@@ -32,17 +32,6 @@ for _tag, _next in ((0, 0), (0, 1), (1, 2), (1, 3), (2, 2), (2, 3), (3, 0), (3, 
 _AHEAD = 6
 #: a place of fewer characters is none
 _SHORTEST = 2
-_KINDS = (
-    "road",
-    "estate",
-    "village",
-    "facility",
-    "weak_estate",
-    "tail",
-    "unit_strong",
-    "unit_chain",
-    "thing",
-)
 _LISTS = ("stop_words", "joint", "says_place", "crossing", "leading", "generic")
 _EDGE = "^"
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 
-from ticketing_bridge.drafting.address_parts import described_thing, place_words
-from ticketing_bridge.drafting.lexicon import any_of, because, pattern, words
+from ticketing_bridge.drafting.address_parts import described_thing, joints
+from ticketing_bridge.drafting.lexicon import because, pattern, words
 from ticketing_bridge.drafting.matters import Heard
 from ticketing_bridge.drafting.model import CITIZEN, CallState, DraftInput, Span, Value
 from ticketing_bridge.drafting.numbers import DIGIT, with_figures
@@ -39,11 +39,6 @@ _ROAD_FIRST = re.compile(
 
 
 @cache
-def _joints() -> re.Pattern[str]:
-    return re.compile(f"^{any_of(place_words('joint'))}")
-
-
-@cache
 def _side_thing() -> re.Pattern[str]:
     """那个巷子里头 at the end of a place: left out where a title is too long."""
     return re.compile(f"{described_thing().pattern}$")
@@ -54,7 +49,8 @@ def short_place(place: str) -> str:
     text = re.sub(r"(?:\d+单元.*|\d+[层楼].{0,2}|\d+室|那个|这个)$", "", with_figures(place))
     text = re.sub(rf"(?:{DIGIT}{{3,4}})$", "", text)
     shorter = _ROAD_FIRST.sub("", text)
-    named = _joints().sub("", shorter)
+    joint = joints().match(shorter)
+    named = shorter[joint.end() :] if joint else shorter
     crossing = any(it in text for it in words("places")["crossing"])
     if crossing or re.match(r"^(和|与|跟|口|\d)", shorter):
         return text
@@ -190,17 +186,13 @@ def _core(call: DraftInput, heard: Heard, place: str, longest: int) -> Clause | 
             written = _without_place(clause.written, place)
             if not _SHORT_CORE <= len(written) <= min(longest, _LONG_CORE):
                 continue
-            about = {it.text for it in spans if it.turn == turn and _inside(it, clause.span)}
+            about = {it.text for it in spans if it.within(clause.span)}
             trouble = pattern("titles", "trouble").search(clause.span.text)
             asks = pattern("titles", "no_core").search(clause.span.text)
             score = 0.4 * min(len(about), 2) + 1.5 * bool(trouble) - 2 * bool(asks) - 0.1 * turn
             if score > _TELLS and (best is None or score > best[0]):
                 best = score, replace(clause, written=written)
     return best[1] if best else None
-
-
-def _inside(span: Span, other: Span) -> bool:
-    return other.start <= span.start and span.end <= other.end
 
 
 def _without_place(written: str, place: str) -> str:
