@@ -39,7 +39,7 @@ _NO_PARTY = {"咨询", "建议", "其他", "表扬"}
 
 @cache
 def rules_version() -> str:
-    """Changes with any change of the word lists or the weights; the number in front with the rules themselves."""
+    """Changes with any change of word lists or weights; the number in front with the rules themselves."""
     package = files("ticketing_bridge.drafting")
     kept = [it for folder in ("data", "weights") for it in (package / folder).iterdir()]
     read = b"".join(it.read_bytes() for it in sorted(kept, key=lambda it: it.name))
