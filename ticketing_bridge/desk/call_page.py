@@ -140,7 +140,7 @@ async def load_call_page(desk: Desk, key: CallKey) -> CallPage | None:
     names = (await desk.city()).names if live or record else None
     below = desk.settings.doubt_below
     page = CallPage(
-        call, tuple(map(_live_text, segments)), None, None, draft, versions=tuple(versions), callback=owed
+        call, tuple(map(live_text, segments)), None, None, draft, versions=tuple(versions), callback=owed
     )
     return page if names is None else await asyncio.to_thread(_read, page, live, record, names, below)
 
@@ -161,7 +161,8 @@ def _read(
     return replace(page, live=heard, record=again, differences=unlike)
 
 
-def _live_text(heard: LiveSegment) -> LiveText:
+def live_text(heard: LiveSegment) -> LiveText:
+    """What was kept of a sentence, as it was heard."""
     return LiveText(
         call=heard.call,
         leg=heard.leg,

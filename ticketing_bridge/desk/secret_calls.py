@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from fastapi import Request
+from fastapi import HTTPException, Request
 
 from ticketing_bridge.desk.desk import Desk
 from ticketing_bridge.desk.events import parse_key
@@ -28,17 +28,19 @@ async def keeps_secrets(request: Request, visitor: SignedIn) -> None:
     if given is None:
         return
     key = str(parse_key(given))
+    if key != given:  # it was asked of the address as it stands there
+        raise HTTPException(404)
     desk: Desk = request.app.state.desk
-    async with desk.database.unit_of_work() as uow:
-        secret = await uow.desk_tickets.secret_calls([key])
-        allowed = key not in closed_to(visitor, secret)
-        path = getattr(request.scope.get("route"), "path", "")
-        follows = (visitor.csrf, path, key) if path in _STREAMS else None
-        if allowed and (action := _look(request, path, desk, follows)):
-            kind = "confidential" if key in secret else "call"
-            await uow.audit.add(visitor.name, f"{kind}-{action}", subject=key, fields=["words", "draft"])
-        if not allowed:
-            await uow.audit.add(visitor.name, "call-refused", subject=key)
+    secret: Mapping[str, frozenset[str]] = request.state.secret_calls
+    allowed = key not in closed_to(visitor, secret)
+    path = getattr(request.scope.get("route"), "path", "")
+    follows = (visitor.csrf, path, key) if path in _STREAMS else None
+    look = _look(request, path, desk, follows) if allowed else "refused"
+    if look:
+        kind = "confidential" if allowed and key in secret else "call"
+        fields = ["words", "draft"] if allowed else []
+        async with desk.database.unit_of_work() as uow:
+            await uow.audit.add(visitor.name, f"{kind}-{look}", subject=key, fields=fields)
     if not allowed:
         raise NotAllowed
     if follows is not None:

@@ -52,15 +52,24 @@ class NotAllowed(HTTPException):
 
 
 async def signed_in(request: Request) -> Visitor:
-    """The visitor, also kept as ``request.state.visitor``; raises ``SignInFirst`` when there is none."""
+    """The visitor, also kept as ``request.state.visitor``; raises ``SignInFirst`` when there is none.
+
+    Of a request about one call ``request.state.secret_calls`` says whose secret it is: asked in the same way.
+    """
     token = request.cookies.get(SESSION_COOKIE)
     if not token:
         raise SignInFirst
     desk: Desk = request.app.state.desk
+    call = request.path_params.get("key")
     async with desk.database.unit_of_work() as uow:
-        account = await uow.users.by_session(token)
+        batch = uow.batch()
+        found = uow.users.ask_session(batch, token)
+        secret = uow.desk_tickets.ask_secret_calls(batch, [call] if call else [])
+        await batch.send()
+    account = uow.users.account_of(found)
     if account is None:
         raise SignInFirst
+    request.state.secret_calls = uow.desk_tickets.secret_of(secret)
     visitor = Visitor(account, token)
     request.state.visitor = visitor
     return visitor

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
-import psycopg
 from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -17,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from ticketing_bridge.store.agent_repository import AgentRepository, MoveRepository, WishRepository
 from ticketing_bridge.store.api_repository import ApiRepository
 from ticketing_bridge.store.audit_chain import AuditChainRepository
+from ticketing_bridge.store.batch import Batch, pipelined
 from ticketing_bridge.store.call_repositories import CallRepository, EventRepository
 from ticketing_bridge.store.callback_repository import CallbackRepository
 from ticketing_bridge.store.catalogue_repository import CatalogueRepository
@@ -48,10 +48,12 @@ from ticketing_bridge.store.phone_repository import PhoneRepository
 from ticketing_bridge.store.rate_books import RateBooks
 from ticketing_bridge.store.rate_repository import RateRepository
 from ticketing_bridge.store.rate_row_repository import RateRows
+from ticketing_bridge.store.saving_repository import SavingRepository
 from ticketing_bridge.store.sealing import Vault
 from ticketing_bridge.store.seals import Seals, WordSeals
 from ticketing_bridge.store.search_repository import SearchRepository
 from ticketing_bridge.store.ticket_repository import TicketRepository
+from ticketing_bridge.store.ticket_writing import TicketWriting
 from ticketing_bridge.store.wall_repository import WallRepository
 from ticketing_bridge.store.word_repositories import (
     DraftRepository,
@@ -100,6 +102,7 @@ class UnitOfWork:
         self.jobs = JobRepository(connection)
         self.tickets = TicketRepository(connection)
         self.desk_tickets = DeskTicketRepository(connection)
+        self.ticket_writing = TicketWriting(connection)
         self.approvals = ApprovalRepository(connection)
         self.keeping = KeepingRepository(connection)
         self.undertakings = UndertakingRepository(connection)
@@ -123,6 +126,7 @@ class UnitOfWork:
         self.knowledge = KnowledgeRepository(connection)
         self.phones = PhoneRepository(connection)
         self.sheets = SheetRepository(connection, words)
+        self.saving = SavingRepository(connection, words)
         self.draft_ledger = DraftLedgerRepository(connection)
 
     @asynccontextmanager
@@ -134,16 +138,16 @@ class UnitOfWork:
         Raises:
             DBAPIError: the first thing that went wrong, as if its statement had been executed alone.
         """
-        driver = (await self.connection.get_raw_connection()).driver_connection
-        assert driver is not None
-        try:
-            async with driver.pipeline():
-                yield
-        except psycopg.Error as problem:
-            raise DBAPIError.instance(
-                None, None, problem, psycopg.Error, hide_parameters=True,
-                connection_invalidated=driver.closed, dialect=self.connection.dialect,
-            ) from problem  # fmt: skip
+        async with pipelined(self.connection):
+            yield
+
+    def batch(self) -> Batch:
+        """Statements that are to be sent together."""
+        return Batch(self.connection)
+
+    def tell(self, batch: Batch, channel: str, payload: str) -> None:
+        """The same as ``notify``, together with what it is about."""
+        batch.do("SELECT pg_notify(%(channel)s, %(payload)s)", {"channel": channel, "payload": payload})
 
     async def notify(self, channel: str, *payloads: str) -> None:
         """Tell listeners ids when the transaction commits; equal ones are told once."""

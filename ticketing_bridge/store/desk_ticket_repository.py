@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -11,9 +11,7 @@ from sqlalchemy import (
     DateTime,
     RowMapping,
     Select,
-    Text,
     and_,
-    bindparam,
     cast,
     func,
     or_,
@@ -21,9 +19,10 @@ from sqlalchemy import (
     text,
     tuple_,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, insert
+from sqlalchemy.dialects.postgresql import TSQUERY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ticketing_bridge.store.batch import Answer, Batch
 from ticketing_bridge.store.desk_ticket_records import (
     Approval,
     DataKey,
@@ -38,7 +37,6 @@ from ticketing_bridge.store.desk_ticket_tables import (
     ticket_approval,
     ticket_event,
     ticket_link,
-    ticket_source,
     ticket_words,
 )
 from ticketing_bridge.store.journey_tables import follow_up_task
@@ -98,66 +96,23 @@ class DataKeyRepository:
         return len((await self._connection.execute(statement)).all())
 
 
+_SECRET_CALLS = """
+SELECT call, array_agg(body->>'received_by') AS takers FROM ticket
+WHERE call = ANY(%(calls)s) AND confidential GROUP BY call
+"""
+
+
 class DeskTicketRepository:
-    """Our own tickets. Rows change by their version only: who comes second is told so."""
+    """Our own tickets, as they are read; written they are by ``ticket_writing``."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
-
-    async def next_serial(self, day: date) -> int:
-        """The next serial number of a day. Numbers of transactions that fail are left out.
-
-        A day has its first number from a sequence: two savers never wait for each other.
-        """
-        opened = text(
-            "INSERT INTO ticket_serial (day, base) VALUES (:day, nextval('ticket_serial_seq'))"
-            " ON CONFLICT DO NOTHING"
-        )
-        taken = text("SELECT nextval('ticket_serial_seq') - base FROM ticket_serial WHERE day = :day")
-        found = (await self._connection.execute(taken, {"day": day})).scalar()
-        if found is None:
-            await self._connection.execute(opened, {"day": day})
-            found = (await self._connection.execute(taken, {"day": day})).scalar_one()
-        return int(found)
-
-    async def add(self, row: TicketRow, entry: HistoryRow, source: str | None) -> str | None:
-        """Keep a new ticket; the number of the one that this source became already, else None."""
-        await self._connection.execute(_ADD_TICKET, _values(row))
-        if source is not None:
-            claim = insert(ticket_source).values(source=source, ticket=row.number).on_conflict_do_nothing()
-            if not (await self._connection.execute(claim.returning(ticket_source.c.ticket))).scalar():
-                return await self.of_source(source)
-        await self._connection.execute(_ADD_ENTRY, _as_they_are(entry))
-        return None
-
-    async def of_source(self, source: str) -> str | None:
-        """The ticket that this draft, message or row became."""
-        query = select(ticket_source.c.ticket).where(ticket_source.c.source == source)
-        return (await self._connection.execute(query)).scalar()
-
-    async def save(self, row: TicketRow, entry: HistoryRow) -> bool:
-        """The ticket's next version with its entry; False when it is not the next one any more."""
-        values = _values(row) | {"of_number": row.number, "of_version": row.version - 1}
-        if (await self._connection.execute(_NEXT_VERSION, values)).scalar() is None:
-            return False
-        await self._connection.execute(_ADD_ENTRY, _as_they_are(entry))
-        return True
 
     async def get(self, number: str, *, lock: bool = False) -> TicketRow | None:
         """One ticket; ``lock`` keeps others from changing it in this transaction."""
         query = select(ticket).where(ticket.c.number == number)
         row = (await self._connection.execute(query.with_for_update() if lock else query)).mappings().first()
         return _row(row) if row else None
-
-    async def put_words(self, number: str, tokens: Collection[str]) -> None:
-        """Make a ticket findable by these tokens, unless its caller was erased."""
-        keys = func.array_to_tsvector(cast([*tokens], ARRAY(Text)))
-        statement = insert(ticket_words).values(ticket=number, keys=keys)
-        await self._connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["ticket"], set_={"keys": keys}, where=ticket_words.c["keys"].is_not(None)
-            )
-        )
 
     async def without_words(self, limit: int) -> list[TicketRow]:
         """Tickets that cannot be found by their words yet."""
@@ -219,11 +174,19 @@ class DeskTicketRepository:
 
     async def secret_calls(self, calls: Sequence[str]) -> dict[str, frozenset[str]]:
         """Those of these calls that became confidential tickets, with who took them."""
-        query = select(ticket.c.call, func.array_agg(ticket.c.body["received_by"].astext)).where(
-            ticket.c.call.in_(calls), ticket.c.confidential
-        )
-        found = await self._connection.execute(query.group_by(ticket.c.call))
-        return {row[0]: frozenset(row[1]) for row in found}
+        batch = Batch(self._connection)
+        found = self.ask_secret_calls(batch, calls)
+        await batch.send()
+        return self.secret_of(found)
+
+    def ask_secret_calls(self, batch: Batch, calls: Sequence[str]) -> Answer:
+        """The same together with what else is asked of a request."""
+        return batch.ask(_SECRET_CALLS, {"calls": [*calls]})
+
+    @staticmethod
+    def secret_of(found: Answer) -> dict[str, frozenset[str]]:
+        """What was found."""
+        return {row["call"]: frozenset(row["takers"]) for row in found.rows}
 
     async def unasked(self, limit: int) -> list[TicketRow]:
         """Tickets that wait for their follow-up and have no task, or one of before their last reply."""
@@ -333,26 +296,6 @@ def _all_of(tokens: Sequence[str]) -> ColumnElement[Any]:
 
 def _conditions(wanted: TicketFilter) -> list[ColumnElement[bool]]:
     return [ask(value) for name, ask in _ASKS.items() if (value := getattr(wanted, name))]
-
-
-#: said once, so that SQLAlchemy knows them again at once: they are most of what saving costs
-_ADD_TICKET = ticket.insert()
-_ADD_ENTRY = ticket_event.insert()
-_NEXT_VERSION = (
-    ticket.update()
-    .where(_C.number == bindparam("of_number"), _C.version == bindparam("of_version"))
-    .values({name: bindparam(name) for name in TicketRow.__dataclass_fields__})
-    .returning(_C.version)
-)
-
-
-def _values(row: TicketRow) -> dict[str, object]:
-    return _as_they_are(row) | {"units": [*row.units], "barred": [*row.barred]}
-
-
-def _as_they_are(row: TicketRow | HistoryRow) -> dict[str, object]:
-    """The row's columns; what lies inside of them is not copied."""
-    return {name: getattr(row, name) for name in row.__dataclass_fields__}
 
 
 def _row(row: RowMapping) -> TicketRow:

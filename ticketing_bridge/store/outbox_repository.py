@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from psycopg.types.json import Jsonb
 from sqlalchemy import func, select, text
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ticketing_bridge.store.batch import Answer, Batch
 from ticketing_bridge.store.job_repository import JobRepository
 from ticketing_bridge.store.outbox_records import OutboxEntry, OutboxKind
 from ticketing_bridge.store.outbox_tables import outbox
@@ -30,7 +31,17 @@ ROUTE_TASK = "route_outbox"
 ROUTE_QUEUE = "outbox"
 
 
-_HAND_IN = insert(outbox).on_conflict_do_nothing().returning(outbox.c.id)
+#: an entry with the job that routes it, in one statement; nothing when this very thing was handed in before
+_HAND_IN = f"""
+WITH told AS (
+  INSERT INTO outbox (kind, subject, revision, key, payload)
+  VALUES (%(kind)s, %(subject)s, %(revision)s, %(key)s, %(payload)s) ON CONFLICT DO NOTHING RETURNING id
+)
+SELECT told.id, procrastinate_defer_jobs_v1(ARRAY[ROW(
+    '{ROUTE_QUEUE}', '{ROUTE_TASK}', 0, 'outbox ' || told.id, NULL::text,
+    jsonb_build_object('entry', told.id), now()
+)::procrastinate_job_to_defer_v1]) FROM told
+"""
 
 
 class OutboxRepository:
@@ -60,6 +71,22 @@ class OutboxRepository:
             revision: which state of the subject; a ticket is created outside once, whatever its revision.
             detail: what tells apart several of one kind and revision (``answered`` of a call).
         """
+        batch = Batch(self._connection)
+        made = self.put(batch, kind, subject, revision=revision, detail=detail, payload=payload)
+        await batch.send()
+        return bool(made.rows)
+
+    def put(
+        self,
+        batch: Batch,
+        kind: OutboxKind,
+        subject: str,
+        *,
+        revision: int = 0,
+        detail: str = "",
+        payload: Json | None = None,
+    ) -> Answer:
+        """The same together with what it is about."""
         parts = [kind.value, subject, detail]
         if kind is not OutboxKind.TICKET and revision:
             parts.append(str(revision))
@@ -68,23 +95,15 @@ class OutboxRepository:
             "subject": subject,
             "revision": revision,
             "key": ":".join(filter(None, parts)),
-            "payload": dict(payload or {}),
+            "payload": Jsonb(dict(payload or {})),
         }
-        made = await self._connection.execute(_HAND_IN, values)
-        entry = made.scalar()
-        if entry is None:
-            return False
-        await self._job(entry)
-        return True
-
-    async def _job(self, entry: int) -> None:
-        await self._jobs.defer(ROUTE_TASK, {"entry": entry}, queue=ROUTE_QUEUE, lock=f"outbox {entry}")
+        return batch.ask(_HAND_IN, values)
 
     async def revive(self, late_s: float) -> int:
         """Give jobs to entries that have lost theirs; how many."""
         entries = (await self._connection.execute(_LOST, {"late_s": late_s})).scalars().all()
         for entry in entries:
-            await self._job(entry)
+            await self._jobs.defer(ROUTE_TASK, {"entry": entry}, queue=ROUTE_QUEUE, lock=f"outbox {entry}")
         return len(entries)
 
     async def get(self, entry: int, *, lock: bool = False) -> OutboxEntry | None:

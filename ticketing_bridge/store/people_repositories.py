@@ -11,11 +11,19 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ticketing_bridge.store import tables
+from ticketing_bridge.store.batch import Answer, Batch
 from ticketing_bridge.store.records import Account, AuditEntry
 
 
 def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
+
+
+_BY_SESSION = f"""
+SELECT {", ".join(f"account.{name}" for name in Account.__dataclass_fields__)}
+FROM account JOIN web_session ON web_session.account_id = account.id
+WHERE web_session.token_digest = %(digest)s AND web_session.expires_at > now() AND NOT account.disabled
+"""
 
 
 class AccountRepository:
@@ -74,18 +82,19 @@ class AccountRepository:
 
     async def by_session(self, token: str) -> Account | None:
         """Who holds this token, while it lasts and the account is not disabled."""
-        account, session = tables.account, tables.web_session
-        query = (
-            select(account)
-            .join(session, session.c.account_id == account.c.id)
-            .where(
-                session.c.token_digest == _digest(token),
-                session.c.expires_at > func.now(),
-                account.c.disabled.is_(False),
-            )
-        )
-        row = (await self._connection.execute(query)).mappings().first()
-        return Account(**row) if row else None
+        batch = Batch(self._connection)
+        found = self.ask_session(batch, token)
+        await batch.send()
+        return self.account_of(found)
+
+    def ask_session(self, batch: Batch, token: str) -> Answer:
+        """The same together with what else is asked of a request."""
+        return batch.ask(_BY_SESSION, {"digest": _digest(token)})
+
+    @staticmethod
+    def account_of(found: Answer) -> Account | None:
+        """Who was found."""
+        return Account(**found.first) if found.first else None
 
     async def close_session(self, token: str) -> None:
         """Log out."""
@@ -93,7 +102,10 @@ class AccountRepository:
         await self._connection.execute(session.delete().where(session.c.token_digest == _digest(token)))
 
 
-_AUDIT_LINE = tables.audit.insert()
+_AUDIT_LINE = """
+INSERT INTO audit (actor, action, subject, fields, reason)
+VALUES (%(actor)s, %(action)s, %(subject)s, %(fields)s, %(reason)s)
+"""
 
 
 class AuditRepository:
@@ -112,8 +124,23 @@ class AuditRepository:
         reason: str | None = None,
     ) -> None:
         """Write one line. ``subject`` is a call key or a ticket number."""
+        batch = Batch(self._connection)
+        self.put(batch, actor, action, subject=subject, fields=fields, reason=reason)
+        await batch.send()
+
+    def put(
+        self,
+        batch: Batch,
+        actor: str,
+        action: str,
+        *,
+        subject: str | None = None,
+        fields: Sequence[str] = (),
+        reason: str | None = None,
+    ) -> None:
+        """The same together with what it is about."""
         values = {"actor": actor, "action": action, "subject": subject, "fields": [*fields], "reason": reason}
-        await self._connection.execute(_AUDIT_LINE, values)
+        batch.do(_AUDIT_LINE, values)
 
     async def list(self, *, subject: str | None = None, limit: int = 200) -> list[AuditEntry]:
         """Newest first."""

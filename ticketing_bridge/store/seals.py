@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ticketing_bridge.store.batch import Answer, Batch
 from ticketing_bridge.store.desk_ticket_records import DataKey
 from ticketing_bridge.store.desk_ticket_repository import DataKeyRepository
 from ticketing_bridge.store.sealing import SealBroken, Vault, key_of, seal, unseal
@@ -26,6 +27,9 @@ def audio_subject(pbx_id: str, base: str) -> str:
     return f"audio:{pbx_id}:{base}"
 
 
+_KEY_OF = "SELECT id, subject, wrapped FROM data_key WHERE subject = %(subject)s AND wrapped IS NOT NULL"
+
+
 class Seals:
     """Seals and opens; keys are read once a transaction, and never kept longer: a destroyed one is gone."""
 
@@ -34,6 +38,7 @@ class Seals:
         self._vault = vault
         self._own: dict[str, tuple[bytes, int]] = {}
         self._keys: dict[int, DataKey] = {}
+        self._plain: dict[int, bytes] = {}
 
     async def key(self, subject: str) -> tuple[bytes, int]:
         """The subject's key and its id; made when there is none."""
@@ -42,9 +47,13 @@ class Seals:
             if found is None:
                 _, wrapped = self._vault.new_key(subject)
                 found = await self._keys_of.add(subject, wrapped)
-            assert found.wrapped is not None
-            self._own[subject] = self._vault.unwrap(found.wrapped, subject), found.id
+            self.take(found)
         return self._own[subject]
+
+    def take(self, key: DataKey) -> None:
+        """Seal with this key from now on in this transaction."""
+        assert key.wrapped is not None
+        self._own[key.subject] = self._vault.unwrap(key.wrapped, key.subject), key.id
 
     async def seal(self, subject: str, values: Mapping[str, Any], place: str) -> bytes:
         """Values sealed under the subject's key for one place."""
@@ -59,15 +68,20 @@ class Seals:
         if wanted := ids - self._keys.keys():
             self._keys |= await self._keys_of.many(wanted)
 
+    def know(self, keys: Iterable[DataKey]) -> None:
+        """Keys that were read already in this transaction."""
+        self._keys |= {key.id: key for key in keys}
+
     async def opening_key(self, key_id: int) -> bytes | None:
         """A key by its id; None when it is destroyed."""
         await self._fetch({key_id})
-        key = self._keys.get(key_id)
-        if key is None or key.wrapped is None:
-            return None
-        plain = self._vault.unwrap(key.wrapped, key.subject)
-        self._own.setdefault(key.subject, (plain, key.id))  # what still opens also seals
-        return plain
+        if key_id not in self._plain:
+            key = self._keys.get(key_id)
+            if key is None or key.wrapped is None:
+                return None
+            plain = self._plain[key_id] = self._vault.unwrap(key.wrapped, key.subject)
+            self._own.setdefault(key.subject, (plain, key.id))  # what still opens also seals
+        return self._plain[key_id]
 
     async def open(self, sealed: bytes | None, place: str) -> dict[str, Any] | None:
         """What was sealed; None when its key is destroyed, or there is nothing.
@@ -101,6 +115,15 @@ class WordSeals:
         if self._seals is None:
             return values, None
         return None, await self._seals.seal(words_subject(call), values, place)
+
+    def ask_key(self, batch: Batch, call: str) -> Answer:
+        """Read a call's key together with its rows."""
+        return batch.ask(_KEY_OF, {"subject": words_subject(call)})
+
+    def take_keys(self, answer: Answer) -> None:
+        """The key that was read is known from now on."""
+        if self._seals is not None:
+            self._seals.know([DataKey(**row) for row in answer.rows])
 
     async def fetch_keys(self, blobs: Iterable[bytes | None]) -> None:
         """Read the keys of many rows at once."""

@@ -94,16 +94,21 @@ class LiveRepository:
         """A call's live texts of both legs in the order of their beginning."""
         table = tables.live_segment
         query = select(table).where(table.c.call == str(call)).order_by(table.c.start_s, table.c.id)
-        found = []
-        for row in await self._rows(query):
-            place = live_place(row["call"], row["leg"], row["stream"], row["segment"])
-            said = await self._seals.opened(row, row["sealed"], place)
-            if said is not None:
-                found.append(_segment(row, said))
-        return found
+        return await opened_segments(self._seals, await self._rows(query))
 
     async def _rows(self, query: Any) -> Sequence[Mapping[Any, Any]]:
         return (await self._connection.execute(query)).mappings().all()
+
+
+async def opened_segments(seals: WordSeals, rows: Sequence[Mapping[Any, Any]]) -> list[LiveSegment]:
+    """Rows of table ``live_segment``; those whose key is destroyed are left out."""
+    found = []
+    for row in rows:
+        place = live_place(row["call"], row["leg"], row["stream"], row["segment"])
+        said = await seals.opened(row, row["sealed"], place)
+        if said is not None:
+            found.append(_segment(row, said))
+    return found
 
 
 def _segment(row: Mapping[Any, Any], said: Mapping[Any, Any]) -> LiveSegment:
@@ -244,14 +249,18 @@ class DraftRepository:
     async def _drafts(self, rows: Sequence[Mapping[Any, Any]]) -> Drafts:
         """Those whose key is not destroyed."""
         await self._seals.fetch_keys(row["sealed"] for row in rows)
-        found = []
-        for row in rows:
-            place = draft_place(row["call"], row["version"])
-            content = await self._seals.opened(row["content"], row["sealed"], place)
-            if content is not None:
-                plain = {name: row[name] for name in ("call", "version", "source", "created_at")}
-                found.append(DraftRecord(**plain, content=content))
-        return found
+        found = [await opened_draft(self._seals, row) for row in rows]
+        return [it for it in found if it is not None]
+
+
+async def opened_draft(seals: WordSeals, row: Mapping[Any, Any]) -> DraftRecord | None:
+    """A row of table ``draft``; None when its key is destroyed."""
+    place = draft_place(row["call"], row["version"])
+    content = await seals.opened(row["content"], row["sealed"], place)
+    if content is None:
+        return None
+    plain = {name: row[name] for name in ("call", "version", "source", "created_at")}
+    return DraftRecord(**plain, content=content)
 
 
 def is_sensitive(content: Json) -> bool:

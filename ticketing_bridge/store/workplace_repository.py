@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import RowMapping, func, null, select, text
+from psycopg.types.json import Jsonb
+from sqlalchemy import func, null, select, text
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ticketing_bridge.store.batch import Batch
 from ticketing_bridge.store.seals import WordSeals, sheet_place
 from ticketing_bridge.store.workplace_records import (
     CallMark,
@@ -28,6 +30,13 @@ from ticketing_bridge.store.workplace_tables import (
     draft_verdict,
     work_sheet,
 )
+
+_KEPT = ("call", "matter", "version", "state", "login", "ticket", "entry", "saved_at")
+_KEEP = """
+UPDATE work_sheet SET version = %(version)s, typed = %(typed)s, sealed = %(sealed)s, state = %(state)s,
+  login = %(login)s, ticket = %(ticket)s, entry = %(entry)s, saved_at = %(saved_at)s, changed_at = now()
+WHERE call = %(call)s AND matter = %(matter)s
+"""
 
 
 class SheetRepository:
@@ -59,22 +68,21 @@ class SheetRepository:
         plain, sealed = await self._seals.closed(call, typed, sheet_place(call, matter))
         return {"typed": null() if plain is None else plain, "sealed": sealed}
 
-    async def _sheet(self, row: RowMapping) -> Sheet:
-        place = sheet_place(row["call"], row["matter"])
-        return _sheet(row, await self._seals.opened(row["typed"], row["sealed"], place) or {})
-
     async def get(self, call: str, matter: int, *, lock: bool = False) -> Sheet | None:
         """One sheet; locked, nobody else changes it before this transaction ends."""
         table = work_sheet.c
         query = select(work_sheet).where(table.call == call, table.matter == matter)
         row = (await self._connection.execute(query.with_for_update() if lock else query)).mappings().first()
-        return await self._sheet(row) if row else None
+        return await opened_sheet(self._seals, row) if row else None
 
     async def of_call(self, call: str) -> list[Sheet]:
         """All matters of a call, in order."""
         table = work_sheet.c
         query = select(work_sheet).where(table.call == call).order_by(table.matter)
-        return [await self._sheet(row) for row in (await self._connection.execute(query)).mappings().all()]
+        return [
+            await opened_sheet(self._seals, row)
+            for row in (await self._connection.execute(query)).mappings().all()
+        ]
 
     async def left_open(self, login: str, limit: int = 20) -> list[Sheet]:
         """What somebody has not finished, the newest first."""
@@ -83,25 +91,21 @@ class SheetRepository:
         found = await self._connection.execute(query.order_by(table.opened_at.desc()).limit(limit))
         rows = found.mappings().all()
         await self._seals.fetch_keys(row["sealed"] for row in rows)
-        return [await self._sheet(row) for row in rows]
+        return [await opened_sheet(self._seals, row) for row in rows]
 
     async def save(self, sheet: Sheet) -> None:
         """Keep a sheet that is locked by this transaction."""
-        table = work_sheet
-        values = {
-            "version": sheet.version,
-            **await self._closed(
-                sheet.call, sheet.matter, {name: asdict(it) for name, it in sheet.typed.items()}
-            ),
-            "state": sheet.state,
-            "login": sheet.login,
-            "ticket": sheet.ticket,
-            "entry": sheet.entry,
-            "changed_at": func.now(),
-            "saved_at": sheet.saved_at,
-        }
-        place = (table.c.call == sheet.call, table.c.matter == sheet.matter)
-        await self._connection.execute(table.update().where(*place).values(values))
+        batch = Batch(self._connection)
+        await self.put(batch, sheet)
+        await batch.send()
+
+    async def put(self, batch: Batch, sheet: Sheet) -> None:
+        """The same together with what came of it."""
+        typed = {name: asdict(it) for name, it in sheet.typed.items()}
+        plain, sealed = await self._seals.closed(sheet.call, typed, sheet_place(sheet.call, sheet.matter))
+        values = {name: getattr(sheet, name) for name in _KEPT}
+        values |= {"typed": None if plain is None else Jsonb(plain), "sealed": sealed}
+        batch.do(_KEEP, values | {"state": sheet.state.value})
 
     async def mark(self, call: str, kind: MarkKind, login: str, *, warned: bool, ended: bool) -> CallMark:
         """Say what a call is; steps of the script that were done stay done."""
@@ -145,7 +149,12 @@ SELECT count(*) AS recent, count(*) FILTER (WHERE verdict = ANY(:right)) AS rece
 """)
 
 
-_JUDGE = insert(draft_verdict).on_conflict_do_nothing()
+_JUDGE = """
+INSERT INTO draft_verdict (call, matter, field, rules, verdict, confidence, shown, login)
+SELECT it.* FROM jsonb_to_recordset(%(verdicts)s) AS it (
+  call text, matter int, field text, rules text, verdict text, confidence float8, shown boolean, login text
+) ON CONFLICT DO NOTHING
+"""
 
 
 class DraftLedgerRepository:
@@ -156,8 +165,13 @@ class DraftLedgerRepository:
 
     async def add(self, verdicts: Sequence[FieldVerdict]) -> None:
         """Keep the verdicts of one sheet; a field of a matter is judged once."""
-        if verdicts:
-            await self._connection.execute(_JUDGE, [asdict(it) for it in verdicts])
+        batch = Batch(self._connection)
+        self.put(batch, verdicts)
+        await batch.send()
+
+    def put(self, batch: Batch, verdicts: Sequence[FieldVerdict]) -> None:
+        """The same together with the sheet."""
+        batch.do(_JUDGE, {"verdicts": Jsonb([asdict(it) for it in verdicts])})
 
     async def rules(self) -> list[str]:
         """Drafting versions that there are verdicts on, the newest first."""
@@ -219,7 +233,9 @@ class DraftLedgerRepository:
         await self._connection.execute(draft_switch.insert().values(**values, after=newest))
 
 
-def _sheet(row: RowMapping, said: Mapping[str, Any]) -> Sheet:
+async def opened_sheet(seals: WordSeals, row: Mapping[Any, Any]) -> Sheet:
+    """A row of table ``work_sheet``; nothing is typed in it when its key is destroyed."""
+    said = await seals.opened(row["typed"], row["sealed"], sheet_place(row["call"], row["matter"])) or {}
     typed = {name: Typed(**it) for name, it in said.items()}
     kept = {name: value for name, value in row.items() if name != "sealed"}
     return Sheet(**{**kept, "typed": typed, "state": SheetState(row["state"])})

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import date
 from typing import Any
 
 from facts.telephone import LAST_DIGITS, national, new_salt, phone_digest
+from ticketing_bridge.store.batch import Batch
 from ticketing_bridge.store.database import UnitOfWork
-from ticketing_bridge.store.desk_ticket_records import HistoryRow, TicketRow
+from ticketing_bridge.store.desk_ticket_records import DataKey, HistoryRow, TicketRow
 from ticketing_bridge.store.sealing import Vault
 from ticketing_bridge.store.seals import Seals
+from ticketing_bridge.store.ticket_writing import Drawn
 from ticketing_bridge.tickets.life import from_json, to_json
 from ticketing_bridge.tickets.model import Caller, Entry, Ticket
 from ticketing_bridge.tickets.states import Act
@@ -32,6 +35,30 @@ class Sealer(Seals):
 
     def __init__(self, uow: UnitOfWork, vault: Vault) -> None:
         super().__init__(uow.keys, vault)
+        self._writing = uow.ticket_writing
+
+    async def draw(self, day: date, source: str | None, caller: Caller) -> Drawn:
+        """What a new ticket of this caller needs before it can be sealed."""
+        lookup = self._found_by(_phone(caller))
+        subject = person_subject(lookup) if lookup else None
+        own = 1 if subject else 2  # whom nobody could find again has a key with the ticket
+        person = (subject, self._vault.new_key(subject)[1]) if subject else None
+        drawn = await self._writing.draw(day, source, own, person)
+        if drawn.person is not None:
+            self.take(drawn.person)
+        return drawn
+
+    def make_keys(self, batch: Batch, number: str, drawn: Drawn) -> None:
+        """Keys of a new ticket's own, under the ids that were drawn."""
+        subjects = (ticket_subject(number), person_subject(self._vault.lookup("ticket", number)))
+        for subject, key_id in zip(subjects, drawn.key_ids, strict=False):
+            key = DataKey(key_id, subject, self._vault.new_key(subject)[1])
+            self._writing.put_key(batch, key)
+            self.take(key)
+
+    def _found_by(self, phone: str | None) -> str | None:
+        """By what somebody with this number is found again."""
+        return self._vault.lookup("phone", phone) if phone else None
 
     async def ticket(self, row: TicketRow) -> Ticket:
         """The ticket of a row, with its words as long as their key is there."""
@@ -100,8 +127,8 @@ class Sealer(Seals):
         names = ("person", "person_lookup", "phone_last4", "phone_salt", "phone_hash")
         if caller is None:
             return {name: getattr(before, name) if before else None for name in names}
-        phone = national(caller.to_call) if caller.to_call else None
-        lookup = self._vault.lookup("phone", phone) if phone else None
+        phone = _phone(caller)
+        lookup = self._found_by(phone)
         subject = person_subject(lookup or self._vault.lookup("ticket", ticket.number))
         salt = new_salt() if phone else None
         return {
@@ -111,3 +138,7 @@ class Sealer(Seals):
             "phone_salt": salt,
             "phone_hash": phone_digest(phone, salt) if phone and salt else None,
         }
+
+
+def _phone(caller: Caller) -> str | None:
+    return national(caller.to_call) if caller.to_call else None

@@ -50,9 +50,11 @@ async def index_tickets(database: Database, office: TicketOffice) -> int:
             rows = await uow.desk_tickets.without_words(INDEXED_AT_ONCE)
             sealer = Sealer(uow, office.vault)
             await sealer.fetch_keys(row.texts for row in rows)
+            batch = uow.batch()
             for row in rows:
                 ticket = await sealer.ticket(row)
-                await uow.desk_tickets.put_words(row.number, ticket_tokens(office.vault, ticket.texts))
+                uow.ticket_writing.put_words(batch, row.number, ticket_tokens(office.vault, ticket.texts))
+            await batch.send()
         done += len(rows)
         if len(rows) < INDEXED_AT_ONCE:
             return done

@@ -15,6 +15,7 @@ from typing import Any
 from facts.errors import HotlineError
 from facts.masking import mask_spoken
 from ticketing_bridge.access import AccessRefused, Permission, Person
+from ticketing_bridge.store.batch import Answer, Batch
 from ticketing_bridge.store.database import UnitOfWork
 from ticketing_bridge.store.desk_ticket_records import TicketRow
 from ticketing_bridge.store.outbox_records import OutboxKind
@@ -79,6 +80,28 @@ class NewTicket:
     confidential: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A new ticket that is not written yet: what belongs to the same moment may be added to ``batch``."""
+
+    ticket: Ticket
+    batch: Batch
+    _uow: UnitOfWork
+    _source: str | None
+    _claim: Answer | None
+
+    async def kept(self) -> Ticket:
+        """Write it with everything that was added.
+
+        Raises:
+            TicketExists: its source became another ticket in this very moment.
+        """
+        await self.batch.send()
+        if self._source is not None and self._claim is not None and not self._claim.rows:
+            raise TicketExists(await self._uow.ticket_writing.of_source(self._source) or "")
+        return self.ticket
+
+
 class TicketService:
     """What can be done to tickets. ``at`` is the moment at which it happens, by the city's own clock."""
 
@@ -92,16 +115,56 @@ class TicketService:
             TicketExists: its source is a ticket already; naming it.
             AccessRefused: the person may not.
         """
+        return await (await self.take(uow, person, new, at)).kept()
+
+    async def take(
+        self,
+        uow: UnitOfWork,
+        person: Person,
+        new: NewTicket,
+        at: datetime,
+        act: Act | None = None,
+        given: Mapping[str, Any] | None = None,
+    ) -> Taken:
+        """The same, with the first thing that is done to it; ``kept`` writes all of it at once.
+
+        Raises:
+            TicketExists: its source is a ticket already; naming it.
+            TicketRefused: the act cannot be done.
+            AccessRefused: the person may not.
+        """
         person.must(Permission.TICKETS_WORK)
-        if new.source is not None and (there := await uow.desk_tickets.of_source(new.source)):
-            raise TicketExists(there)
+        sealer = Sealer(uow, self.office.vault)
         day = at.astimezone(LOCAL).date()
-        serial = await uow.desk_tickets.next_serial(day)
-        number = ticket_number(day, serial, self.office.rules.number.serial_digits)
+        drawn = await sealer.draw(day, new.source, new.caller)
+        if drawn.there is not None:
+            raise TicketExists(drawn.there)
+        number = ticket_number(day, drawn.serial, self.office.rules.number.serial_digits)
+        entries = [self._creation(number, person, new, at)]
+        ticket = born(entries[0])
+        if act is not None:
+            entries.append(self._entry(ticket, act, person, at, given or {}, new.caller))
+            ticket = follow(ticket, entries[1])
+        batch = uow.batch()
+        sealer.make_keys(batch, number, drawn)
+        rows = [await sealer.history_row(entry) for entry in entries]
+        claim = uow.ticket_writing.put_new(
+            batch, await sealer.row(ticket, None, new.caller), rows, new.source
+        )
+        uow.ticket_writing.put_words(batch, number, ticket_tokens(self.office.vault, ticket.texts))
+        _put_on_record(uow, batch, entries[0], "created", _known(new.caller))
+        if new.caller.to_call:
+            uow.outbox.put(batch, OutboxKind.RECEIPT, number)
+        for entry in entries[1:]:
+            _put_on_record(uow, batch, entry, entry.act, sorted(entry.data))
+            _tell(uow, batch, ticket, entry.act)
+        return Taken(ticket, batch, uow, new.source, claim)
+
+    def _creation(self, number: str, person: Person, new: NewTicket, at: datetime) -> Entry:
+        """The entry with which a history begins."""
         # 举报 is confidential by default (数据安全法 12)
         confidential = new.confidential or new.purpose == "举报"
         texts = _masked(new.texts)
-        known = _known(new.caller)
         data = {
             "channel": new.channel,
             "purpose": new.purpose,
@@ -116,24 +179,13 @@ class TicketService:
             "repeat": new.repeat,
             "anonymous": new.anonymous,
             "confidential": confidential,
-            "known": known,
+            "known": _known(new.caller),
             "barred": barred_units(
                 self.office.units, new.purpose, texts, new.caller, confidential=confidential
             ),
         }
         self.office.rules.level(str(data["level"]))
-        entry = _entry(number, 1, Act.CREATE, person, at, data, asdict(texts))
-        ticket = born(entry)
-        sealer = Sealer(uow, self.office.vault)
-        row = await sealer.row(ticket, None, new.caller)
-        there = await uow.desk_tickets.add(row, await sealer.history_row(entry), new.source)
-        if there is not None:
-            raise TicketExists(there)
-        await uow.desk_tickets.put_words(number, ticket_tokens(self.office.vault, ticket.texts))
-        await uow.audit.add(person.name, "ticket-created", subject=number, fields=known)
-        if new.caller.to_call:
-            await uow.outbox.add(OutboxKind.RECEIPT, number)
-        return ticket
+        return _entry(number, 1, Act.CREATE, person, at, data, asdict(texts))
 
     async def do(
         self,
@@ -172,6 +224,24 @@ class TicketService:
         row, ticket, sealer = await self._opened(uow, number, person)
         if ticket.version != version:
             raise TicketChanged(number)
+        caller = await sealer.caller(row) if act in _SENDS and ticket.hides_person else None
+        entry = self._entry(ticket, act, person, at, given, caller, extra)
+        changed = await self._keep(uow, sealer, row, follow(ticket, entry), entry)
+        if act in (Act.UPHOLD, Act.VERDICT):
+            await Undertakings(self.office).propose(uow, ticket, changed, act)
+        return changed
+
+    def _entry(
+        self,
+        ticket: Ticket,
+        act: Act,
+        person: Person,
+        at: datetime,
+        given: Mapping[str, Any],
+        caller: Caller | None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> Entry:
+        """What an act adds to a ticket's history; ``caller``: of a secret that is sent."""
         refuse(check(ticket, act, person), ticket, act)
         if person.unit and act in (Act.JOINT_SIGN, Act.JOINT_REPLY):
             given = {**given, "unit": person.unit}
@@ -179,12 +249,8 @@ class TicketService:
         data = {**prepared.data, **(extra or {}), **self._derived(ticket, act, prepared.texts)}
         refuse(check(ticket, act, person, data), ticket, act)
         if act in _SENDS and ticket.hides_person and "unit_content" in prepared.texts:
-            self._looked_through(ticket, await sealer.caller(row), prepared.texts, given)
-        entry = _entry(number, version + 1, act, person, at, data, prepared.texts)
-        changed = await self._keep(uow, sealer, row, follow(ticket, entry), entry)
-        if act in (Act.UPHOLD, Act.VERDICT):
-            await Undertakings(self.office).propose(uow, ticket, changed, act)
-        return changed
+            self._looked_through(ticket, caller, prepared.texts, given)
+        return _entry(ticket.number, ticket.version + 1, act, person, at, data, prepared.texts)
 
     def _looked_through(
         self, ticket: Ticket, caller: Caller | None, texts: Mapping[str, Any], given: Mapping[str, Any]
@@ -218,16 +284,16 @@ class TicketService:
     async def _keep(
         self, uow: UnitOfWork, sealer: Sealer, row: TicketRow, changed: Ticket, entry: Entry
     ) -> Ticket:
-        kept = await uow.desk_tickets.save(
-            await sealer.row(changed, row, None), await sealer.history_row(entry)
-        )
-        if not kept:
+        if not await uow.ticket_writing.next_version(await sealer.row(changed, row, None)):
             raise TicketChanged(changed.number)
+        batch = uow.batch()
+        uow.ticket_writing.put_entry(batch, await sealer.history_row(entry))
         if entry.texts:
-            await uow.desk_tickets.put_words(changed.number, ticket_tokens(self.office.vault, changed.texts))
-        fields = sorted(entry.data)
-        await uow.audit.add(entry.by, f"ticket-{entry.act}", subject=changed.number, fields=fields)
-        await _tell(uow, changed, entry.act)
+            tokens = ticket_tokens(self.office.vault, changed.texts)
+            uow.ticket_writing.put_words(batch, changed.number, tokens)
+        _put_on_record(uow, batch, entry, entry.act, sorted(entry.data))
+        _tell(uow, batch, changed, entry.act)
+        await batch.send()
         return changed
 
     def _derived(self, ticket: Ticket, act: Act, texts: Mapping[str, Any]) -> dict[str, Any]:
@@ -316,13 +382,17 @@ def may_act(person: Person) -> bool:
     )
 
 
-async def _tell(uow: UnitOfWork, ticket: Ticket, act: Act) -> None:
+def _put_on_record(uow: UnitOfWork, batch: Batch, entry: Entry, what: str, fields: Sequence[str]) -> None:
+    uow.audit.put(batch, entry.by, f"ticket-{what}", subject=entry.ticket, fields=fields)
+
+
+def _tell(uow: UnitOfWork, batch: Batch, ticket: Ticket, act: Act) -> None:
     if act is Act.DISPATCH:
-        await uow.outbox.add(OutboxKind.TICKET, ticket.number, revision=ticket.version)
+        uow.outbox.put(batch, OutboxKind.TICKET, ticket.number, revision=ticket.version)
     elif act in _TOLD and ticket.dispatched_at is not None:
-        await uow.outbox.add(OutboxKind.UPDATE, ticket.number, revision=ticket.version)
+        uow.outbox.put(batch, OutboxKind.UPDATE, ticket.number, revision=ticket.version)
     if ticket.state in (State.CLOSED, State.ANSWERED, State.UNREASONABLE) and act is not Act.RATE:
-        await uow.outbox.add(OutboxKind.RESULT, ticket.number, revision=ticket.version)
+        uow.outbox.put(batch, OutboxKind.RESULT, ticket.number, revision=ticket.version)
 
 
 def _entry(

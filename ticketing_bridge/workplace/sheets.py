@@ -107,7 +107,7 @@ def give_back(sheet: Sheet, name: str) -> Sheet:
 
 
 def finished(
-    sheet: Sheet, state: SheetState, now: datetime, *, ticket: str | None, entry: int | None
+    sheet: Sheet, state: SheetState, now: datetime, ticket: str | None = None, entry: int | None = None
 ) -> Sheet:
     """The sheet when something has come of it.
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from config.catalogue import CityData
 from config.hotline import Hotline
 from facts.call import Call
+from facts.identity import CallKey
 from facts.transcript import Transcript, Turn
 from ticketing_bridge.desk.workplace.drafting_child import KEPT
 from ticketing_bridge.desk.workplace.drafting_process import Drafter, NotDrafted
@@ -58,6 +59,13 @@ class LiveDrafts:
                     growing.content = await self._drafter.draft(self._input(call, turns, earlier), city)
                 growing.turns = len(turns)
         return growing.content or None
+
+    def at_hand(self, call: CallKey, turns: int) -> Json | None:
+        """The draft of so many finished turns if it is made already; empty of none, else None."""
+        growing = self._calls.get(str(call))
+        if not turns:
+            return {}
+        return growing.content if growing is not None and growing.turns == turns else None
 
     def _input(self, call: Call, turns: Sequence[Turn], earlier: Sequence[EarlierTicket]) -> DraftInput:
         words = DraftInput.from_transcript(

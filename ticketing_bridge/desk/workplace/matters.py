@@ -10,13 +10,15 @@ from typing import Any
 from facts.call import Call
 from facts.errors import HotlineError
 from ticketing_bridge.access import Permission, Person
+from ticketing_bridge.desk.desk import SHEET_CHANNEL
 from ticketing_bridge.store import UnitOfWork
+from ticketing_bridge.store.batch import Batch
 from ticketing_bridge.store.desk_ticket_records import TicketRow
 from ticketing_bridge.store.workplace_records import Sheet, SheetState
 from ticketing_bridge.tickets.earlier import rows_of_number
 from ticketing_bridge.tickets.model import Caller, Texts, Ticket
 from ticketing_bridge.tickets.sealed import Sealer
-from ticketing_bridge.tickets.service import NewTicket, TicketService
+from ticketing_bridge.tickets.service import NewTicket, Taken, TicketService
 from ticketing_bridge.tickets.states import OPEN, Act, State
 from ticketing_bridge.workplace.form import YES
 from ticketing_bridge.workplace.proposals import JOINT
@@ -183,13 +185,9 @@ async def dispatch_matter(uow: UnitOfWork, service: TicketService, sheet: Sheet,
         TicketRefused: the unit cannot be given it.
         TicketExists: it was saved already.
     """
-    ticket = await _created(uow, service, sheet, keeping)
     given = {"main": keeping.fields["unit"].value.strip()}
-    ticket = await service.do(
-        uow, ticket.number, ticket.version, Act.DISPATCH, keeping.person, keeping.now, given
-    )
-    await _finish(uow, sheet, keeping, SheetState.SAVED, ticket.number, None)
-    return ticket
+    taken = await _taken(uow, service, sheet, keeping, Act.DISPATCH, given)
+    return await _finished(uow, taken, sheet, keeping, None)
 
 
 async def answer_matter(
@@ -203,20 +201,10 @@ async def answer_matter(
     answer = keeping.fields["answer"].value.strip()
     if not answer:
         raise NothingToSay
-    ticket = await _created(uow, service, sheet, keeping)
-    ticket = await service.do(
-        uow,
-        ticket.number,
-        ticket.version,
-        Act.ANSWER_ONLINE,
-        keeping.person,
-        keeping.now,
-        {"answer": answer},
-    )
+    taken = await _taken(uow, service, sheet, keeping, Act.ANSWER_ONLINE, {"answer": answer})
     if entry is not None:
         await uow.knowledge.was_used(entry)
-    await _finish(uow, sheet, keeping, SheetState.SAVED, ticket.number, entry)
-    return ticket
+    return await _finished(uow, taken, sheet, keeping, entry)
 
 
 async def merge_matter(
@@ -227,7 +215,7 @@ async def merge_matter(
     Raises:
         TicketRefused: the other one cannot take it in.
     """
-    ticket = await _created(uow, service, sheet, keeping)
+    ticket = await (await _taken(uow, service, sheet, keeping)).kept()
     merged = await service.do(
         uow,
         ticket.number,
@@ -237,31 +225,45 @@ async def merge_matter(
         keeping.now,
         {"into": into, "reason": reason},
     )
-    await _finish(uow, sheet, keeping, SheetState.MERGED, merged.number, None)
+    batch = uow.batch()
+    await _finish(uow, batch, sheet, keeping, finished(sheet, SheetState.MERGED, keeping.now, merged.number))
+    await batch.send()
     return merged
 
 
 async def drop_matter(uow: UnitOfWork, sheet: Sheet, keeping: Keeping) -> None:
     """No ticket comes of it; what was drafted is no lesson for the ledger."""
-    await uow.sheets.save(finished(sheet, SheetState.DROPPED, keeping.now, ticket=None, entry=None))
+    batch = uow.batch()
+    await uow.sheets.put(batch, finished(sheet, SheetState.DROPPED, keeping.now))
+    uow.tell(batch, SHEET_CHANNEL, sheet.call)
+    await batch.send()
 
 
-async def _created(uow: UnitOfWork, service: TicketService, sheet: Sheet, keeping: Keeping) -> Ticket:
-    new = new_ticket(keeping.call, sheet, keeping.fields, keeping.draft_version)
-    return await service.create(uow, keeping.person, new, keeping.now)
-
-
-async def _finish(
+async def _taken(
     uow: UnitOfWork,
+    service: TicketService,
     sheet: Sheet,
     keeping: Keeping,
-    state: SheetState,
-    ticket: str,
-    entry: int | None,
-) -> None:
-    done = finished(sheet, state, keeping.now, ticket=ticket, entry=entry)
-    await uow.sheets.save(done)
-    await uow.draft_ledger.add(verdicts_on(sheet, keeping.fields, keeping.rules, keeping.person.name))
+    act: Act | None = None,
+    given: Mapping[str, Any] | None = None,
+) -> Taken:
+    new = new_ticket(keeping.call, sheet, keeping.fields, keeping.draft_version)
+    return await service.take(uow, keeping.person, new, keeping.now, act, given)
+
+
+async def _finished(
+    uow: UnitOfWork, taken: Taken, sheet: Sheet, keeping: Keeping, entry: int | None
+) -> Ticket:
+    """The ticket, its sheet and the ledger in one way there and back."""
+    done = finished(sheet, SheetState.SAVED, keeping.now, taken.ticket.number, entry)
+    await _finish(uow, taken.batch, sheet, keeping, done)
+    return await taken.kept()
+
+
+async def _finish(uow: UnitOfWork, batch: Batch, sheet: Sheet, keeping: Keeping, done: Sheet) -> None:
+    await uow.sheets.put(batch, done)
+    uow.draft_ledger.put(batch, verdicts_on(sheet, keeping.fields, keeping.rules, keeping.person.name))
+    uow.tell(batch, SHEET_CHANNEL, sheet.call)
 
 
 def submitted(

@@ -76,14 +76,18 @@ def _title(sheet: Sheet) -> str:
     return typed.value if typed else ""
 
 
-async def _found(request: Request, visitor: Visitor, key: str, matter: int, *, make: bool) -> Workplace:
-    """The workplace of an address; 404 when there is no such call or matter."""
+def _matter(matter: int) -> int:
     if not 1 <= matter <= MOST_MATTERS:
         raise HTTPException(404)
+    return matter
+
+
+async def _found(request: Request, visitor: Visitor, key: str, matter: int, *, make: bool) -> Workplace:
+    """The workplace of an address; 404 when there is no such call or matter."""
     place = await load_workplace(
         office_of(request),
         parse_key(key),
-        matter,
+        _matter(matter),
         visitor.person,
         open_for=visitor.name if make else None,
     )
@@ -190,12 +194,14 @@ async def save(request: Request, visitor: SignedIn, key: str, matter: int) -> Re
     script = "application/json" in request.headers.get("accept", "")
     try:
         async with office.saving:
-            place = await _found(request, visitor, key, matter, make=True)
-            done = await save_sheet(office, place, visitor.person, Wish.of(sent))
+            done = await save_sheet(office, parse_key(key), _matter(matter), visitor.person, Wish.of(sent))
     except Refused as refused:
         if script:
             return JSONResponse(refused.facts, refused.status)
+        place = await _found(request, visitor, key, matter, make=True)
         return await _page(request, visitor, place, status=refused.status, problem=refused.text)
+    if done is None:
+        raise HTTPException(404)
     address = f"/desk?done={done.what}&ticket={done.ticket or ''}"
     if script:
         text = workplace_words().done[done.what]

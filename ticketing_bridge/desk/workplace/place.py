@@ -21,7 +21,7 @@ from ticketing_bridge.desk.workplace.office import WorkplaceOffice
 from ticketing_bridge.drafting import EarlierTicket
 from ticketing_bridge.store.records import DraftRecord, Json
 from ticketing_bridge.store.workplace_records import CallMark, Sheet
-from ticketing_bridge.workplace.proposals import Proposal, matter_content, proposals_of, rules_of
+from ticketing_bridge.workplace.proposals import matter_content, proposals_of, rules_of
 from ticketing_bridge.workplace.sheets import ShownField, shown_fields
 
 #: earlier calls shown beside a call
@@ -36,6 +36,27 @@ class PastCall:
     at: datetime
     line: str
     answered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Drafting:
+    """What is drafted for one matter of a call, and which fields' drafts are not shown."""
+
+    content: Json
+    #: of the stored draft; None: it is not the stored one
+    version: int | None
+    matter: int
+    off: frozenset[str]
+
+    @property
+    def rules(self) -> str:
+        """The version of what drafted."""
+        return rules_of(self.content)
+
+    def shown(self, sheet: Sheet) -> dict[str, ShownField]:
+        """The sheet's fields as they are to be shown."""
+        proposals = proposals_of(matter_content(self.content, self.matter))
+        return shown_fields(sheet, proposals, self.off)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +79,15 @@ class Workplace:
         return self.page.call
 
     @property
-    def rules(self) -> str:
-        return rules_of(self.content or {})
-
-    def proposals(self) -> dict[str, Proposal]:
+    def drafting(self) -> Drafting:
         """What is drafted for this matter."""
-        return proposals_of(matter_content(self.content or {}, self.sheet.matter))
+        stored = self.page.draft
+        version = stored.version if stored and stored.version else None
+        return Drafting(self.content or {}, version, self.sheet.matter, self.off)
 
     def fields(self) -> dict[str, ShownField]:
         """The sheet's fields as they are to be shown."""
-        return shown_fields(self.sheet, self.proposals(), self.off)
+        return self.drafting.shown(self.sheet)
 
     def second_title(self) -> str:
         """The title of another matter that the caller seems to have and that has no sheet yet."""

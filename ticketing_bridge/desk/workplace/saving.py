@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from facts.call import Call
+from facts.identity import CallKey
 from ticketing_bridge.access import Person
+from ticketing_bridge.desk.call_page import live_text
 from ticketing_bridge.desk.casework.wording import case_words
-from ticketing_bridge.desk.desk import SHEET_CHANNEL
+from ticketing_bridge.desk.words_view import live_turns
 from ticketing_bridge.desk.workplace.matters import (
     Keeping,
     NothingToSay,
@@ -20,9 +23,10 @@ from ticketing_bridge.desk.workplace.matters import (
     submitted,
 )
 from ticketing_bridge.desk.workplace.office import WorkplaceOffice
-from ticketing_bridge.desk.workplace.place import Workplace
+from ticketing_bridge.desk.workplace.place import Drafting, load_workplace
 from ticketing_bridge.desk.workplace.wording import workplace_words
 from ticketing_bridge.store import UnitOfWork
+from ticketing_bridge.store.saving_repository import SheetAtHand
 from ticketing_bridge.store.workplace_records import Sheet
 from ticketing_bridge.tickets.model import Ticket
 from ticketing_bridge.tickets.service import TicketExists
@@ -34,7 +38,6 @@ from ticketing_bridge.workplace.sheets import (
     Origin,
     SheetClosed,
     missing,
-    shown_fields,
     type_in,
 )
 
@@ -88,18 +91,27 @@ class Done:
     unit: str = ""
 
 
-async def save_sheet(office: WorkplaceOffice, place: Workplace, person: Person, wish: Wish) -> Done:
-    """Save in one transaction: the sheet, the ticket with its history, the ledger.
+class _NotDrafted(Exception):
+    """What stood on the page is not drafted here yet."""
+
+
+async def save_sheet(
+    office: WorkplaceOffice, key: CallKey, matter: int, person: Person, wish: Wish
+) -> Done | None:
+    """Save in one transaction: the sheet, the ticket with its history, the ledger. None: no such call.
 
     Raises:
         Refused: nothing was saved; the page keeps what it has.
     """
     words = workplace_words().problems
     try:
-        async with office.desk.database.unit_of_work() as uow:
-            done = await _saved(office, uow, place, person, wish)
-            await uow.notify(SHEET_CHANNEL, place.page.key)
-            return done
+        try:
+            return await _in_one(office, key, matter, person, wish, None)
+        except _NotDrafted:
+            place = await load_workplace(office, key, matter, person, open_for=person.name)
+            if place is None:
+                return None
+            return await _in_one(office, key, matter, person, wish, place.drafting)
     except FieldConflict as conflict:
         theirs = {
             "value": conflict.theirs.value,
@@ -107,9 +119,10 @@ async def save_sheet(office: WorkplaceOffice, place: Workplace, person: Person, 
             "version": conflict.theirs.version,
         }
         raise Refused(409, words["conflict"], field=conflict.name, theirs=theirs) from None
-    except (SheetClosed, TicketExists) as there:
-        ticket = there.number if isinstance(there, TicketExists) else place.sheet.ticket
-        raise Refused(423, words["closed"], ticket=ticket) from None
+    except _Closed as closed:
+        raise Refused(423, words["closed"], ticket=closed.ticket) from None
+    except TicketExists as there:
+        raise Refused(423, words["closed"], ticket=there.number) from None
     except NothingToSay:
         raise Refused(422, words["no_answer"], missing=["answer"]) from None
     except TicketRefused as refused:
@@ -119,20 +132,73 @@ async def save_sheet(office: WorkplaceOffice, place: Workplace, person: Person, 
         raise Refused(422, words["refused"]) from None
 
 
+class _Closed(Exception):
+    """The sheet is finished."""
+
+    def __init__(self, ticket: str | None) -> None:
+        super().__init__(ticket)
+        self.ticket = ticket
+
+
+async def _in_one(
+    office: WorkplaceOffice,
+    key: CallKey,
+    matter: int,
+    person: Person,
+    wish: Wish,
+    drafting: Drafting | None,
+) -> Done | None:
+    """The whole of it in one transaction. ``drafting`` None: what is at hand."""
+    async with office.desk.database.unit_of_work() as uow:
+        call = await uow.calls.get(key)
+        if call is None:
+            return None
+        there = await uow.saving.at_hand(key, matter)
+        sheet = there.sheet or await uow.sheets.opened(str(key), matter, person.name)
+        drafting = drafting or await _at_hand(office, uow, call, matter, there)
+        try:
+            return await _saved(
+                office, uow, call, _as_seen(sheet, drafting, person, wish), drafting, person, wish
+            )
+        except SheetClosed:
+            raise _Closed(sheet.ticket) from None
+
+
+async def _at_hand(
+    office: WorkplaceOffice, uow: UnitOfWork, call: Call, matter: int, there: SheetAtHand
+) -> Drafting:
+    """What is drafted by now, without waiting for a draft.
+
+    Raises:
+        _NotDrafted: it has yet to be made.
+    """
+    off = await office.off(uow)
+    if there.draft is not None and there.draft.version > 0 and call.ended_at is not None:
+        return Drafting(there.draft.content, there.draft.version, matter, off)
+    if call.ended_at is not None and there.transcribed:
+        raise _NotDrafted
+    turns = live_turns(map(live_text, there.segments), office.desk.feed.words(str(call.key)))
+    content = office.drafts.at_hand(call.key, len(turns))
+    if content is None:
+        raise _NotDrafted
+    return Drafting(content, None, matter, off)
+
+
 async def _saved(
-    office: WorkplaceOffice, uow: UnitOfWork, place: Workplace, person: Person, wish: Wish
+    office: WorkplaceOffice,
+    uow: UnitOfWork,
+    call: Call,
+    sheet: Sheet,
+    drafting: Drafting,
+    person: Person,
+    wish: Wish,
 ) -> Done:
-    sheet = await uow.sheets.get(place.sheet.call, place.sheet.matter, lock=True)
-    if sheet is None:
-        raise SheetClosed
-    sheet = _as_seen(sheet, place, person, wish)
-    fields = shown_fields(sheet, place.proposals(), place.off)
-    stored = place.page.draft
+    fields = drafting.shown(sheet)
     keeping = Keeping(
-        call=place.call,
+        call=call,
         fields=fields,
-        rules=place.rules,
-        draft_version=stored.version if stored and stored.version else None,
+        rules=drafting.rules,
+        draft_version=drafting.version,
         person=person,
         now=office.desk.now(),
     )
@@ -157,12 +223,11 @@ async def _saved(
     return Done("dispatched", ticket.number, ticket.main.unit if ticket.main else "")
 
 
-def _as_seen(sheet: Sheet, place: Workplace, person: Person, wish: Wish) -> Sheet:
+def _as_seen(sheet: Sheet, drafting: Drafting, person: Person, wish: Wish) -> Sheet:
     """The sheet with what stood on the page: typed where it differs, accepted where it is the draft's."""
-    known = shown_fields(sheet, place.proposals(), place.off)
-    for name, text in submitted(sheet, known, wish.fields):
+    for name, text in submitted(sheet, drafting.shown(sheet), wish.fields):
         sheet = type_in(sheet, name, text, seen=wish.versions.get(name, 0), by=person.name)
-    for name, it in shown_fields(sheet, place.proposals(), place.off).items():
+    for name, it in drafting.shown(sheet).items():
         if it.origin is Origin.DRAFTED:
             sheet = type_in(sheet, name, it.value, seen=0, by=person.name, accepted=True)
     return sheet
