@@ -151,6 +151,11 @@ class DeskTicketRepository:
         """The tickets of these numbers."""
         return await self._rows(select(ticket).where(ticket.c.number.in_([*numbers])))
 
+    async def numbers_of_calls(self, calls: Iterable[str]) -> set[str]:
+        """Every ticket that came of these calls."""
+        query = select(ticket.c.number).where(ticket.c.call.in_(set(calls)))
+        return {*(await self._connection.execute(query)).scalars()}
+
     async def by_due(self, wanted: TicketFilter, limit: int = 1000) -> list[TicketRow]:
         """Those with a limit, the one that ends first first."""
         query = select(ticket).where(*_conditions(wanted), ticket.c.due_at.is_not(None))
