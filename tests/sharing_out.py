@@ -14,8 +14,8 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 GROUPS = {
     "tests/e2e/test_flow_faults.py": "houses 1",
     "tests/e2e/test_speech_kills.py": "houses 1",
-    "tests/e2e/test_faults.py": "houses 1",
     "tests/e2e/test_whole_path.py": "houses 2",
+    "tests/e2e/test_faults.py": "houses 2",
     "tests/asr/test_bad_input.py": "recordings of all kinds",
     "tests/demo/test_demo_journeys.py": "played once: journeys",
     "tests/demo/test_demo_real.py": "played once: calls",

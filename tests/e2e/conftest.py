@@ -104,6 +104,15 @@ class HouseFolder:
         return DemoRun(self.home, process)
 
 
+def log_events(home: Path, role: str, name: str) -> list[dict[str, Any]]:
+    """What a role's log says of this event."""
+    with contextlib.suppress(FileNotFoundError):
+        lines = (home / "log" / f"{role}.log").read_text(encoding="utf-8").splitlines()
+        found = [json.loads(line) for line in lines if line.startswith("{")]
+        return [line for line in found if line["event"] == name]
+    return []
+
+
 @pytest.fixture(scope="session")
 def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Prompts that some house of this run has rendered already; named by their content, so shared by all."""
