@@ -19,6 +19,10 @@ from ticketing_bridge.demo.likeness import percentile
 T = TypeVar("T")
 
 
+#: tells a long measurement how many minutes it takes
+MINUTES_VARIABLE = "BENCH_MINUTES"
+
+
 class Size(StrEnum):
     """How much is measured: all of it, or just enough to see that the benchmark works."""
 

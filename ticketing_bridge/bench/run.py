@@ -34,16 +34,17 @@ BENCHES: Mapping[str, str] = {
     "tickets": "200 agents who save tickets at once",
     "delivery": "1,000 tickets to three systems, 30 % faults, ten kills of the worker",
     "wall": "the wallboard in Chromium: 200 agents, 50 waiting, event to pixel, growth",
+    "hour": "an agent's desk left open in Chromium while eight others talk: growth",
 }
 #: long, and asked for by name only
-ALONE = frozenset({"delivery", "saves", "wall"})
+ALONE = frozenset({"delivery", "saves", "wall", "hour"})
 #: a benchmark that is asked to stop may tidy up for this long (seconds)
 STOP_GRACE_S = 20.0
 NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
 #: after this long a benchmark hangs (seconds)
 LONGEST_S = 1200.0
 #: one that fills a year first
-LONGEST_OF = {"delivery": 3600.0, "rate": 3600.0}
+LONGEST_OF = {"delivery": 3600.0, "rate": 3600.0, "hour": 7200.0}
 
 
 class BenchUnknown(HotlineError):

@@ -27,7 +27,7 @@ from telephony.ami.codec import AmiMessage
 from ticketing_bridge.agents.keeper import AGENT_CHANNEL
 from ticketing_bridge.bench.browser import sign_in
 from ticketing_bridge.bench.chromium import kept, opened
-from ticketing_bridge.bench.figures import Figure, Size, spread_ms
+from ticketing_bridge.bench.figures import MINUTES_VARIABLE, Figure, Size, spread_ms
 from ticketing_bridge.bench.ledger import writer
 from ticketing_bridge.bench.role import running_role
 from ticketing_bridge.bench.start import wait_for_web
@@ -41,7 +41,7 @@ from ticketing_bridge.store.agent_repository import StateChange
 LOGIN = "bench"
 AGENTS, WAITING = 200, 50
 #: how long the full measurement takes, unless this says otherwise
-MINUTES, MINUTES_VARIABLE = 10.0, "BENCH_WALL_MINUTES"
+MINUTES = 10.0
 #: an agent changes this often, seconds; a caller comes this often
 AGENT_EVERY_S, CALLER_EVERY_S = 0.1, 1.0
 #: the page notes the frame after the one in which the longest waiting caller changed

@@ -33,12 +33,12 @@ def bench(
         str,
         typer.Argument(
             help="ami, intake, ledger, drafting, search, speech, flows, web, desks, start, all;"
-            " delivery, saves, wall, soak, programmes, matters, path"
+            " delivery, saves, wall, hour, soak, programmes, matters, path"
         ),
     ],
     repeat: Annotated[int, typer.Option(min=1, max=100, help="Measure so often; medians and ends.")] = 1,
     minutes: Annotated[
-        float | None, typer.Option(min=0.1, help="soak, wall: how long; default 60, 10.")
+        float | None, typer.Option(min=0.1, help="soak, hour, wall: how long; default 60, 60, 10.")
     ] = None,
     streams: Annotated[int, typer.Option(min=1, max=1000, help="soak: how many live legs.")] = 8,
     calls: Annotated[
@@ -57,7 +57,11 @@ def bench(
     json_: Json = False,
 ) -> None:
     """Measure the parts of the hotline on this machine, apart from any installation on it."""
-    from ticketing_bridge.bench.figures import machine, machine_line  # noqa: PLC0415 - not needed to serve
+    from ticketing_bridge.bench.figures import (  # noqa: PLC0415 - not needed to serve
+        MINUTES_VARIABLE,
+        machine,
+        machine_line,
+    )
     from ticketing_bridge.bench.run import ALONE, BENCHES, run_benches  # noqa: PLC0415
 
     if name == "path":
@@ -74,7 +78,7 @@ def bench(
 
         raise typer.Exit(show_matters(calls or 60, seed, at_once, as_json=json_))
     if minutes is not None:
-        os.environ["BENCH_WALL_MINUTES"] = str(minutes)
+        os.environ[MINUTES_VARIABLE] = str(minutes)
     facts = machine()
     names = [it for it in BENCHES if it not in ALONE] if name == "all" else [name]
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
