@@ -93,7 +93,7 @@ class AmiWitness:
             and all(it.get(k) == v for k, v in wanted.items())
         ]
 
-    def wait(self, wanted: Callable[[dict[str, str]], bool], timeout_s: float = 10.0) -> dict[str, str]:
+    def wait(self, wanted: Callable[[dict[str, str]], bool], timeout_s: float = 30.0) -> dict[str, str]:
         """The first message, kept or to come, that is wanted."""
         deadline = time.monotonic() + timeout_s
         seen = 0

@@ -44,7 +44,7 @@ class Flows:
             target=lambda: self._loop.run_until_complete(self._serve()), daemon=True
         )
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(30)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -119,7 +119,7 @@ def talks_to_an_agent(pbx: RunningPbx, number: str) -> None:
         assert agent.answered.wait(60)
         agent.gone.wait(0.7)
         caller.hang_up()
-        assert agent.gone.wait(5)
+        assert agent.gone.wait(30)
 
 
 def hangs_up(pbx: RunningPbx, number: str, after_s: float = 0.3) -> None:

@@ -73,7 +73,7 @@ def test_callers_in_a_menu_reach_the_queue_whatever_happens_to_it(house: HouseFo
 def in_the_menu(pbx: AmiWitness, number: str) -> None:
     """Wait until the caller's menu is being played."""
     pbx.wait_event("HotlineKey", 90, CallerIDNum=number)
-    pbx.wait_event("HotlineFlow", 10, CallerIDNum=number, Status="entered", Flow="progress")
+    pbx.wait_event("HotlineFlow", CallerIDNum=number, Status="entered", Flow="progress")
     pbx.read(1.5)
 
 

@@ -89,25 +89,25 @@ async def test_a_citizen_asks_to_be_called_back_and_is(
             assert caller.call("12345") == 200
             ami.wait_event("QueueCallerJoin", 40, CallerIDNum=CITIZEN)
             caller.press("9")
-            ami.wait_event("HotlineFlow", 20, Status="entered", Flow="callback")
+            ami.wait_event("HotlineFlow", Status="entered", Flow="callback")
             ami.read(1.0)
             caller.press("1")
-            ami.wait_event("HotlineFact", 20, Fact="callback")
+            ami.wait_event("HotlineFact", Fact="callback")
             assert caller.gone.wait(40), "the promise is said, and the call is over"
 
     def is_called() -> None:
         with telephones.carrier() as citizen, telephones.agent("agent101") as desk:
-            ami.wait_event("HotlineCallback", 20, Status="queued")
+            ami.wait_event("HotlineCallback", Status="queued")
             assert desk.register() == 200
             reached = ami.wait_event("HotlineCallback", 60, Status="reached")
-            taken = ami.wait_event("HotlineCallback", 5, Status="agent")
+            taken = ami.wait_event("HotlineCallback", Status="agent")
             assert (citizen.dialled, citizen.shown) == (CITIZEN, "12345")
-            ami.wait_event("BridgeEnter", 10, Uniqueid=reached["Uniqueid"])
+            ami.wait_event("BridgeEnter", Uniqueid=reached["Uniqueid"])
             legs = {("caller", reached["Uniqueid"]), ("agent", taken["Uniqueid"])}
             assert wait_until(lambda: all(max(ears.frames.get(it, ()), default=0) > 100 for it in legs))
             assert not citizen.gone.wait(2 * LOOK_S), "they talk as long as they like"
             citizen.hang_up()
-            ami.wait_event("HotlineCallback", 20, Status="left")
+            ami.wait_event("HotlineCallback", Status="left")
 
     async with heard_by(ears, pbx.settings), serving(pbx, database):
         await in_thread(asks)
@@ -142,14 +142,14 @@ async def test_a_citizen_is_asked_how_it_went(pbx: RunningPbx, ami: AmiWitness, 
 
     def answers() -> None:
         with Telephones(pbx).carrier() as citizen:
-            ami.wait_event("HotlineFollowUp", 30, Status="answered")
+            ami.wait_event("HotlineFollowUp", Status="answered")
             ami.wait_event("HotlineStep", 60, Node="matter")
             for node in ("self", "solved", "satisfied"):
                 ami.read(1.0)
                 citizen.press("1")
                 ami.wait_event("HotlineStep", 60, Node=node)
             assert citizen.gone.wait(60), "the robot says goodbye"
-            ami.wait_event("HotlineFollowUp", 20, Status="done")
+            ami.wait_event("HotlineFollowUp", Status="done")
 
     async with serving(pbx, database):
         await in_thread(answers)

@@ -58,23 +58,23 @@ def test_a_call_back_takes_its_turn_and_the_citizen_hears_the_notice_first(
     ):
         began = time.time()
         assert waiting.call("12345") == 200
-        ami.wait_event("QueueCallerJoin", 10, CallerIDNum="13900000030")
+        ami.wait_event("QueueCallerJoin", CallerIDNum="13900000030")
         call_back(endings_pbx, began - 60)
-        placeholder = ami.wait_event("HotlineCallback", 5, Status="queued")
-        join = ami.wait_event("QueueCallerJoin", 5, Uniqueid=placeholder["Uniqueid"])
+        placeholder = ami.wait_event("HotlineCallback", Status="queued")
+        join = ami.wait_event("QueueCallerJoin", Uniqueid=placeholder["Uniqueid"])
         assert join["Position"] == "1"
         assert desk.register() == 200
-        agent = ami.wait_event("HotlineCallback", 15, Status="agent")
+        agent = ami.wait_event("HotlineCallback", Status="agent")
         assert agent["Agent"] == "agent101"
         assert desk.shown == NUMBER
-        assert ami.wait_event("AgentConnect", 5)["Uniqueid"] == placeholder["Uniqueid"]
-        reached = ami.wait_event("HotlineCallback", 15, Status="reached")
+        assert ami.wait_event("AgentConnect")["Uniqueid"] == placeholder["Uniqueid"]
+        reached = ami.wait_event("HotlineCallback", Status="reached")
         assert (citizen.dialled, citizen.shown) == (NUMBER, "12345")
-        ami.wait_event("BridgeEnter", 5, Uniqueid=reached["Uniqueid"])
+        ami.wait_event("BridgeEnter", Uniqueid=reached["Uniqueid"])
         time.sleep(1.0)
         citizen.hang_up()
-        assert ami.wait_event("HotlineCallback", 10, Status="done")["Dial"] == "ANSWER"
-        ami.wait_event("HotlineCallback", 10, Status="left")
+        assert ami.wait_event("HotlineCallback", Status="done")["Dial"] == "ANSWER"
+        ami.wait_event("HotlineCallback", Status="left")
         assert statuses(ami) == ["queued", "agent", "dialing", "reached", "done", "left"]
     recordings = Path(endings_pbx.settings.recordings)
     assert wait_until((recordings / f"{reached['File']}-rx.wav").exists)
@@ -87,15 +87,15 @@ def test_a_citizen_who_is_not_reached_is_told_to_the_agent(
     with telephones.carrier(refuses="486 Busy Here"), telephones.agent("agent101") as desk:
         assert desk.register() == 200
         call_back(endings_pbx, time.time())
-        assert ami.wait_event("HotlineCallback", 15, Status="busy")["Dial"] == "BUSY"
-        assert wait_until(desk.gone.is_set, 15)
-        ami.wait_event("HotlineCallback", 10, Status="left")
+        assert ami.wait_event("HotlineCallback", Status="busy")["Dial"] == "BUSY"
+        assert wait_until(desk.gone.is_set)
+        ami.wait_event("HotlineCallback", Status="left")
         assert statuses(ami) == ["queued", "agent", "dialing", "busy", "done", "left"]
 
 
 def test_a_call_back_can_be_withdrawn(endings_pbx: RunningPbx, ami: AmiWitness) -> None:
     call_back(endings_pbx, time.time())
-    channel = ami.wait_event("HotlineCallback", 5, Status="queued")["Channel"]
+    channel = ami.wait_event("HotlineCallback", Status="queued")["Channel"]
 
     async def withdraw() -> tuple[bool, bool, bool]:
         async with link_of(endings_pbx) as link:
@@ -107,7 +107,7 @@ def test_a_call_back_can_be_withdrawn(endings_pbx: RunningPbx, ami: AmiWitness) 
             )
 
     assert asyncio.run(withdraw()) == (True, False, False)
-    ami.wait_event("HotlineCallback", 5, Status="left")
+    ami.wait_event("HotlineCallback", Status="left")
     assert statuses(ami) == ["queued", "left"]
 
 
@@ -124,7 +124,7 @@ def test_only_numbers_are_dialled(endings_pbx: RunningPbx, ami: AmiWitness, numb
             Async="true",
             Variable=f"HOTLINE_NUMBER={number},HOTLINE_TASK=3",
         )
-        assert ami.wait_event("HotlineFollowUp", 10, Status="failed")["Dial"] == "REFUSED"
+        assert ami.wait_event("HotlineFollowUp", Status="failed")["Dial"] == "REFUSED"
 
 
 def test_a_citizen_is_asked_after_the_notice(
@@ -146,11 +146,11 @@ def test_a_citizen_is_asked_after_the_notice(
                 await originate_follow_up(link, task=12, number=NUMBER)
 
         asyncio.run(phone())
-        ami.wait_event("HotlineFollowUp", 10, Status="answered")
-        ami.wait_event("HotlineFlow", 15, Status="entered")
+        ami.wait_event("HotlineFollowUp", Status="answered")
+        ami.wait_event("HotlineFlow", Status="entered")
         time.sleep(0.4)
         citizen.press("1")
-        done = ami.wait_event("HotlineFollowUp", 10, Status="done")
+        done = ami.wait_event("HotlineFollowUp", Status="done")
         assert (done["Task"], done["Results"]) == ("12", "answer:Name=solved&Value=1;")
         assert done["File"]
         assert [it["Status"] for it in ami.events("HotlineFollowUp")] == ["dialing", "answered", "done"]
@@ -168,4 +168,4 @@ def test_a_follow_up_that_nobody_takes(
                 await originate_follow_up(link, task=13, number=NUMBER)
 
         asyncio.run(phone())
-        assert ami.wait_event("HotlineFollowUp", 10, Status="no_answer", Task="13")
+        assert ami.wait_event("HotlineFollowUp", Status="no_answer", Task="13")

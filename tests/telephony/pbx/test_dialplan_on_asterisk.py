@@ -33,9 +33,9 @@ def agent(pbx: RunningPbx, name: str) -> SipPhone:
 def ended_once(pbx: RunningPbx, ami: AmiWitness, uniqueid: str) -> dict[str, str]:
     """The ending of a call, after seeing that each of the three records has it exactly once."""
     paths = pbx.pbx.paths
-    ended = ami.wait_event("HotlineEnded", 15, Uniqueid=uniqueid)
+    ended = ami.wait_event("HotlineEnded", Uniqueid=uniqueid)
     assert pbx.wait_line(paths.queue_log, f"|{uniqueid}|")
-    ami.wait_event("Hangup", 5, Uniqueid=uniqueid)
+    ami.wait_event("Hangup", Uniqueid=uniqueid)
     assert pbx.wait_line(paths.cdr, f'"{uniqueid}"')
     assert len(ami.events("HotlineEnded", Uniqueid=uniqueid)) == 1
     assert len([it for it in pbx.lines(paths.queue_log, uniqueid) if "HOTLINEENDED" in it]) == 1
@@ -48,8 +48,8 @@ def test_caller_is_led_to_the_queue_when_nothing_of_ours_answers(
 ) -> None:
     with phone(endings_pbx, "13997360001") as caller:
         assert caller.call("12345") == 200
-        queued = ami.wait_event("HotlineQueue", 10, CallerIDNum="13997360001")
-        ami.wait_event("QueueCallerJoin", 5, Uniqueid=queued["Uniqueid"])
+        queued = ami.wait_event("HotlineQueue", CallerIDNum="13997360001")
+        ami.wait_event("QueueCallerJoin", Uniqueid=queued["Uniqueid"])
         time.sleep(1.5)
         caller.hang_up()
     call = queued["Uniqueid"]
@@ -79,9 +79,9 @@ def test_hang_up_in_the_notice_is_an_ending_too(endings_pbx: RunningPbx, ami: Am
 def test_full_queue_apologises_and_ends(endings_pbx: RunningPbx, ami: AmiWitness) -> None:
     with phone(endings_pbx, "13997360003") as first, phone(endings_pbx, "13997360004") as second:
         assert first.call("8410001") == 200
-        ami.wait_event("QueueCallerJoin", 10, CallerIDNum="13997360003")
+        ami.wait_event("QueueCallerJoin", CallerIDNum="13997360003")
         assert second.call("8410001") == 200
-        call = ami.wait_event("HotlineQueue", 10, CallerIDNum="13997360004")["Uniqueid"]
+        call = ami.wait_event("HotlineQueue", CallerIDNum="13997360004")["Uniqueid"]
         ended = ended_once(endings_pbx, ami, call)
         assert wait_until(second.gone.is_set)
     assert (ended["Stage"], ended["QueueStatus"], ended["Queue"]) == ("otherwise", "FULL", "tight")
@@ -93,7 +93,7 @@ def test_queue_that_gives_up_keeps_its_reason(
 ) -> None:
     with phone(endings_pbx, f"1399736{number[-4:]}") as caller:
         assert caller.call(number) == 200
-        call = ami.wait_event("HotlineQueue", 10, CallerIDNum=caller.user)["Uniqueid"]
+        call = ami.wait_event("HotlineQueue", CallerIDNum=caller.user)["Uniqueid"]
         ended = ended_once(endings_pbx, ami, call)
         assert wait_until(caller.gone.is_set)
     assert (ended["Stage"], ended["QueueStatus"]) == ("otherwise", status)
@@ -103,12 +103,12 @@ def test_agent_who_hangs_up_releases_the_caller(endings_pbx: RunningPbx, ami: Am
     with agent(endings_pbx, "agent101") as desk, phone(endings_pbx, "13997360005") as caller:
         assert desk.register() == 200
         assert caller.call("12345") == 200
-        connected = ami.wait_event("AgentConnect", 15, CallerIDNum="13997360005")
+        connected = ami.wait_event("AgentConnect", CallerIDNum="13997360005")
         assert (connected["MemberName"], connected["Interface"]) == ("agent101", "PJSIP/agent101")
-        ami.wait_event("BridgeEnter", 5, Uniqueid=connected["Uniqueid"])
+        ami.wait_event("BridgeEnter", Uniqueid=connected["Uniqueid"])
         time.sleep(0.3)
         desk.hang_up()
-        assert wait_until(caller.gone.is_set, 5)
+        assert wait_until(caller.gone.is_set)
         ended = ended_once(endings_pbx, ami, connected["Uniqueid"])
     assert (ended["Stage"], ended["QueueStatus"], ended["Member"]) == ("done", "CONTINUE", "agent101")
 
@@ -146,10 +146,10 @@ def test_reader_may_not_act_and_originator_may_not_read(endings_pbx: RunningPbx,
         assert ami.action(**action)["Message"] == "Permission denied"
     with endings_pbx.originator() as originator:
         assert originator.action(**dial | {"Async": "true", "Application": "NoOp"})["Response"] == "Success"
-        call = ami.wait_event("HotlineArrived", 5)["Uniqueid"]
+        call = ami.wait_event("HotlineArrived")["Uniqueid"]
         for action in ({"Action": "CoreShowChannels"}, {"Action": "GetConfig"}, {"Action": "Command"}):
             assert originator.action(**action)["Message"] == "Permission denied"
-        ami.wait_event("HotlineEnded", 15, Uniqueid=call)
+        ami.wait_event("HotlineEnded", Uniqueid=call)
         originator.read(0.5)
         assert {it.get("Event") for it in originator.messages} <= {None, "FullyBooted", "OriginateResponse"}
 
@@ -157,8 +157,8 @@ def test_reader_may_not_act_and_originator_may_not_read(endings_pbx: RunningPbx,
 def test_noise_is_kept_from_the_reader(endings_pbx: RunningPbx, ami: AmiWitness) -> None:
     with phone(endings_pbx, "13997360007") as caller:
         caller.call("12345")
-        ami.wait_event("QueueCallerJoin", 10, CallerIDNum="13997360007")
-    ami.wait_event("HotlineEnded", 5, CallerIDNum="13997360007")
+        ami.wait_event("QueueCallerJoin", CallerIDNum="13997360007")
+    ami.wait_event("HotlineEnded", CallerIDNum="13997360007")
     assert not {"VarSet", "Newexten", "RTCPSent", "RTCPReceived", "TestEvent", "MusicOnHoldStart"} & set(
         ami.names()
     )

@@ -32,12 +32,12 @@ def test_a_caller_in_danger_speaks_with_the_emergency_service(
     flows.leads["main"] = to_the_fire_service
     with telephones.carrier() as fire, telephones.citizen("13900000021") as caller:
         assert caller.call("12345") == 200
-        connected = ami.wait_event("HotlineTransfer", 15, Status="connected")
+        connected = ami.wait_event("HotlineTransfer", Status="connected")
         assert connected["Target"] == "fire"
-        ami.wait_event("BridgeEnter", 5, CallerIDNum="13900000021")
+        ami.wait_event("BridgeEnter", CallerIDNum="13900000021")
         assert (fire.dialled, fire.shown) == ("119", "13900000021")
         caller.hang_up()
-        ended = ami.wait_event("HotlineEnded", 10)
+        ended = ami.wait_event("HotlineEnded")
     assert ended["Results"] == "transfer:Target=fire&Status=connected;"
     assert ended["Uniqueid"] != connected["Uniqueid"]
     assert ended["Uniqueid"] == connected["Linkedid"]
@@ -48,16 +48,16 @@ def test_an_emergency_service_that_is_busy_leads_to_the_front_of_the_queue(
 ) -> None:
     with telephones.citizen("13900000022") as earlier:
         assert earlier.call("12345") == 200
-        ami.wait_event("QueueCallerJoin", 10, CallerIDNum="13900000022")
+        ami.wait_event("QueueCallerJoin", CallerIDNum="13900000022")
         earlier.hang_up()
         flows.leads["main"] = to_the_fire_service
         with telephones.carrier(refuses="486 Busy Here"), telephones.citizen("13900000023") as caller:
             assert caller.call("12345") == 200
-            failed = ami.wait_event("HotlineTransfer", 15, Status="failed")
+            failed = ami.wait_event("HotlineTransfer", Status="failed")
             assert (failed["Target"], failed["Dial"]) == ("fire", "BUSY")
-            assert ami.wait_event("QueueCallerJoin", 5, CallerIDNum="13900000023")["Queue"] == "second"
+            assert ami.wait_event("QueueCallerJoin", CallerIDNum="13900000023")["Queue"] == "second"
             caller.hang_up()
-            ended = ami.wait_event("HotlineEnded", 10, CallerIDNum="13900000023")
+            ended = ami.wait_event("HotlineEnded", CallerIDNum="13900000023")
     assert (ended["Stage"], ended["Results"]) == ("queue", "transfer:Target=fire&Status=failed;")
 
 
@@ -90,15 +90,15 @@ def test_service_and_agent_are_both_with_a_caller_in_danger(
     ):
         assert desk.register() == 200
         assert caller.call("12345") == 200
-        there = ami.wait_event("HotlineMove", 15, Move="with", Status="connected", Kind="emergency")
+        there = ami.wait_event("HotlineMove", Move="with", Status="connected", Kind="emergency")
         assert (there["Target"], fire.dialled, fire.shown) == ("fire", "119", "13900000028")
-        assert wait_until(desk.ringing.is_set, 10)
+        assert wait_until(desk.ringing.is_set)
         assert desk.shown == "13900000028"
         uniqueid = there["Call"]
         desk.answer()
-        agent = ami.wait_event("HotlineMove", 10, Move="with", Status="connected", Kind="agent")
+        agent = ami.wait_event("HotlineMove", Move="with", Status="connected", Kind="agent")
         assert (agent["Target"], agent["Call"]) == ("agent102", uniqueid)
-        joined = ami.wait_event("BridgeEnter", 5, Uniqueid=agent["Uniqueid"])
+        joined = ami.wait_event("BridgeEnter", Uniqueid=agent["Uniqueid"])
         room = joined["BridgeUniqueid"]
         assert {it["Uniqueid"] for it in ami.events("BridgeEnter", BridgeUniqueid=room)} >= {
             uniqueid,
@@ -106,12 +106,12 @@ def test_service_and_agent_are_both_with_a_caller_in_danger(
             agent["Uniqueid"],
         }
         fire.hang_up()
-        ami.wait_event("BridgeLeave", 5, Uniqueid=there["Uniqueid"])
+        ami.wait_event("BridgeLeave", Uniqueid=there["Uniqueid"])
         assert not caller.gone.is_set()
         desk.hang_up()
-        ami.wait_event("HotlineFlow", 10, Status="entered", Stage="survey", Uniqueid=uniqueid)
-        assert wait_until(caller.gone.is_set, 10)
-        ended = ami.wait_event("HotlineEnded", 10, Uniqueid=uniqueid)
+        ami.wait_event("HotlineFlow", Status="entered", Stage="survey", Uniqueid=uniqueid)
+        assert wait_until(caller.gone.is_set)
+        ended = ami.wait_event("HotlineEnded", Uniqueid=uniqueid)
     assert (ended["Answered"], ended["Results"]) == ("yes", "transfer:Target=fire&Status=connected;")
     call = folded(ami, uniqueid, endings)
     assert (call.outcome, call.transfer_target, call.state) == (Outcome.ANSWERED, "fire", CallState.ENDED)
@@ -138,15 +138,15 @@ def test_who_is_with_neither_waits_in_front(
     ):
         assert desk.register() == 200
         assert caller.call("12345") == 200
-        assert wait_until(desk.ringing.is_set, 15)
-        ended = ami.wait_event("HotlineTransfer", 5, Status="dialing")
+        assert wait_until(desk.ringing.is_set)
+        ended = ami.wait_event("HotlineTransfer", Status="dialing")
         if refuses:
-            ami.wait_event("HotlineMove", 5, Move="with", Status="failed")
+            ami.wait_event("HotlineMove", Move="with", Status="failed")
             desk.answer()
-            ami.wait_event("HotlineMove", 10, Move="with", Status="connected", Kind="agent")
+            ami.wait_event("HotlineMove", Move="with", Status="connected", Kind="agent")
         caller.hang_up()
-        ended = ami.wait_event("HotlineEnded", 10, Uniqueid=ended["Uniqueid"])
-        assert wait_until(desk.cancelled.is_set if not refuses else desk.gone.is_set, 5), (
+        ended = ami.wait_event("HotlineEnded", Uniqueid=ended["Uniqueid"])
+        assert wait_until(desk.cancelled.is_set if not refuses else desk.gone.is_set), (
             "an agent is not rung for who has gone"
         )
         assert refuses or wait_until(fire.cancelled.is_set, 5)
@@ -166,10 +166,10 @@ def test_a_message_that_ends_with_the_hang_up_is_reported_by_the_dialplan(
     flows.leads["main"] = takes_a_message
     with telephones.citizen("13900000024") as caller:
         assert caller.call("12345") == 200
-        ami.wait_event("HotlineFlow", 10, Status="entered")
+        ami.wait_event("HotlineFlow", Status="entered")
         time.sleep(3.5)
         caller.hang_up()
-        ended = ami.wait_event("HotlineEnded", 10)
+        ended = ami.wait_event("HotlineEnded")
     file = f"{ended['Uniqueid']}-voicemail"
     name, _, size = ended["Results"].strip(";").partition("&Bytes=")
     assert (ended["Stage"], name) == ("flow", f"voicemail:File={file}")
@@ -190,12 +190,12 @@ def test_a_message_that_a_key_ends_is_known_to_the_flow_and_its_facts_to_every_r
     flows.leads["main"] = takes_a_message
     with telephones.citizen("13900000025") as caller:
         assert caller.call("12345") == 200
-        ami.wait_event("HotlineFlow", 10, Status="entered")
+        ami.wait_event("HotlineFlow", Status="entered")
         time.sleep(1.5)
         caller.press("#")
-        message = ami.wait_event("HotlineFact", 10, Fact="voicemail")
-        answer = ami.wait_event("HotlineFact", 10, Fact="answer")
-        ended = ami.wait_event("HotlineEnded", 10)
+        message = ami.wait_event("HotlineFact", Fact="voicemail")
+        answer = ami.wait_event("HotlineFact", Fact="answer")
+        ended = ami.wait_event("HotlineEnded")
     assert 800 < int(message["Ms"]) < 3000
     assert (answer["Name"], answer["Value"]) == ("污染种类", "噪声，夜间; 50%")
     facts = ended["Results"].split(";")
@@ -219,15 +219,15 @@ def test_the_survey_follows_an_answered_call(ami: AmiWitness, telephones: Teleph
     with telephones.agent("agent101") as desk, telephones.citizen("13900000026") as caller:
         assert desk.register() == 200
         assert caller.call("12345") == 200
-        ami.wait_event("AgentConnect", 15)
+        ami.wait_event("AgentConnect")
         time.sleep(0.5)
         desk.hang_up()
-        ami.wait_event("HotlineFlow", 10, Status="entered", Stage="survey")
+        ami.wait_event("HotlineFlow", Status="entered", Stage="survey")
         time.sleep(0.3)
         caller.press("5")
-        assert ami.wait_event("HotlineFact", 10)["Score"] == "5"
-        assert wait_until(caller.gone.is_set, 10)
-        ended = ami.wait_event("HotlineEnded", 10)
+        assert ami.wait_event("HotlineFact")["Score"] == "5"
+        assert wait_until(caller.gone.is_set)
+        ended = ami.wait_event("HotlineEnded")
     assert (ended["Stage"], ended["Results"]) == ("done", "survey:Score=5;")
 
 
@@ -249,16 +249,16 @@ def test_a_caller_in_a_silent_flow_is_taken_out_of_it(
     flows.leads["main"] = silent
     with endings_pbx.originator() as rescuer, telephones.citizen("13900000027") as caller:
         assert caller.call("12345") == 200
-        entered = ami.wait_event("HotlineFlow", 10, Status="entered")
+        entered = ami.wait_event("HotlineFlow", Status="entered")
         time.sleep(0.5)
         rescuer.action(
             Action="Redirect", Channel=entered["Channel"], Context="hotline-rescue", Exten="s", Priority="1"
         )
-        assert ami.wait_event("HotlineFlow", 5, Status="failed")["Agi"] == "LOST"
+        assert ami.wait_event("HotlineFlow", Status="failed")["Agi"] == "LOST"
         if there:
-            ami.wait_event("QueueCallerJoin", 5)
+            ami.wait_event("QueueCallerJoin")
         else:
-            assert wait_until(caller.gone.is_set, 5)
+            assert wait_until(caller.gone.is_set)
 
 
 def test_speech_ends_a_question_that_is_being_asked(
@@ -277,10 +277,10 @@ def test_speech_ends_a_question_that_is_being_asked(
     flows.leads["main"] = asks
     with endings_pbx.originator() as interrupts, telephones.citizen("13900000028") as caller:
         assert caller.call("12345") == 200
-        entered = ami.wait_event("HotlineFlow", 10, Status="entered")
+        entered = ami.wait_event("HotlineFlow", Status="entered")
         time.sleep(1.0)
         answer = interrupts.action(Action="ControlPlayback", Channel=entered["Channel"], Control="stop")
         assert answer["Response"] == "Success", answer
-        ami.wait_event("QueueCallerJoin", 10)
+        ami.wait_event("QueueCallerJoin")
         assert took
         assert took[0] < 15.0  # the music lasts 24 s

@@ -18,9 +18,9 @@ pytestmark = pytest.mark.pbx
 def one_call(pbx: RunningPbx, ami: AmiWitness, number: str) -> str:
     with SipPhone(number, pbx.settings.sip_port) as caller:
         assert caller.call("12345") == 200
-        call = ami.wait_event("HotlineQueue", 10, CallerIDNum=number)["Uniqueid"]
+        call = ami.wait_event("HotlineQueue", CallerIDNum=number)["Uniqueid"]
         caller.hang_up()
-    assert ami.wait_event("HotlineEnded", 5, Uniqueid=call)["Notice"] == "failed"
+    assert ami.wait_event("HotlineEnded", Uniqueid=call)["Notice"] == "failed"
     return call
 
 

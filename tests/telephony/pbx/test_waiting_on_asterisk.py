@@ -27,7 +27,7 @@ async def says_a_little(session: CallerSession) -> None:
 
 
 def joined(ami: AmiWitness, number: str, queue: str = "main") -> dict[str, str]:
-    return ami.wait_event("QueueCallerJoin", 15, CallerIDNum=number, Queue=queue)
+    return ami.wait_event("QueueCallerJoin", CallerIDNum=number, Queue=queue)
 
 
 def seen(ami: AmiWitness, uniqueid: str) -> list[dict[str, str]]:
@@ -40,7 +40,7 @@ def test_a_wrong_key_does_nothing_and_the_agent_rings_on(ami: AmiWitness, teleph
         assert desk.register() == 200
         assert caller.call("12345") == 200
         uniqueid = joined(ami, "13900000001")["Uniqueid"]
-        ami.wait_event("AgentCalled", 10, Uniqueid=uniqueid)
+        ami.wait_event("AgentCalled", Uniqueid=uniqueid)
         caller.press("789*#")
         time.sleep(0.5)
         ami.read(0.2)
@@ -48,7 +48,7 @@ def test_a_wrong_key_does_nothing_and_the_agent_rings_on(ami: AmiWitness, teleph
         assert not ami.events("AgentRingNoAnswer", Uniqueid=uniqueid)
         assert not ami.events("HotlineKey")
         caller.hang_up()
-        assert ami.wait_event("HotlineEnded", 10, Uniqueid=uniqueid)["Stage"] == "queue"
+        assert ami.wait_event("HotlineEnded", Uniqueid=uniqueid)["Stage"] == "queue"
 
 
 def test_a_key_for_another_queue_keeps_the_arrival(ami: AmiWitness, telephones: Telephones) -> None:
@@ -57,11 +57,11 @@ def test_a_key_for_another_queue_keeps_the_arrival(ami: AmiWitness, telephones: 
         uniqueid = joined(ami, "13900000002")["Uniqueid"]
         caller.press("2")
         joined(ami, "13900000002", "second")
-        key = ami.wait_event("HotlineKey", 5)
+        key = ami.wait_event("HotlineKey")
         assert (key["Key"], key["Queue"], key["Uniqueid"]) == ("2", "main", uniqueid)
         caller.press("2")  # means nothing there
         caller.hang_up()
-        ended = ami.wait_event("HotlineEnded", 10, Uniqueid=uniqueid)
+        ended = ami.wait_event("HotlineEnded", Uniqueid=uniqueid)
     assert (ended["Stage"], ended["Queue"], ended["Abandoned"]) == ("queue", "second", "TRUE")
 
 
@@ -80,12 +80,12 @@ def test_who_comes_back_from_a_flow_is_served_first(
         assert second.call("12345") == 200
         joined(ami, "13900000004")
         first.press("5")
-        ami.wait_event("HotlineKey", 5, Uniqueid=first_id)
+        ami.wait_event("HotlineKey", Uniqueid=first_id)
         assert wait_until(lambda: len(seen(ami, first_id)) == 2, 15)
         assert [it["Position"] for it in seen(ami, first_id)] == ["1", "1"]
         assert ("progress", "main", "key", "main") in flows.came
         assert desk.register() == 200
-        assert ami.wait_event("AgentConnect", 15)["Uniqueid"] == first_id
+        assert ami.wait_event("AgentConnect")["Uniqueid"] == first_id
 
 
 def test_a_raised_line_is_served_before_those_who_came_earlier(
@@ -104,7 +104,7 @@ def test_a_desk_that_does_not_answer_gives_its_callers_on(ami: AmiWitness, telep
         assert caller.call("8410004") == 200
         uniqueid = joined(ami, "13900000007", "desk")["Uniqueid"]
         joined(ami, "13900000007", "second")
-        ami.wait_event("AgentConnect", 10, Uniqueid=uniqueid, Queue="second")
+        ami.wait_event("AgentConnect", Uniqueid=uniqueid, Queue="second")
 
 
 def test_people_ahead_are_told_by_the_music_until_an_agent_is_there(
@@ -129,8 +129,8 @@ def test_people_ahead_are_told_by_the_music_until_an_agent_is_there(
             "hotline-waiting-main-1",
         ]
         assert desk.register() == 200
-        ami.wait_event("AgentConnect", 15, CallerIDNum=first.user)
-        ami.wait_event("BridgeEnter", 5, CallerIDNum=first.user)
+        ami.wait_event("AgentConnect", CallerIDNum=first.user)
+        ami.wait_event("BridgeEnter", CallerIDNum=first.user)
         assert music(first.user) == "hotline-hold"
     classes = endings_pbx.cli("moh show classes")
     assert "Class: hotline-waiting-second\n" in classes
@@ -156,15 +156,15 @@ def test_who_waits_is_told_again_and_an_agent_is_not_held_up(
         assert caller.call("12345") == 200
         uniqueid = joined(ami, "13900000011")["Uniqueid"]
         tell(uniqueid)
-        ami.wait_event("ChanSpyStart", 5, SpyeeUniqueid=uniqueid)
+        ami.wait_event("ChanSpyStart", SpyeeUniqueid=uniqueid)
         time.sleep(1.5)
         began = time.monotonic()
         assert desk.register() == 200
-        ami.wait_event("AgentConnect", 15, Uniqueid=uniqueid)
+        ami.wait_event("AgentConnect", Uniqueid=uniqueid)
         assert time.monotonic() - began < 3
-        ami.wait_event("BridgeEnter", 5, Uniqueid=uniqueid)
+        ami.wait_event("BridgeEnter", Uniqueid=uniqueid)
         caller.hang_up()
-        ended = ami.wait_event("HotlineEnded", 10, Uniqueid=uniqueid)
+        ended = ami.wait_event("HotlineEnded", Uniqueid=uniqueid)
     assert (ended["QueueStatus"], len(seen(ami, uniqueid))) == ("CONTINUE", 1)
     heard = alaw_decode(bytes(caller.heard)).astype(float)
     prompt = read_wav(prompt_path(endings_pbx.hotline.ahead[1], endings_pbx.settings.sounds)).astype(float)
@@ -179,7 +179,7 @@ def test_full_queue_ends_in_the_flow_for_it(ami: AmiWitness, telephones: Telepho
     flows.leads["no_agent"] = no_agent
     with telephones.citizen("13900000010") as caller:
         assert caller.call("8410002") == 200
-        uniqueid = ami.wait_event("HotlineQueue", 10, CallerIDNum="13900000010")["Uniqueid"]
-        ended = ami.wait_event("HotlineEnded", 10, Uniqueid=uniqueid)
+        uniqueid = ami.wait_event("HotlineQueue", CallerIDNum="13900000010")["Uniqueid"]
+        ended = ami.wait_event("HotlineEnded", Uniqueid=uniqueid)
     assert (ended["Stage"], ended["QueueStatus"]) == ("otherwise", "JOINEMPTY")
     assert ("no_agent", "empty", "otherwise", "empty") in flows.came

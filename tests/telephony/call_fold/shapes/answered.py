@@ -37,7 +37,7 @@ def first_agent_declines(stage: Stage) -> None:
 @shape
 def nobody_answers_then_the_same_agent(stage: Stage) -> None:
     with stage.agent("agent101", answers=False) as desk, stage.calling(CALLER) as caller:
-        stage.ami.wait_event("AgentRingNoAnswer", 15, CallerIDNum=CALLER)
+        stage.ami.wait_event("AgentRingNoAnswer", CallerIDNum=CALLER)
         desk.answers = True
         stage.answered(CALLER)
         hangs_up(caller, 0.5)
@@ -47,9 +47,9 @@ def nobody_answers_then_the_same_agent(stage: Stage) -> None:
 def withheld_number(stage: Stage) -> None:
     with stage.agent("agent101"), stage.telephones.citizen("anonymous") as caller:
         assert caller.call("12345") == 200
-        stage.ami.wait_event("AgentConnect", 15)
+        stage.ami.wait_event("AgentConnect")
         hangs_up(caller, 0.5)
-        stage.ami.wait_event("HotlineEnded", 10)
+        stage.ami.wait_event("HotlineEnded")
 
 
 @shape
@@ -76,7 +76,7 @@ def survey(stage: Stage) -> None:
     stage.flows.leads["survey"] = asks
     with stage.talk() as talk:
         talk.desk.hang_up()
-        stage.ami.wait_event("HotlineStep", 10, Node="ask")
+        stage.ami.wait_event("HotlineStep", Node="ask")
         time.sleep(0.3)
         talk.caller.press("4")
 
@@ -90,7 +90,7 @@ def survey_hung_up(stage: Stage) -> None:
     stage.flows.leads["survey"] = asks
     with stage.talk() as talk:
         talk.desk.hang_up()
-        stage.ami.wait_event("HotlineStep", 10, Node="ask")
+        stage.ami.wait_event("HotlineStep", Node="ask")
         hangs_up(talk.caller, 0.5)
 
 
@@ -104,9 +104,9 @@ def agent_puts_down_while_told_then_another(stage: Stage) -> None:
         stage.agent("agent101") as desk,
         stage.calling(CALLER) as caller,
     ):
-        assert desk.answered.wait(15)
+        assert desk.answered.wait(30)
         hangs_up(desk, 1.0)
-        stage.ami.wait_event("AgentDump", 10)
+        stage.ami.wait_event("AgentDump")
         assert desk.register(expires_s=0) == 200
         with stage.agent("agent102"):
             stage.ami.wait_event("AgentConnect", 40, CallerIDNum=CALLER)

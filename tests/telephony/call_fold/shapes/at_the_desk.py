@@ -31,7 +31,7 @@ def three_way(stage: Stage) -> None:
     """Caller, agent and a colleague in one room; the first agent goes, the colleague stays."""
     with stage.talk(stage.agent("agent102")) as talk:
         _begins_room(stage, talk)
-        stage.ami.wait_event("ConfbridgeJoin", 5, Uniqueid=talk.call)
+        stage.ami.wait_event("ConfbridgeJoin", Uniqueid=talk.call)
         wanted = Wanted("agent", "agent102")
         stage.desk(lambda link: call_third(link, wanted, talk.channel, talk.call, 1))
         stage.moved("join", Status="connected")
@@ -114,7 +114,7 @@ def sent_on_to_another_queue(stage: Stage) -> None:
     with stage.talk(stage.agent("agent103")) as talk:
         _sent_on(stage, talk, "queue", "second")
         stage.joined(CALLER, "second")
-        stage.ami.wait_event("AgentConnect", 15, MemberName="agent103")
+        stage.ami.wait_event("AgentConnect", MemberName="agent103")
         hangs_up(talk.caller, 0.8)
 
 
@@ -131,7 +131,7 @@ def sent_on_to_another_queue_and_lost(stage: Stage) -> None:
 def sent_on_to_a_unit(stage: Stage) -> None:
     with stage.telephones.carrier() as unit, stage.talk() as talk:
         _sent_on(stage, talk, "unit", "water", "8456789")
-        stage.ami.wait_event("HotlineMove", 10, Status="connected")
+        stage.ami.wait_event("HotlineMove", Status="connected")
         hangs_up(unit, 0.8)
 
 
@@ -141,7 +141,7 @@ def sent_on_to_a_unit_that_is_busy(stage: Stage) -> None:
     with stage.telephones.carrier(refuses="486 Busy Here"), stage.talk() as talk:
         talk.desk.refuses = "486 Busy Here"
         _sent_on(stage, talk, "unit", "water", "8456789")
-        stage.ami.wait_event("HotlineMove", 10, Status="busy")
+        stage.ami.wait_event("HotlineMove", Status="busy")
         stage.ami.wait(lambda it: it.get("Event") == "QueueCallerJoin" and it["Timestamp"] > talk.since, 5)
         hangs_up(talk.caller, 1.5)
 
@@ -170,7 +170,7 @@ def barged(stage: Stage) -> None:
     """A shift leader speaks with both: heard by both, and no agent of the call."""
     with stage.talk(stage.agent("agent103"), after_s=0) as talk:
         stage.desk(lambda link: look_in(link, "agent103", talk.leg, SpyMode.BARGE, 2))
-        stage.ami.wait_event("ChanSpyStart", 10)
+        stage.ami.wait_event("ChanSpyStart")
         hangs_up(talk.caller, 1.0)
 
 

@@ -42,7 +42,7 @@ def progress_heard(stage: Stage) -> None:
 
     stage.flows.leads["progress"] = then_waits
     with stage.pressing("5") as caller:
-        stage.ami.wait_event("HotlineFact", 10, Fact="self_service")
+        stage.ami.wait_event("HotlineFact", Fact="self_service")
         hangs_up(caller, 0.5)
 
 
@@ -50,7 +50,7 @@ def progress_heard(stage: Stage) -> None:
 def progress_and_back(stage: Stage) -> None:
     stage.flows.leads["progress"] = progress
     with stage.pressing("5") as caller:
-        stage.ami.wait_event("HotlineFact", 10, Fact="self_service")
+        stage.ami.wait_event("HotlineFact", Fact="self_service")
         with stage.agent("agent101"):
             stage.answered(CALLER)
             hangs_up(caller, 0.5)
@@ -87,7 +87,7 @@ def _message(stage: Stage, seconds: float) -> None:
 
     stage.flows.leads["no_agent"] = takes_a_message
     with stage.calling(CALLER, "8410002") as caller:
-        stage.ami.wait_event("HotlineStep", 10, Node="leave")
+        stage.ami.wait_event("HotlineStep", Node="leave")
         hangs_up(caller, seconds)
 
 
@@ -111,7 +111,7 @@ async def to_the_fire_service(session: AgiSession) -> None:
 def emergency_connected(stage: Stage) -> None:
     stage.flows.leads["main"] = to_the_fire_service
     with stage.telephones.carrier() as fire, stage.calling(CALLER):
-        stage.ami.wait_event("HotlineTransfer", 15, Status="connected")
+        stage.ami.wait_event("HotlineTransfer", Status="connected")
         hangs_up(fire, 1.0)
 
 

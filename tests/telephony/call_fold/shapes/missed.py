@@ -28,14 +28,14 @@ def hangs_up_in_flow(stage: Stage) -> None:
 
     stage.flows.leads["main"] = waits
     with stage.calling(CALLER) as caller:
-        stage.ami.wait_event("HotlineFlow", 10, Status="entered")
+        stage.ami.wait_event("HotlineFlow", Status="entered")
         hangs_up(caller, 0.8)
 
 
 @shape
 def hangs_up_in_queue(stage: Stage) -> None:
     with stage.agent("agent101", answers=False), stage.calling(CALLER) as caller:
-        stage.ami.wait_event("AgentCalled", 15)
+        stage.ami.wait_event("AgentCalled")
         hangs_up(caller, 1.2)
 
 
@@ -77,7 +77,7 @@ def join_empty(stage: Stage) -> None:
 def leave_empty(stage: Stage) -> None:
     with stage.agent("agent101", answers=False) as desk, stage.calling(CALLER, "8410005"):
         stage.joined(CALLER, "leave")
-        assert desk.ringing.wait(10)
+        assert desk.ringing.wait(30)
         assert desk.register(expires_s=0) == 200
 
 
@@ -98,7 +98,7 @@ def flow_server_lost(stage: Stage) -> None:
 
     stage.flows.leads["main"] = silent
     with stage.calling(CALLER) as caller:
-        stage.ami.wait_event("HotlineFlow", 10, Status="entered")
+        stage.ami.wait_event("HotlineFlow", Status="entered")
         time.sleep(0.5)
         stage.redirect(stage.channel(CALLER), "hotline-rescue", "s")
         stage.joined(CALLER)

@@ -62,9 +62,9 @@ class Stage:
         with self.telephones.citizen(number) as phone:
             assert phone.call(did) == 200
             yield phone
-            assert wait_until(phone.gone.is_set, 20)
-        call = self.ami.wait_event("HotlineArrived", 5, CallerIDNum=number)["Uniqueid"]
-        self.ami.wait_event("HotlineEnded", 10, Uniqueid=call)
+            assert wait_until(phone.gone.is_set)
+        call = self.ami.wait_event("HotlineArrived", CallerIDNum=number)["Uniqueid"]
+        self.ami.wait_event("HotlineEnded", Uniqueid=call)
 
     @contextmanager
     def talk(
@@ -108,21 +108,21 @@ class Stage:
 
     def moved(self, move: str, **wanted: str) -> None:
         """Wait until the dialplan says so of a move of the desk."""
-        self.ami.wait_event("HotlineMove", 10, Move=move, **wanted)
+        self.ami.wait_event("HotlineMove", Move=move, **wanted)
 
     def answered(self, number: str) -> dict[str, str]:
         """Wait until caller and agent are together."""
-        connected = self.ami.wait_event("AgentConnect", 15, CallerIDNum=number)
-        self.ami.wait_event("BridgeEnter", 5, Uniqueid=connected["DestUniqueid"])
+        connected = self.ami.wait_event("AgentConnect", CallerIDNum=number)
+        self.ami.wait_event("BridgeEnter", Uniqueid=connected["DestUniqueid"])
         return connected
 
     def joined(self, number: str, queue: str = "main") -> dict[str, str]:
         """Wait until the caller has a place."""
-        return self.ami.wait_event("QueueCallerJoin", 15, CallerIDNum=number, Queue=queue)
+        return self.ami.wait_event("QueueCallerJoin", CallerIDNum=number, Queue=queue)
 
     def channel(self, number: str) -> str:
         """The caller's channel."""
-        return self.ami.wait_event("HotlineArrived", 5, CallerIDNum=number)["Channel"]
+        return self.ami.wait_event("HotlineArrived", CallerIDNum=number)["Channel"]
 
     def redirect(self, channel: str, context: str, exten: str) -> None:
         """Have a channel go on elsewhere, as the desk does it."""
@@ -143,7 +143,7 @@ class Stage:
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
         lost_at = time.time()
-        assert wait_until(lambda: self.pbx.pbx.process.pid() is None, 5)
+        assert wait_until(lambda: self.pbx.pbx.process.pid() is None)
         asyncio.run(self.pbx.pbx.start())
         self.ami.__exit__()
         self.ami.__enter__()
@@ -151,7 +151,7 @@ class Stage:
         self._mark("HotlineLinkUp", time.time())
         self._mark("HotlineSnapshotBegin", time.time(), Number="2")
         self.ami.action(Action="CoreShowChannels")
-        self.ami.wait_event("CoreShowChannelsComplete", 5)
+        self.ami.wait_event("CoreShowChannelsComplete")
         self._mark("HotlineSnapshotEnd", time.time(), Number="2", Complete="yes", Channels="0")
 
     def _mark(self, event: str, at: float, **fields: str) -> None:

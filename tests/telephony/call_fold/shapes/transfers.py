@@ -18,7 +18,7 @@ def _reaches_102(stage: Stage) -> None:
 def blind_transfer(stage: Stage) -> None:
     with stage.talk(stage.agent("agent102"), after_s=0.8) as talk:
         assert talk.desk.refer("102") == 202
-        stage.ami.wait_event("BlindTransfer", 5)
+        stage.ami.wait_event("BlindTransfer")
         _reaches_102(stage)
         hangs_up(talk.caller, 0.8)
 
@@ -49,7 +49,7 @@ def _sent_to_the_second_queue(stage: Stage) -> None:
 def sent_on_to_a_queue(stage: Stage) -> None:
     with stage.talk(stage.agent("agent103"), after_s=0.8) as talk:
         _sent_to_the_second_queue(stage)
-        stage.ami.wait_event("AgentConnect", 15, MemberName="agent103")
+        stage.ami.wait_event("AgentConnect", MemberName="agent103")
         hangs_up(talk.caller, 0.8)
 
 
@@ -73,7 +73,7 @@ def _asking_102(stage: Stage, desk: SipPhone) -> Iterator[SipPhone]:
 def attended_transfer(stage: Stage) -> None:
     with stage.talk(stage.agent("agent102")) as talk, _asking_102(stage, talk.desk) as second:
         assert talk.desk.refer("102", second) == 202
-        stage.ami.wait_event("AttendedTransfer", 5)
+        stage.ami.wait_event("AttendedTransfer")
         hangs_up(talk.caller, 1.0)
 
 
