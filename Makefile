@@ -23,7 +23,7 @@ test: coverage
 CORE_TESTS = tests/telephony/call_fold tests/telephony/ami/test_ami_events.py tests/telephony/ami/test_ami_codec.py \
 	tests/telephony/live_audio/test_audio_framing.py tests/ivr_flows tests/rate tests/tickets \
 	tests/asr/test_asr_gate.py tests/asr/test_asr_timeline.py tests/asr/test_asr_transcript.py \
-	tests/asr/test_asr_capacity.py tests/asr/test_asr_drift.py \
+	tests/asr/test_asr_capacity.py tests/asr/test_asr_room.py tests/asr/test_asr_drift.py \
 	tests/agents/test_roster.py tests/agents/test_call_moves.py tests/workplace
 
 coverage: env

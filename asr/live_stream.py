@@ -1,7 +1,8 @@
 """One leg that is heard live: audio kept until its words are final, pieces on their way, gaps, texts.
 
 Life of a stream: listening ⇄ waiting (its process died; audio is kept until another has taken over) → closed.
-One beyond the machine's capacity is deferred first: → waiting when there is room, or → closed before.
+One beyond the machine's capacity is deferred first: → waiting when there is room, or → closed before. A talk
+that leaves its place to an open question is deferred, too, until that has ended.
 """
 
 from __future__ import annotations
@@ -73,12 +74,21 @@ class LiveStream:
     """One leg of one call. Made by ``LiveEngine.open``; every method belongs to the event loop's thread."""
 
     def __init__(
-        self, engine: StreamOwner, number: int, *, call: str, leg: Leg, stream: str, offset_s: float
+        self,
+        engine: StreamOwner,
+        number: int,
+        *,
+        call: str,
+        leg: Leg,
+        stream: str,
+        offset_s: float,
+        question: bool = False,
     ) -> None:
         self.call = call
         self.leg = leg
         self.stream = stream
         self.offset_s = offset_s
+        self.question = question
         self.state = StreamState.WAITING
         self.gaps: list[Gap] = []
         self.process: RecogniserProcess | None = None
@@ -104,6 +114,7 @@ class LiveStream:
         #: samples placed in time, less those of ``_open``
         self._received = 0
         self._missed_from: int | None = None
+        self._was_heard = False
         self._sent = 0
         self._settled = 0
         self._lost_from: int | None = None
@@ -114,6 +125,11 @@ class LiveStream:
         #: the newest text on its way to the callback, and whether an unfinished partial is on show
         self.newest: LiveText | None = None
         self._showing = False
+
+    @property
+    def speaks(self) -> bool:
+        """Whether words are on show that are not final yet."""
+        return self._showing
 
     # -- audio in
 
@@ -230,12 +246,41 @@ class LiveStream:
         self.state = StreamState.DEFERRED
         self._missed_from = self._received
 
+    def set_aside(self) -> None:
+        """Its place is needed. What is not final yet is not heard live, nor what follows until ``admit``."""
+        self._cut(all_of_it=True)
+        missed = [position for position, _ in (*self._unsettled, *self._pieces)]
+        if self._lost_from is not None:
+            missed.append(self._lost_from)
+        self._leave()
+        self._pieces.clear()
+        self._kept = 0
+        self._lost_from = None
+        if self._changes:
+            self.grammar = self._changes[-1][1]
+            self._changes.clear()
+        if self._showing:
+            self._tell("", *self._span())
+        self.state = StreamState.DEFERRED
+        self._missed_from = max(self._settled, min(missed, default=self._received))
+
     def admit(self) -> None:
         """There is room: heard from now on. What was missed is a gap."""
         self.state = StreamState.WAITING
+        self._mark_missed()
+
+    def _mark_missed(self) -> None:
         if self._missed_from is not None:
             self._mark_gap(self._missed_from, self._received, BEYOND_CAPACITY)
             self._missed_from = None
+
+    def _leave(self) -> None:
+        """The process hears it no longer; what it says of it from now on counts for nothing."""
+        if self.process is not None:
+            self.process.send(Message(Kind.CLOSE, self.number))
+            self.process.streams -= 1
+            self.process = None
+        self._unsettled.clear()
 
     def attach(self, process: RecogniserProcess) -> None:
         """Go on in this process, from the oldest audio that is kept."""
@@ -248,6 +293,7 @@ class LiveStream:
         self._ahead = 0
         self.process = process
         process.streams += 1
+        self._was_heard = True
         self.state = StreamState.LISTENING
         self.pump()
 
@@ -276,12 +322,9 @@ class LiveStream:
         """Go on in another process, which has less to do; what is not settled is heard again there."""
         if self.process is None or self._closing:
             return
-        self.process.send(Message(Kind.CLOSE, self.number))
-        self.process.streams -= 1
-        self.process = None
         self._pieces.extendleft(reversed(self._unsettled))
         self._kept += sum(len(piece) // 2 for _, piece in self._unsettled)
-        self._unsettled.clear()
+        self._leave()
         self.state = StreamState.WAITING
         self.attach(process)
 
@@ -353,6 +396,9 @@ class LiveStream:
         try:
             if self.state is not StreamState.DEFERRED:
                 await self._flush(timeout_s)
+            elif self._was_heard:
+                self._mark_missed()
+                await self._engine.told()
         finally:
             self.state = StreamState.CLOSED
             self._engine.forget(self)

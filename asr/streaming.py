@@ -19,6 +19,7 @@ from asr.capacity import Capacity, free_memory_bytes, remember, remembered, usab
 from asr.engine import FROZEN_AFTER_S, Engine, EngineEvents, RecogniserProcess
 from asr.live_stream import LiveStream, StreamState
 from asr.phrases import checked_grammar
+from asr.room import Room
 from asr.wire import Message
 from facts.transcript import Gap, Leg, LiveText
 
@@ -44,6 +45,8 @@ class EngineStatus:
     listening: int
     waiting: int
     deferred: int
+    #: open questions among them: before these a talk leaves its place to the next question
+    questions: int
     #: how many could be heard
     capacity: int
     #: processor seconds for a second of a leg
@@ -62,7 +65,8 @@ class LiveEngine(EngineEvents):
     or its process was lost). A final always has words.
 
     How many legs are heard at once is measured (``asr.capacity``; kept in ``capacity_file`` for the next
-    start), or ``live_streams``. One opened beyond it is ``DEFERRED``, and heard from when there is room.
+    start), or ``live_streams``. One opened beyond it is ``DEFERRED``, and heard from when there is room; the
+    answer to an open question takes a talk's place (``asr.room``).
     """
 
     def __init__(
@@ -84,9 +88,9 @@ class LiveEngine(EngineEvents):
         self._live_streams = live_streams
         self._capacity_file = capacity_file
         self._capacity = Capacity(usable_cores(), 1.0)
+        self._room: Room[LiveStream] = Room()
+        #: all of them, by their numbers
         self._streams: dict[int, LiveStream] = {}
-        #: those for which there is no room, the longest waiting first
-        self._deferred: dict[int, LiveStream] = {}
         self._numbers = 0
         self._outbox: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
@@ -105,8 +109,7 @@ class LiveEngine(EngineEvents):
     async def __aexit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
-        everybody = (*self._streams.values(), *self._deferred.values())
-        await asyncio.gather(*(stream.close() for stream in everybody))
+        await asyncio.gather(*(stream.close() for stream in list(self._streams.values())))
         self._measure()
         remember(self._capacity_file, self.model, self._capacity.cost)
         await self._engine.__aexit__(kind, problem, trace)
@@ -117,7 +120,7 @@ class LiveEngine(EngineEvents):
     @property
     def listening(self) -> int:
         """Streams that take up capacity now."""
-        return len(self._streams)
+        return len(self._room.heard)
 
     @property
     def capacity(self) -> int:
@@ -127,11 +130,12 @@ class LiveEngine(EngineEvents):
     def status(self) -> EngineStatus:
         """How it stands now."""
         serving = [process for process in self._engine.processes if process.ready]
-        waiting = sum(stream.process is None for stream in self._streams.values())
+        waiting = sum(stream.process is None for stream in self._room.heard)
         return EngineStatus(
-            listening=len(self._streams) - waiting,
+            listening=self.listening - waiting,
             waiting=waiting,
-            deferred=len(self._deferred),
+            deferred=len(self._room.waiting),
+            questions=self._room.questions,
             capacity=self.capacity,
             cost=round(self._capacity.cost, 5),
             lag_s=round(max((process.lag_s for process in serving), default=0.0), 3),
@@ -153,49 +157,51 @@ class LiveEngine(EngineEvents):
         *,
         opened_s: float | None = None,
         grammar: Sequence[str] | None = None,
+        question: bool = False,
     ) -> LiveStream:
         """Begin to hear a leg. Its words' times are ``offset_s`` plus their time in the stream.
 
         ``offset_s`` counts seconds from the call's arrival. ``opened_s`` is the monotonic moment that it
         speaks of; None takes the first frame's start. ``grammar``: only these phrases can be heard.
+        ``question``: the answer to an open question, which no recording makes good.
 
         Raises:
             GrammarRefused: the grammar has no phrase, or too many.
         """
         phrases = checked_grammar(grammar)
         self._numbers += 1
-        made = LiveStream(self, self._numbers, call=call, leg=leg, stream=stream, offset_s=offset_s)
+        made = LiveStream(
+            self, self._numbers, call=call, leg=leg, stream=stream, offset_s=offset_s, question=question
+        )
         made.timeline.origin_s = opened_s
         made.grammar = phrases
-        if self._deferred or not self._has_room():
-            made.defer()
-            self._deferred[made.number] = made
-            log.warning("live_stream_deferred", call=call, leg=leg.value, capacity=self.capacity)
-            return made
         self._streams[made.number] = made
-        self._attach(made)
+        if (aside := self._room.open(made, self._has_room())) is not None:
+            aside.set_aside()
+        if made in self._room.heard:
+            self._attach(made)
+        else:
+            made.defer()
+        if (left := aside or made).state is StreamState.DEFERRED:
+            log.warning("live_stream_deferred", call=left.call, leg=left.leg.value, capacity=self.capacity)
         return made
 
     def forget(self, stream: LiveStream) -> None:
         """A stream has ended."""
-        self._deferred.pop(stream.number, None)
+        self._room.closed(stream)
         if self._streams.pop(stream.number, None) is not None and stream.process is not None:
             stream.process.streams -= 1
             stream.process = None
         self._promote()
 
     def _has_room(self) -> bool:
-        if not self._streams:
-            return True
         process = self._engine.least_loaded()
-        return len(self._streams) < self.capacity and (process is None or process.lag_s < MOST_LAG_S)
+        return self._room.has_room(self.capacity, late=process is not None and process.lag_s >= MOST_LAG_S)
 
     def _promote(self) -> None:
         """Hear those that wait for room, as far as there is any."""
-        while self._deferred and self._has_room():
-            stream = self._deferred.pop(next(iter(self._deferred)))
+        while self._has_room() and (stream := self._room.next()) is not None:
             log.info("live_stream_promoted", call=stream.call, leg=stream.leg.value)
-            self._streams[stream.number] = stream
             stream.admit()
             self._attach(stream)
 
@@ -229,7 +235,7 @@ class LiveEngine(EngineEvents):
 
     def on_ready(self, process: RecogniserProcess) -> None:
         """Streams without a process go on in this one."""
-        for stream in self._streams.values():
+        for stream in self._room.heard:
             if stream.process is None:
                 self._attach(stream)
 
@@ -241,7 +247,7 @@ class LiveEngine(EngineEvents):
 
     def on_lost(self, process: RecogniserProcess, reason: str) -> None:
         """Its streams lose their open segment and go on elsewhere."""
-        for stream in self._streams.values():
+        for stream in self._room.heard:
             if stream.process is process:
                 stream.detach(f"recogniser {reason}")
                 self._attach(stream)
@@ -266,7 +272,7 @@ class LiveEngine(EngineEvents):
             return
         too_many = [
             stream
-            for stream in self._streams.values()
+            for stream in self._room.heard
             if stream.process is not None and stream.process.streams - idle.streams >= 2
         ]
         if too_many:
@@ -280,7 +286,7 @@ class LiveEngine(EngineEvents):
             self._measure()
             self._promote()
             self._balance()
-            for stream in list(self._streams.values()):
+            for stream in list(self._room.heard):
                 stream.idle(now_s)
             if now_s - noted_s > REMEMBER_EVERY_S:
                 noted_s = now_s

@@ -46,6 +46,30 @@ async def test_who_waits_longest_is_heard_when_there_is_room(model: Path, tmp_pa
     assert cost_file.exists()
 
 
+async def test_a_talk_leaves_its_place_to_an_open_question_and_has_a_gap(model: Path) -> None:
+    heard = Heard()
+    before, missed, after = (said_in_order(0.2, *parts, 0.3) for parts in ((HEATING,), (AGENT,), (STREET,)))
+    async with engine(model, heard, live_streams=1) as live:
+        talk = live.open("c", Leg.CALLER, "talk", 0.0)
+        await feed_at_once(talk, before)
+        question = live.open("q", Leg.CALLER, "question", 0.0, grammar=["暖气", "路灯"], question=True)
+        assert (talk.state, question.state) == (StreamState.DEFERRED, StreamState.LISTENING)
+        assert (live.status().questions, live.status().deferred) == (1, 1)
+        await feed_at_once(question, said_in_order(0.6, "暖气", 1.0))
+        await feed_at_once(talk, missed, 1000.0 + duration_s(before))
+        await question.close()
+        assert talk.state is StreamState.LISTENING
+        await feed_at_once(talk, after, 1000.0 + duration_s(before) + duration_s(missed))
+        aside = live.open("q", Leg.CALLER, "another", 0.0, question=True)
+        await talk.close()
+        await aside.close()
+    assert heard.words("q") == "暖气"
+    assert {gap.reason for gap in talk.gaps} == {BEYOND_CAPACITY}
+    assert talk.gaps[0].start_s < duration_s(before)
+    assert abs(talk.gaps[0].end_s - duration_s(before) - duration_s(missed)) < 0.1
+    assert len(talk.gaps) == 2, "what was not final when it left for the second time, too"
+
+
 async def test_capacity_is_measured_on_the_streams(model: Path) -> None:
     heard = Heard()
     async with engine(model, heard) as live:

@@ -125,9 +125,9 @@ async def test_where_nobody_can_listen_it_is_said_within_a_second(room: Room) ->
     room.refuses, room.told = None, False
     assert await room.asking() == NOBODY, "no notice, no transcription"
     room.told = True
-    status = {"listening": 2, "waiting": 0, "deferred": 1, "capacity": 3}
+    status = {"listening": 3, "deferred": 1, "questions": 3, "capacity": 3}
     (room.folder / "speech.json").write_text(json.dumps(status))
-    assert await room.asking() == NOBODY, "it would only be heard later"
+    assert await room.asking() == NOBODY, "only questions are heard: none leaves its place"
     (room.folder / "speech.json").unlink()
     await room.broadcast.__aexit__(None, None, None)
     assert await room.asking() == NOBODY, "no live words"

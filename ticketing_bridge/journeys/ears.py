@@ -135,7 +135,7 @@ class Ears:
                 if not await self._may_hear(request.channel):
                     raise NobodyListens("the caller was not told that words are transcribed")
                 if await asyncio.to_thread(_is_full, self._status):
-                    raise NobodyListens("the speech role hears as many as it can")
+                    raise NobodyListens("the speech role hears as many questions as it can")
                 await self._speech.expect(request)
                 await self._tap.start(request)
             yield reader
@@ -192,9 +192,12 @@ def _read(line: bytes) -> LiveText | None:
 
 
 def _is_full(status: Path) -> bool:
-    """Whether a further stream would only be heard later; when nobody says, it is tried."""
+    """Whether only open questions are heard, so that no talk can leave its place to a further one.
+
+    When nobody says, it is tried.
+    """
     try:
         facts: Mapping[str, int] = json.loads(status.read_text(encoding="utf-8"))
-        return facts["listening"] + facts["waiting"] + facts["deferred"] >= facts["capacity"]
+        return facts["questions"] >= facts["capacity"]
     except (OSError, ValueError, KeyError, TypeError):
         return False

@@ -65,6 +65,7 @@ class Hearing:
             request.offset_s,
             opened_s=opened_s,
             grammar=request.grammar or None,
+            question=_is_question(request),
         )
         self._live[request.stream] = live
         async with self._kept(request, live):
@@ -88,7 +89,7 @@ class Hearing:
     @asynccontextmanager
     async def _kept(self, request: TapRequest, live: LiveStream) -> AsyncIterator[None]:
         """The stream is on; the store knows when it began and how it ended."""
-        if question := request.question or bool(request.grammar):
+        if question := _is_question(request):
             self._questions.add(request.stream)
         else:
             self._keeper.started(request)
@@ -103,6 +104,10 @@ class Hearing:
                 self._questions.discard(request.stream)
             else:
                 self._keeper.ended(request.stream, "gap" if live.gaps else ending)
+
+
+def _is_question(request: TapRequest) -> bool:
+    return request.question or bool(request.grammar)
 
 
 async def tell_status(engine: LiveEngine, file: Path) -> None:
