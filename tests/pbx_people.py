@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
+from telephony.agi.presses import WANTED, KeyWitness
 from telephony.agi.server import AgiServer
 from telephony.agi.session import AgiSession
+from telephony.ami.link import AmiAddress, AmiLink
 from tests.pbx import RunningPbx
 from tests.sip_phone import SipPhone
 
@@ -17,13 +20,17 @@ Lead = Callable[[AgiSession], Awaitable[None]]
 
 @dataclass
 class Flows:
-    """Our FastAGI server in a thread of its own: a flow id to what leads its callers."""
+    """Our FastAGI server in a thread of its own: a flow id to what leads its callers.
+
+    With a PBX's AMI address it hears of the keys as the flows role does.
+    """
 
     port: int
     leads: dict[str, Lead] = field(default_factory=dict)
     #: (flow, line, stage, queue) of each caller that came
     came: list[tuple[str, str, str, str]] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
+    ami: AmiAddress | None = None
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
     _over: asyncio.Event = field(default_factory=asyncio.Event)
     _ready: threading.Event = field(default_factory=threading.Event)
@@ -35,7 +42,15 @@ class Flows:
             await self.leads[flow](session)
 
     async def _serve(self) -> None:
-        async with AgiServer("127.0.0.1", self.port, self._lead, pbx_id="city", reuse_port=True):
+        witness = KeyWitness()
+        async with AsyncExitStack() as stack:
+            if self.ami is not None:
+                link = AmiLink(self.ami, follow=False, wanted=WANTED, on_event=witness.take)
+                await (await stack.enter_async_context(link)).wait_up(10)
+            server = AgiServer(
+                "127.0.0.1", self.port, self._lead, pbx_id="city", witness=witness, reuse_port=True
+            )
+            await stack.enter_async_context(server)
             self._ready.set()
             await self._over.wait()
 

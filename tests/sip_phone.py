@@ -8,6 +8,7 @@ from __future__ import annotations
 import cmath
 import contextlib
 import hashlib
+import math
 import re
 import socket
 import struct
@@ -27,6 +28,18 @@ def _linear(byte: int) -> float:
 
 
 _A_LAW = [_linear(byte) for byte in range(256)]
+#: the two tones of each key (ITU-T Q.23), in Hz
+_ROWS, _COLUMNS = (697, 770, 852, 941), (1209, 1336, 1477)
+_TONES = {key: (_ROWS[at // 3], _COLUMNS[at % 3]) for at, key in enumerate("123456789*0#")}
+
+
+def _key_sound(key: str, number: int) -> bytes:
+    """20 ms of a key's two tones, the packet of this number."""
+    low, high = _TONES[key]
+    times = [(number * 160 + place) / 8000 for place in range(160)]
+    waves = (6000 * (math.sin(math.tau * low * at) + math.sin(math.tau * high * at)) for at in times)
+    return bytes(min(range(256), key=lambda byte: abs(_A_LAW[byte] - wave)) for wave in waves)
+
 
 Message = tuple[str, dict[str, str], str]
 
@@ -63,6 +76,8 @@ class SipPhone:
     gone: threading.Event = field(default_factory=threading.Event)
     #: who called has given up before an answer
     cancelled: threading.Event = field(default_factory=threading.Event)
+    #: its keys are tones in its sound, and no events (RFC 4733)
+    sounds_keys: bool = False
     #: whether what comes is kept in ``heard`` (A-law, as it came)
     keeps_sound: bool = False
     heard: bytearray = field(default_factory=bytearray)
@@ -74,7 +89,9 @@ class SipPhone:
     _dialog: dict[str, str] = field(default_factory=dict)
     _rtp: socket.socket = field(init=False)
     _threads: list[threading.Thread] = field(default_factory=list)
-    _keys: list[str] = field(default_factory=list)
+    #: keys to press, each with how many packets of 20 ms it is down and how many follow before the next
+    _keys: list[tuple[str, int, int]] = field(default_factory=list)
+    _packets: int = 0
     _registered: bool = False
 
     def __enter__(self) -> SipPhone:
@@ -134,14 +151,17 @@ class SipPhone:
         assert found
         half = self.hum_period // 2
         tone = (b"\x34" * half + b"\xb4" * half) * (160 // self.hum_period)
-        number, began = 0, time.monotonic()
+        number, pause, began = 0, 0, time.monotonic()
         while self._open and not self.gone.is_set():
             if self.keeps_sound:
                 self._hear()
-            if self._keys and (key := self._keys.pop(0)) != " ":
-                self._send_key(key, number, int(found[1]))
-            header = struct.pack(">BBHII", 0x80, 8, number & 0xFFFF, number * 160, 0x12345678)
-            self._rtp.sendto(header + tone, ("127.0.0.1", int(found[1])))
+            if self._keys and pause == 0:
+                key, down, pause = self._keys.pop(0)
+                self._send_key(key, number, down, int(found[1]))
+                number += down
+                time.sleep(max(0.0, began + number * 0.02 - time.monotonic()))
+            pause = max(0, pause - 1)
+            self._send_rtp(8, number, tone, int(found[1]))
             number += 1
             time.sleep(max(0.0, began + number * 0.02 - time.monotonic()))
 
@@ -169,29 +189,32 @@ class SipPhone:
     def press(self, keys: str) -> None:
         """Press keys, one after the other (RFC 4733)."""
         for key in keys:
-            self._keys.append(key)
+            self._keys.append((key, 8, 0))
             time.sleep(0.25)
 
-    def burst(self, keys: str) -> None:
-        """Press keys without a pause, 160 ms each, and do not wait for it; a blank is 20 ms of pause."""
-        self._keys.extend(keys)
+    def burst(self, keys: str, down_ms: int = 160, pause_ms: int = 0) -> None:
+        """Press keys one straight after the other, in steps of 20 ms, and do not wait for it."""
+        self._keys.extend((key, down_ms // 20, pause_ms // 20) for key in keys)
 
-    def _send_key(self, key: str, number: int, port: int) -> None:
-        """One key of 160 ms: the event's packets share the time stamp, the last three say that it is over."""
+    def _send_key(self, key: str, number: int, down: int, port: int) -> None:
+        """One key: the event's packets share the time stamp, three at its end say that it is over."""
+        if self.sounds_keys:
+            for step, sound in enumerate([_key_sound(key, at) for at in range(down)]):
+                self._send_rtp(8, number + step, sound, port)
+                time.sleep(0.02)
+            return
         event = "0123456789*#".index(key)
-        for step in range(8):
-            over = 0x80 if step >= 5 else 0
-            header = struct.pack(
-                ">BBHII",
-                0x80,
-                101 | (0x80 if step == 0 else 0),
-                (number + step) & 0xFFFF,
-                number * 160,
-                0x12345678,
-            )
-            body = struct.pack(">BBH", event, 10 | over, 160 * min(step + 1, 6))
-            self._rtp.sendto(header + body, ("127.0.0.1", port))
-            time.sleep(0.02)
+        for step in range(down + 3):
+            over = 0x80 if step >= down else 0
+            body = struct.pack(">BBH", event, 10 | over, 160 * min(step + 1, down))
+            self._send_rtp(101 | (0x80 if step == 0 else 0), number, body, port)
+            time.sleep(0.0 if over else 0.02)
+
+    def _send_rtp(self, payload: int, number: int, body: bytes, port: int) -> None:
+        """One packet that belongs ``number`` × 20 ms after the beginning."""
+        self._packets += 1
+        header = struct.pack(">BBHII", 0x80, payload, self._packets & 0xFFFF, number * 160, 0x12345678)
+        self._rtp.sendto(header + body, ("127.0.0.1", port))
 
     def hang_up(self) -> None:
         """End the call."""
@@ -245,10 +268,11 @@ class SipPhone:
         )
 
     def _sdp(self) -> str:
+        kinds, events = ("8", "") if self.sounds_keys else ("8 101", "a=rtpmap:101 telephone-event/8000\r\n")
         return (
             "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
-            f"m=audio {self._rtp.getsockname()[1]} RTP/AVP 8 101\r\na=rtpmap:8 PCMA/8000\r\n"
-            "a=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\n"
+            f"m=audio {self._rtp.getsockname()[1]} RTP/AVP {kinds}\r\na=rtpmap:8 PCMA/8000\r\n"
+            f"{events}a=sendrecv\r\n"
         )
 
     def _request(

@@ -20,6 +20,7 @@ from facts.caller_session import CallerGone
 from facts.errors import HotlineError
 from facts.identity import CallKey
 from telephony.agi.listening import Listener
+from telephony.agi.presses import KeyWitness
 from telephony.agi.protocol import AgiProtocolError, parse_handshake
 from telephony.agi.session import AgiSession
 from telephony.keepalive import keep_alive
@@ -48,6 +49,7 @@ class AgiServer:
     Args:
         listener: hears what callers say (``session.listen``); None: nobody can.
         interrupt: ends what is being played on a channel, by name.
+        witness: tells keys that were pressed from those that the PBX counts twice.
         on_lost: awaited with channel and call when a connection died without a hang-up: the caller
             may still be there, in silence.
         reuse_port: several processes listen on the same port, and the kernel gives each its share.
@@ -65,6 +67,7 @@ class AgiServer:
         handshake_s: float = 2.0,
         listener: Listener | None = None,
         interrupt: Callable[[str], Awaitable[None]] | None = None,
+        witness: KeyWitness | None = None,
         on_lost: Callable[[str, CallKey], Awaitable[None]] | None = None,
         reuse_port: bool = False,
     ) -> None:
@@ -77,6 +80,7 @@ class AgiServer:
         self._handshake_s = handshake_s
         self._listener = listener
         self._interrupt = interrupt
+        self._witness = witness
         self._on_lost = on_lost
         self._reuse_port = reuse_port
         self._server: asyncio.Server | None = None
@@ -168,6 +172,7 @@ class AgiServer:
             self._pbx_id,
             listener=self._listener,
             interrupt=self._interrupt,
+            witness=self._witness,
         )
 
     async def _run(self, session: AgiSession) -> None:

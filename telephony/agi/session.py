@@ -14,6 +14,7 @@ from facts.identity import CallKey
 from facts.prompts import BEEP
 from telephony.agi.keys import ALL_KEYS, KEPT, Keypad
 from telephony.agi.listening import Listener, ask
+from telephony.agi.presses import KeyWitness
 from telephony.agi.protocol import (
     AgiAnswer,
     AgiCommandInvalid,
@@ -55,6 +56,7 @@ class AgiSession:
     Args:
         listener: who hears what the caller says; None: nobody can.
         interrupt: ends what is being played on a channel, by name (barge-in by voice).
+        witness: tells keys that were pressed from those that the PBX counts twice.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class AgiSession:
         *,
         listener: Listener | None = None,
         interrupt: Callable[[str], Awaitable[None]] | None = None,
+        witness: KeyWitness | None = None,
     ) -> None:
         self.headers = headers
         self._listener = listener
@@ -79,7 +82,7 @@ class AgiSession:
         #: commands sent whose answers were not read (their caller was cancelled)
         self._unanswered = 0
         self._log = _log.bind(call=str(self._call))
-        self._keypad = Keypad(self, kept=self._argument(4) == KEPT)
+        self._keypad = Keypad(self, kept=self._argument(4) == KEPT, witness=witness)
 
     @property
     def call(self) -> CallKey:
@@ -237,12 +240,16 @@ class AgiSession:
     async def key_within(self, ms: int) -> str | None:
         """A key pressed within this time."""
         key = self._keypad.next()
-        told = 1
-        while key is None and told > 0:
-            answer = await self.command("WAIT FOR DIGIT", str(ms), timeout_s=_PLAY_S)
-            if (told := answer.number) < 0:
+        waited = False
+        while key is None and not waited:
+            piece_ms = self._keypad.piece(ms)
+            answer = await self.command("WAIT FOR DIGIT", str(piece_ms), timeout_s=_PLAY_S)
+            if answer.number < 0:
                 await self._still_there()
             key = await self._keypad.after(answer)
+            if answer.number == 0:
+                ms -= piece_ms
+            waited = answer.number < 0 or ms <= 0
         return key
 
     async def record(self, *, most_ms: int, silence_ms: int, finish_keys: str = "#") -> Recorded:

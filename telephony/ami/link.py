@@ -12,7 +12,7 @@ import contextlib
 import itertools
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -86,7 +86,8 @@ class AmiLink:
     """Keeps one AMI user logged in at one PBX.
 
     ``follow=True``: events are queued for ``messages`` and snapshots are taken.
-    ``follow=False``: only actions are sent (an originator); what comes unasked is dropped.
+    ``follow=False``: only actions are sent (an originator); what comes unasked is dropped, or told to
+    ``on_event`` at once, which must not block.
     ``wanted``: only events of these names are in the stream, besides our own marks; None: all.
     ``on_state`` is called in the event loop at every change and must not block.
     """
@@ -100,6 +101,7 @@ class AmiLink:
         times: LinkTimes | None = None,
         max_queued: int = 100_000,
         wanted: frozenset[bytes] | None = None,
+        on_event: Callable[[Mapping[str, str]], None] | None = None,
     ) -> None:
         self.address = address
         self.clock = ClockWatch()
@@ -110,6 +112,7 @@ class AmiLink:
         self._times = times or LinkTimes()
         self._max_queued = max_queued
         self._wanted = wanted
+        self._on_event = on_event
         self._queue: deque[AmiMessage] = deque()
         self._arrived = asyncio.Event()
         self._taken = asyncio.Event()
@@ -196,6 +199,8 @@ class AmiLink:
         if headers.get("Event") == "FullyBooted":
             self._booted.set()
         if not self._follow:
+            if self._on_event is not None:
+                self._on_event(headers)
             return
         stamp = headers.get("Timestamp")
         if stamp is not None:

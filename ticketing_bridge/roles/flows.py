@@ -17,6 +17,7 @@ from config.sites import PbxSite
 from facts.errors import HotlineError
 from facts.identity import CallKey
 from ivr_flows import FlowStore, Purpose, line_context, run_flow
+from telephony.agi.presses import KeyWitness
 from telephony.agi.server import AgiServer
 from telephony.agi.session import AgiSession
 from telephony.ami.actions import Action, AmiActionRefused
@@ -102,10 +103,11 @@ async def run_flows(house: House) -> None:
         speech = await stack.enter_async_context(TapControl(settings.tap_socket))
         phrases = Phrases(house)
         for site in house.sites:
-            link = await stack.enter_async_context(originator_link(house, site))
+            witness = KeyWitness()
+            link = await stack.enter_async_context(originator_link(house, site, witness))
             services = CityServices(database, hotline, site.id, notices)
             guide = Guide(house, flows, prompts, services)
-            await stack.enter_async_context(_server(house, site, guide, link, speech, phrases))
+            await stack.enter_async_context(_server(house, site, guide, link, witness, speech, phrases))
         log.info("flows serve", pbxs=[site.id for site in house.sites])
         await asyncio.Event().wait()
 
@@ -145,7 +147,13 @@ class Phrases:
 
 
 def _server(
-    house: House, site: PbxSite, guide: Guide, link: AmiLink, speech: TapControl, phrases: Phrases
+    house: House,
+    site: PbxSite,
+    guide: Guide,
+    link: AmiLink,
+    witness: KeyWitness,
+    speech: TapControl,
+    phrases: Phrases,
 ) -> AgiServer:
     settings = house.settings
     tap = ChanSpyTap(link, site.hotline_host, site.audiosocket_port, speech.release)
@@ -175,6 +183,7 @@ def _server(
             speech, tap, settings.live_socket, settings.run / "speech.json", may_hear, phrases.grammar
         ),
         interrupt=interrupt,
+        witness=witness,
         on_lost=on_lost,
         reuse_port=True,
     )

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from config.sites import PbxSite
+from telephony.agi.presses import WANTED, KeyWitness
 from telephony.ami.link import AmiAddress, AmiLink
 from telephony.ami.parsing import READ_EVENTS
 from ticketing_bridge.house import House
+
+#: what an originator is told besides the answers to its actions
+_OWN_EVENTS = frozenset((b"FullyBooted", b"OriginateResponse", b"Shutdown"))
 
 
 def reader_link(house: House, site: PbxSite) -> AmiLink:
@@ -14,10 +18,15 @@ def reader_link(house: House, site: PbxSite) -> AmiLink:
     return AmiLink(address, wanted=READ_EVENTS)
 
 
-def originator_link(house: House, site: PbxSite) -> AmiLink:
-    """Has the PBX do things."""
+def originator_link(house: House, site: PbxSite, witness: KeyWitness | None = None) -> AmiLink:
+    """Has the PBX do things; a witness hears of the keys that are pressed."""
     secret = house.ami_secrets(site).ami_originator
-    return AmiLink(_address(site, "hotline-originator", secret), follow=False)
+    return AmiLink(
+        _address(site, "hotline-originator", secret),
+        follow=False,
+        wanted=_OWN_EVENTS | WANTED if witness else _OWN_EVENTS,
+        on_event=witness.take if witness else None,
+    )
 
 
 def _address(site: PbxSite, user: str, secret: str) -> AmiAddress:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from config.hotline import Hotline, load_hotline
+from telephony.ami.link import AmiAddress
 from telephony.pbx.program import AsteriskProgram
 from tests.pbx import AmiWitness, RunningPbx, free_port, pbx_up
 from tests.pbx_people import Flows, Telephones
@@ -30,7 +31,9 @@ def endings_pbx(asterisk_program: AsteriskProgram, endings: Hotline) -> Iterator
 @pytest.fixture
 def flows(endings_pbx: RunningPbx) -> Iterator[Flows]:
     """Callers are led by what the test puts into ``leads``; a flow without a lead ends at once."""
-    with Flows(endings_pbx.settings.agi_port) as serving:
+    settings, secret = endings_pbx.settings, endings_pbx.secrets.ami_originator
+    address = AmiAddress("127.0.0.1", settings.ami_port, "hotline-originator", secret, "city")
+    with Flows(settings.agi_port, ami=address) as serving:
         yield serving
 
 
