@@ -2,7 +2,7 @@
 
 Asterisk puts the end of a key back into the channel's queue when the key before it is not over by its own
 reckoning (``__ast_read`` in channel.c: 45 ms of pause, a key that it still sounds); what keeps keys
-(StoreDTMF) sees the same end again when it comes out of the queue. A key's beginning is never put back. So AMI
+(StoreDTMF) sees the same end again when it comes out of the queue. A beginning is never put back. So AMI
 tells the two apart: ``DTMFEnd`` with a ``DTMFBegin`` before it was pressed, one without is an earlier one
 again. Both events are in one order, and it is the order in which the keys were kept.
 """

@@ -81,7 +81,7 @@ def test_an_end_whose_beginning_was_lost_was_pressed() -> None:
 def test_keys_before_they_were_kept_do_not_count(told_before: int, kept: str) -> None:
     """5 led into the flow; whether that was told before or after the flow's server looked is not sure."""
     story = Presses()
-    for event in "+5 -5 +4 -4 -4".split():
+    for event in ["+5", "-5", "+4", "-4", "-4"]:
         if event[0] == "+":
             story.begin(event[1])
         else:
