@@ -17,6 +17,7 @@ from telephony.ami.events import (
     ChannelNew,
     ChannelRenamed,
     ChannelUp,
+    DeskMove,
     GapFilled,
     HangupRequested,
     LinkLost,
@@ -25,6 +26,7 @@ from telephony.ami.events import (
     QueueAbandoned,
     QueueJoined,
     QueueLeft,
+    SelfServiceSettled,
     SnapshotChannel,
     SnapshotEnd,
     SnapshotQueueEntry,
@@ -35,8 +37,9 @@ from telephony.ami.events import (
 #: kinds with the same microsecond, in the order of cause and effect
 _KINDS = (
     LinkLost, GapFilled, LinkUp, ChannelNew, Stage, ChannelUp, ChannelRenamed, QueueJoined, AgentCalled,
-    AgentRingNoAnswer, QueueLeft, AgentConnected, BridgeEntered, HangupRequested, AgentCompleted, AgentDump,
-    BridgeLeft, QueueAbandoned, SnapshotChannel, SnapshotQueueEntry, SnapshotEnd, ChannelHangup,
+    AgentRingNoAnswer, QueueLeft, AgentConnected, DeskMove, BridgeEntered, HangupRequested, AgentCompleted,
+    AgentDump, BridgeLeft, QueueAbandoned, SnapshotChannel, SnapshotQueueEntry, SnapshotEnd, ChannelHangup,
+    SelfServiceSettled,
 )  # fmt: skip
 _RANK: dict[type[object], int] = {kind: rank for rank, kind in enumerate(_KINDS)}
 _ENDED_RANK = _RANK[SnapshotEnd]

@@ -27,6 +27,8 @@ _log = structlog.get_logger(__name__)
 
 #: a call that is not over by then is hung up by its citizen
 LONGEST_CALL_S = 300.0
+#: a receiver that was put down and is still in a call is put down again (seconds)
+_HANG_UP_AGAIN_S = 2.0
 #: agents answer a caller who is not of the scenario (a real telephone) after this time
 STRANGER_ANSWER_S = 1.5
 _Q850_BUSY = 17
@@ -56,6 +58,8 @@ class _Live:
     channel: str = ""
     agent_channel: str = ""
     rung: int = 0
+    #: the outside Asterisk has the telephone's call: before, there is nothing to hang up
+    dialled: asyncio.Event = field(default_factory=asyncio.Event)
     up: asyncio.Event = field(default_factory=asyncio.Event)
     agent_up: asyncio.Event = field(default_factory=asyncio.Event)
     #: the agent's telephone is down again
@@ -194,10 +198,15 @@ class Player:
             await self._hang_up(live, Who.CITIZEN)
 
     async def _hang_up(self, live: _Live, who: Who) -> None:
-        if not live.ended.is_set():
-            await self._phones.hang_up(
-                live.agent_channel if who is Who.AGENT else live.channel or live.uniqueid
-            )
+        """Put a receiver down; the citizen's again, until the call is over."""
+        if who is Who.AGENT:
+            if not live.ended.is_set():
+                await self._phones.hang_up(live.agent_channel)
+            return
+        await _either(live.dialled, live.ended)
+        while not live.ended.is_set():
+            await self._phones.hang_up(live.channel or live.uniqueid)
+            await _either(live.ended, seconds=_HANG_UP_AGAIN_S)
 
     async def _when(self, live: _Live, moment: Moment, after_s: float) -> None:
         """Wait until so many seconds after a moment of this call."""
@@ -260,6 +269,8 @@ class Player:
         self._write(event)
         live = self._live.get(event.uniqueid)
         match event.notice:
+            case Notice.DIALLED if live:
+                live.dialled.set()
             case Notice.CITIZEN_UP if live:
                 live.channel = event.channel
                 live.up.set()

@@ -33,11 +33,12 @@ BENCHES: Mapping[str, str] = {
     "rate": "a year of ten million calls counted, every grouping asked",
     "tickets": "200 agents who save tickets at once",
     "delivery": "1,000 tickets to three systems, 30 % faults, ten kills of the worker",
+    "menus": "40 SIP callers in menus at once on a PBX: keys pressed, steps in the ledger",
     "wall": "the wallboard in Chromium: 200 agents, 50 waiting, event to pixel, growth",
     "hour": "an agent's desk left open in Chromium while eight others talk: growth",
 }
 #: long, and asked for by name only
-ALONE = frozenset({"delivery", "saves", "wall", "hour"})
+ALONE = frozenset({"delivery", "menus", "saves", "wall", "hour"})
 #: a benchmark that is asked to stop may tidy up for this long (seconds)
 STOP_GRACE_S = 20.0
 NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"

@@ -33,7 +33,7 @@ def bench(
         str,
         typer.Argument(
             help="ami, intake, ledger, drafting, search, speech, flows, web, desks, start, all;"
-            " delivery, saves, wall, hour, soak, programmes, matters, path"
+            " delivery, menus, saves, wall, hour, soak, programmes, matters, path"
         ),
     ],
     repeat: Annotated[int, typer.Option(min=1, max=100, help="Measure so often; medians and ends.")] = 1,

@@ -113,7 +113,7 @@ async def play(stage: Stage, seed: int, calls: int, a_second: float, faults: Fau
     began, since = time.monotonic(), datetime.now(UTC)
     planned = plan(programmes(seed, calls, a_second), stage.hotline)
     paths = OutsidePaths.of(stage.settings)
-    dialogues = await asyncio.to_thread(_silent, planned, paths.speech, seed)
+    dialogues = await asyncio.to_thread(silent, planned, paths.speech, seed)
     async with outside_world(stage.settings, stage.hotline, stage.secrets, stage.program) as phones:
         with Diary(paths.diary) as diary:
             player = Player(
@@ -129,7 +129,7 @@ async def play(stage: Stage, seed: int, calls: int, a_second: float, faults: Fau
             played = await player.play(planned, lambda _, done, total: tell("calls", done, total))
             await beside[0]
             tell("rows", 0, calls)
-            rows = await _settled(stage, since)
+            rows = await settled(stage, since)
             beside[1].cancel()
     report.took_s = time.monotonic() - began
     report.outcomes = Counter(str(row.outcome) for row in rows)
@@ -146,7 +146,7 @@ async def play(stage: Stage, seed: int, calls: int, a_second: float, faults: Fau
     return report
 
 
-def _silent(planned: Sequence[PlannedCall], folder: Path, seed: int) -> dict[str, Dialogue]:
+def silent(planned: Sequence[PlannedCall], folder: Path, seed: int) -> dict[str, Dialogue]:
     """Nobody says anything: talks of 4 to 8 seconds."""
     dice = random.Random(f"talks {seed}")
     folder.mkdir(parents=True, exist_ok=True)
@@ -190,7 +190,7 @@ async def _watch(stage: Stage, report: Report) -> None:
         await asyncio.sleep(2.0)
 
 
-async def _settled(stage: Stage, since: datetime) -> list[Call]:
+async def settled(stage: Stage, since: datetime) -> list[Call]:
     """Rows once every call is over and no gap is open, or as they are when the time is over."""
     source = FileLogs(stage.pbx.paths.cel, stage.pbx.paths.queue_log, ours=True)
     pbx_id = stage.settings.pbx_id

@@ -8,7 +8,7 @@ import random
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +29,14 @@ from ticketing_bridge.supervision import BEAT_FD, role_command
 
 #: so many agents there are at least, and for each call a second
 AGENTS = 12
+#: queues that each end in another way
+SPECIAL: Mapping[str, Mapping[str, Any]] = {
+    "main": {"ring_s": 4},
+    "business": {"ring_s": 3, "max_wait_s": 6},
+    "environment": {"ring_s": 3, "max_callers": 1},
+    "safety": {"ring_s": 3, "overflow": "main", "overflow_after_s": 4},
+    "stuck": {"join_empty": False},
+}
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
@@ -38,19 +46,12 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
         return int(probe.getsockname()[1])
 
 
-def city(agents: int) -> dict[str, Any]:
-    """The built-in hotline with queues that each end in another way, and more agents."""
+def city(agents: int, special: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The built-in hotline with more agents, and what is special about its queues."""
     built_in = Path(sys.modules[load_hotline.__module__].__file__ or "").parent / "defaults" / "hotline.yaml"
     facts: dict[str, Any] = yaml.safe_load(built_in.read_text(encoding="utf-8"))
-    special = {
-        "main": {"ring_s": 4},
-        "business": {"ring_s": 3, "max_wait_s": 6},
-        "environment": {"ring_s": 3, "max_callers": 1},
-        "safety": {"ring_s": 3, "overflow": "main", "overflow_after_s": 4},
-        "stuck": {"join_empty": False},
-    }
     for queue in facts["queues"]:
-        queue.update(special[queue["id"]])
+        queue.update(special.get(queue["id"], {}))
     facts["agents"] = [
         {
             "id": f"agent{number}",
@@ -185,11 +186,16 @@ def free_ports() -> dict[str, int]:
 
 
 @asynccontextmanager
-async def stage(home: Path, a_second: float = 1.0) -> AsyncIterator[Stage]:
-    """Bring it up in this home (a new folder), with people enough for so many calls a second, and end it."""
+async def stage(
+    home: Path, a_second: float = 1.0, *, special: Mapping[str, Mapping[str, Any]] = SPECIAL
+) -> AsyncIterator[Stage]:
+    """Bring it up in this home (a new folder), with people enough for so many calls a second, and end it.
+
+    ``special``: what is not as built in, by queue.
+    """
     folder = home / "city"
     folder.mkdir(parents=True)
-    made = city(max(AGENTS, round(AGENTS * a_second)))
+    made = city(max(AGENTS, round(AGENTS * a_second)), special)
     (folder / "hotline.yaml").write_text(yaml.safe_dump(made, allow_unicode=True), encoding="utf-8")
     settings = load_settings(home=home, hotline_config=folder, flows_processes=1, **free_ports())
     settings.make_folders()

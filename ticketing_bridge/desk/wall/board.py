@@ -20,7 +20,7 @@ from ticketing_bridge.agents.service import by_agent
 from ticketing_bridge.desk.desk import BOARD, Desk
 from ticketing_bridge.desk.mailbox import Mailbox
 from ticketing_bridge.desk.wall.view import wall_view
-from ticketing_bridge.rate.alerts import wrong_now
+from ticketing_bridge.rate.alerts import AlertKind, AlertWatch
 from ticketing_bridge.rate.live import RateNow, rate_now
 from ticketing_bridge.rate.service import day_of
 from ticketing_bridge.rate.standing import standing
@@ -51,6 +51,9 @@ class WallBoard:
         self._desk = desk
         self._rules = load_alerts(desk.settings.hotline_config)
         self._rates = load_rates(desk.settings.hotline_config)
+        self._watch = AlertWatch(self._rules)
+        #: what stands on the wall; whatever stands elsewhere stands here at once
+        self._raised: frozenset[AlertKind] = frozenset()
         self._mailbox = Mailbox()
         self._day: tuple[RateNow, Sequence[LineCount]] | None = None
         self._day_due = 0.0
@@ -82,7 +85,9 @@ class WallBoard:
                 self._day = rate, await uow.wall.lines(day_of(now)[0])
                 self._day_due = time.monotonic() + max(FIGURES_PAUSE_S, 20 * (time.monotonic() - began))
             rate, lines = self._day
-            wrong = wrong_now(await standing(uow, rate, now), self._rules)
+            raised = {*self._raised, *(AlertKind(it.kind) for it in rate.alerts)}
+            wrong, over = self._watch.look(await standing(uow, rate, now), sorted(raised), now)
+            self._raised = frozenset((raised | wrong.keys()).difference(over))
         first = pbx_sites(desk.settings, desk.hotline)[0].id
         known = by_agent(desk.hotline, agents, first)
         return {"wall": wall_view(desk.hotline, rate, waiting, known, lines, wrong, self._rules.wait_s, now)}

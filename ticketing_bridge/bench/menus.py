@@ -1,0 +1,123 @@
+"""Callers in the shipped flows at once, over SIP with keys: is every step in the ledger the one taken?"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from facts.call import Call
+from telephony.simulation.diary import Diary
+from telephony.simulation.outside import outside_world
+from telephony.simulation.outside_config import OutsidePaths
+from telephony.simulation.play import PlayedCall, Player
+from telephony.simulation.scenario import HangUp, KeyPress, Moment, ScenarioCall
+from telephony.simulation.scenario_file import plan
+from ticketing_bridge.bench.figures import Figure, Size
+from ticketing_bridge.bench.programmes.play import settled, silent
+from ticketing_bridge.bench.programmes.stage import Stage, stage
+from ticketing_bridge.demo.people import match_rows
+from ticketing_bridge.demo.run import prompt_times
+
+#: seconds between two arrivals
+APART_S = 0.1
+_GREETED = "main.hour main.greet main.person "
+_ASKED = "progress.choose=1 progress.number=[0-9]+ progress.digits=[*]+ progress.look progress.number"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Keys, each so many seconds after the queue was entered, and the path that the ledger must show."""
+
+    keys: Sequence[tuple[float, str]]
+    path: str
+    leaves_after_s: float = 27.0
+
+    def call(self, at_s: float) -> ScenarioCall:
+        """Its caller, whom nobody answers."""
+        presses = [KeyPress(when=Moment.QUEUE, after_s=at, digits=digits) for at, digits in self.keys]
+        leaves = HangUp(when=Moment.QUEUE, after_s=self.leaves_after_s)
+        return ScenarioCall(at_s=at_s, keys=presses, hangs_up=leaves)
+
+
+WAYS = (
+    Way(((2, "2"), (5, "3"), (8.5, "2"), (12, "2")),
+        "environment.kind=3 environment.happening=2 environment.secrecy=2 environment.person"),
+    Way(((2, "5"), (5, "1"), (8, "20269999#"), (15, "0001")), _ASKED),
+    Way(((2, "5"), (5, "7"), (10, "8"), (16, "0")), "progress.choose=78 progress.back"),
+    # who knows the way does not listen
+    Way(((2, "5"), (3, "120269999#0001")), _ASKED),
+)  # fmt: skip
+
+
+async def measure(size: Size) -> list[Figure]:
+    """Steps that are not in the ledger as they were taken."""
+    callers = size.of(40, 4)
+    ways = [WAYS[number % len(WAYS)] for number in range(callers)]
+    with tempfile.TemporaryDirectory(prefix="hotline-") as folder:
+        async with stage(Path(folder) / "home", special={}) as up:
+            found = await _play(up, ways)
+    failed = [text for way, row in zip(ways, found, strict=True) if (text := _wrong(way, row))]
+    for text in failed:
+        print(text, file=sys.stderr)  # noqa: T201 - which, for whoever looks into it
+    rows = [row for row in found if row is not None]
+    pressed = sum(len(digits) for way in ways for _, digits in way.keys)
+    return [
+        Figure("callers", callers, "", "over SIP, with keys, in the shipped flows"),
+        Figure("at_once", _most_at_once(rows), "", "in a menu at the same time"),
+        Figure("keys", pressed, "", "pressed by all callers"),
+        Figure("steps", sum(len(row.steps) for row in rows), "", "of all callers in the ledger"),
+        Figure("failed", len(failed), "", "callers whose steps are not those that they took (must be 0)"),
+    ]
+
+
+async def _play(up: Stage, ways: Sequence[Way]) -> list[Call | None]:
+    """The callers' rows, in their order; None: there is none."""
+    since = datetime.now(UTC)
+    planned = plan([way.call(number * APART_S) for number, way in enumerate(ways)], up.hotline)
+    paths = OutsidePaths.of(up.settings)
+    dialogues = await asyncio.to_thread(silent, planned, paths.speech, 1)
+    async with outside_world(up.settings, up.hotline, up.secrets, up.program) as phones:
+        with Diary(paths.diary) as diary:
+            player = Player(
+                phones,
+                diary,
+                dialogues,
+                prompt_times(up.settings, up.hotline),
+                run_id=f"bench-{secrets.token_hex(4)}",
+                at_once=len(planned),
+            )
+            played: list[PlayedCall] = await player.play(planned)
+            rows = await settled(up, since)
+    matched, _ = match_rows(played, rows)
+    return [matched.get(call.id) for call in planned]
+
+
+def path_of(row: Call) -> str:
+    """``flow.node`` of every step, with the keys."""
+    return " ".join(f"{it.flow}.{it.node}" + (f"={it.key}" if it.key else "") for it in row.steps)
+
+
+def _wrong(way: Way, row: Call | None) -> str:
+    path = path_of(row) if row is not None else "no row"
+    return "" if re.fullmatch(_GREETED + way.path, path) else f"{path!r}, not {way.path!r}"
+
+
+def _most_at_once(rows: Sequence[Call]) -> int:
+    """From a caller's first step in a menu to the last."""
+    changes: list[tuple[datetime, int]] = []
+    for row in rows:
+        steps = [it for it in row.steps if it.flow != "main"]
+        if steps:
+            changes += [(steps[0].at, 1), (steps[-1].at, -1)]
+    most = now = 0
+    for _, change in sorted(changes):
+        now += change
+        most = max(most, now)
+    return most
