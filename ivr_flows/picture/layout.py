@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from ivr_flows.graph import edges_of
 from ivr_flows.nodes import Part, Queue
-from ivr_flows.picture.words import kind_of, said_by, way_of
+from ivr_flows.picture.names import Names
+from ivr_flows.picture.words import WHILE_WAITING, kind_of, said_by, way_of
 from ivr_flows.schema import Flow, Purpose
 
 BOX_WIDTH = 236
@@ -101,17 +102,17 @@ def wrapped(text: str, characters: int = CHARACTERS, most: int = MOST_LINES) -> 
     return lines
 
 
-def arrange(flow: Flow, names: Mapping[str, str]) -> Picture:
+def arrange(flow: Flow, names: Names) -> Picture:
     """Give every node its place. ``names`` shows queues, opening hours, emergency numbers and flows."""
     starts = {flow.purpose: flow.start, **flow.entries}
     homes = _homes(flow, list(dict.fromkeys(starts.values())))
     boxes = {
-        name: Box(name, node, 0, kind_of(node), wrapped(text := said_by(node, names)), text)
+        name: Box(name, node, 0, kind_of(node), _lines(node, text := said_by(node, names.of), names), text)
         for name, node in flow.nodes.items()
         if name in homes
     }
     for name, box in boxes.items():
-        box.ways = _ways(name, box.node, boxes, homes, names)
+        box.ways = _ways(name, box.node, boxes, homes, names.of)
     roots = [(ENTRIES[purpose], boxes[start]) for purpose, start in starts.items() if start in boxes]
     picture = Picture(flow, list(boxes.values()), roots)
     y = float(MARGIN)
@@ -123,6 +124,12 @@ def arrange(flow: Flow, names: Mapping[str, str]) -> Picture:
     picture.width = max(map(_right_end, picture.boxes), default=0.0) + MARGIN
     picture.height = y + MARGIN
     return picture
+
+
+def _lines(node: Part, text: str, names: Names) -> list[str]:
+    """What a box says; where somebody waits, what each key does meanwhile."""
+    keys = names.keys.get(node.queue, ()) if isinstance(node, Queue) else ()
+    return [*wrapped(text), *([WHILE_WAITING, *keys] if keys else ())]
 
 
 def _homes(flow: Flow, starts: list[str]) -> dict[str, str | None]:

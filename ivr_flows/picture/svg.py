@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from html import escape
+from math import sqrt
 
 from ivr_flows.nodes import CallbackOffer, HangUp, Queue, Record, Transfer
 from ivr_flows.picture.layout import BOX_WIDTH, GAP, HEAD, LINE, PADDING, Box, Picture, Way, arrange
+from ivr_flows.picture.names import Names
 from ivr_flows.picture.traffic import NodeTraffic, Traffic
+from ivr_flows.picture.words import LEGEND, LEGEND_OF_TRAFFIC
 from ivr_flows.schema import Flow
 
-#: widest line of traffic, pixels
-_WIDEST = 7.0
+#: widest line of traffic, height of the legend, narrowest drawing (the legend fits), in pixels
+_WIDEST, _LEGEND, _LEAST_WIDTH = 7.0, 34, 760
 #: longest label, in characters
 _LABEL = 13
 #: how the drawing looks; a page that shows it without ``style`` brings this
@@ -35,7 +38,7 @@ STYLE = """
 .flow .end rect.box { fill: var(--end); stroke: var(--end-edge); }
 .flow .kind { font-weight: 600; font-size: 13px; }
 .flow .name, .flow .count { fill: var(--soft); font-size: 11px; }
-.flow path { fill: none; stroke: var(--line); }
+.flow path { fill: none; stroke: var(--line); } .flow path.nobody { stroke-dasharray: 3 4; }
 .flow .way { fill: var(--way); font-size: 13px; font-weight: 600; }
 .flow .reference { fill: var(--soft); font-size: 13px; } .flow .title { font-size: 18px; font-weight: 700; }
 """
@@ -43,7 +46,7 @@ STYLE = """
 
 def draw_svg(
     flow: Flow,
-    names: Mapping[str, str] | None = None,
+    names: Names | None = None,
     traffic: Traffic | None = None,
     *,
     style: bool = True,
@@ -52,9 +55,12 @@ def draw_svg(
 
     ``names`` are queues, flows and the like as people read them; see ``names_of``.
     """
-    picture = arrange(flow, names or {})
+    picture = arrange(flow, names or Names())
+    most = (
+        max((max(it.next.values(), default=0) for it in traffic.nodes.values()), default=0) if traffic else 0
+    )
     top = 44
-    width, height = round(picture.width), round(picture.height + top)
+    width, height = max(_LEAST_WIDTH, round(picture.width)), round(picture.height + top + _LEGEND)
     title = escape(flow.title or flow.flow)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="flow" viewBox="0 0 {width} {height}" '
@@ -67,9 +73,23 @@ def draw_svg(
     parts += _roots(picture)
     for box in picture.boxes:
         here = (traffic.nodes.get(box.name) or NodeTraffic()) if traffic else None
-        parts += _ways(box, here)
+        parts += _ways(box, here, most)
         parts += _box(box, here)
+    parts += _legend(picture, traffic is not None)
     return "\n".join([*parts, "</g>", "</svg>"]) + "\n"
+
+
+def _legend(picture: Picture, traffic: bool) -> Iterator[str]:
+    """What colours and lines mean, of those that are there."""
+    x, y = 24.0, picture.height + 4
+    for look, words in LEGEND.items():
+        if any(_look(box) == look for box in picture.boxes):
+            place = f'x="{x:.0f}" y="{y:.0f}"'
+            yield f'<g class="{look}"><rect class="box" {place} width="16" height="16" rx="4"/>'
+            yield f'<text class="reference" x="{x + 22:.0f}" y="{y + 13:.0f}">{words}</text></g>'
+            x += 44 + 13 * len(words)
+    if traffic:
+        yield f'<text class="reference" x="{x:.0f}" y="{y + 13:.0f}">{LEGEND_OF_TRAFFIC}</text>'
 
 
 def _callers(traffic: Traffic | None) -> str:
@@ -86,14 +106,13 @@ def _roots(picture: Picture) -> Iterator[str]:
 
 
 def _box(box: Box, here: NodeTraffic | None) -> Iterator[str]:
-    yield f'<g class="{_look(box)}"><title>{escape(box.text)}</title>'
+    yield f'<g class="{_look(box)}"><title>{escape(f"{box.name}：{box.text}")}</title>'
     yield (
         f'<rect class="box" x="{box.x:.0f}" y="{box.y:.0f}" width="{BOX_WIDTH}" '
         f'height="{box.height:.0f}" rx="8"/>'
     )
     yield f'<text class="kind" x="{box.x + PADDING:.0f}" y="{box.y + 18:.0f}">{box.number} {box.kind}</text>'
-    count = f"{here.visits} 次" if here is not None else ""
-    aside = " · ".join(filter(None, (box.name, count)))
+    aside = f"{here.visits} 次" if here is not None else box.name
     yield (
         f'<text class="name" text-anchor="end" x="{box.x + BOX_WIDTH - PADDING:.0f}" '
         f'y="{box.y + 18:.0f}">{escape(aside)}</text>'
@@ -117,20 +136,22 @@ def _look(box: Box) -> str:
     return "node"
 
 
-def _ways(box: Box, here: NodeTraffic | None) -> Iterator[str]:
+def _ways(box: Box, here: NodeTraffic | None, most: int) -> Iterator[str]:
     """The lines to the right: from the box's edge along a stem, to what is written there."""
     start, stem = box.x + BOX_WIDTH, box.x + BOX_WIDTH + 18
     for way in box.ways:
         y = way.y + 16
-        thick = _thickness(way, here)
+        count = _count(way, here)
+        thick = 1.5 if count is None else 1.0 + (_WIDEST - 1.0) * sqrt(count / max(most, 1))
         leave = min(max(y, box.y + 16), box.y + box.height - 10)
         end = (way.box.x if way.box else start + GAP - 14) - 4
         bend = f"M {start:.0f} {leave:.0f} H {stem:.0f} V {y:.0f} H {end:.0f}"
-        yield f'<path d="{bend}" stroke-width="{thick:.1f}"/>'
+        look = ' class="nobody"' if count == 0 else ""
+        yield f'<path{look} d="{bend}" stroke-width="{thick:.1f}"/>'
         yield _head(end + 4, y)
         for number, label in enumerate(_labels(way, here)):
             # the first stands above the line, the others below it
-            below = y - 6 if number == 0 else y + 16 * number
+            below = y - 4 - thick / 2 if number == 0 else y + 16 * number
             yield f'<text class="way" x="{stem + 8:.0f}" y="{below:.0f}">{escape(_short(label))}</text>'
         if way.box is None:
             yield f'<text class="reference" x="{end + 8:.0f}" y="{y + 5:.0f}">{escape(way.reference)}</text>'
@@ -148,13 +169,6 @@ def _labels(way: Way, here: NodeTraffic | None) -> list[str]:
 
 def _count(way: Way, here: NodeTraffic | None) -> int | None:
     return here.next.get(way.target, 0) if here is not None and way.target else None
-
-
-def _thickness(way: Way, here: NodeTraffic | None) -> float:
-    count = _count(way, here)
-    if count is None or here is None or not here.visits:
-        return 1.5
-    return 1.0 + (_WIDEST - 1.0) * count / here.visits
 
 
 def _head(x: float, y: float) -> str:

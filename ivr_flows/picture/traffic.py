@@ -24,6 +24,11 @@ class Traffic:
     calls: int = 0
     nodes: dict[str, NodeTraffic] = field(default_factory=dict)
 
+    @property
+    def most(self) -> int:
+        """How often the way was gone that was gone most."""
+        return max((count for it in self.nodes.values() for count in it.next.values()), default=0)
+
     def add(self, steps: Sequence[JourneyStep], flow: str) -> None:
         """Count one call's steps; those of other flows part its visits."""
         own = [step.node if step.flow == flow else "" for step in steps]

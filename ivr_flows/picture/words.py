@@ -66,6 +66,13 @@ _WAYS: Mapping[tuple[str, str], str] = MappingProxyType(
         ("Transfer", "otherwise"): "接不通",
     }
 )
+#: what the colours of boxes mean, by how a box looks
+LEGEND: Mapping[str, str] = MappingProxyType(
+    {"person": "话务员接听", "away": "转接外线", "kept": "留言或预约回电", "end": "通话结束"}
+)
+LEGEND_OF_TRAFFIC = "线越粗，走的人越多；虚线：没有人走过"
+#: keys while waiting, above them
+WHILE_WAITING = "等候时："
 _PRIORITIES = {"urgent": "排在最前", "raised": "排在前面"}
 #: templates as people read them
 _NAMES: Mapping[str, str] = MappingProxyType(

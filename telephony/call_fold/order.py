@@ -35,19 +35,19 @@ from telephony.ami.events import (
 )
 
 #: kinds with the same microsecond, in the order of cause and effect
-_KINDS = (
+KINDS_IN_ORDER = (
     LinkLost, GapFilled, LinkUp, ChannelNew, Stage, ChannelUp, ChannelRenamed, QueueJoined, AgentCalled,
     AgentRingNoAnswer, QueueLeft, AgentConnected, DeskMove, BridgeEntered, HangupRequested, AgentCompleted,
     AgentDump, BridgeLeft, QueueAbandoned, SnapshotChannel, SnapshotQueueEntry, SnapshotEnd, ChannelHangup,
     SelfServiceSettled,
 )  # fmt: skip
-_RANK: dict[type[object], int] = {kind: rank for rank, kind in enumerate(_KINDS)}
+_RANK: dict[type[object], int] = {kind: rank for rank, kind in enumerate(KINDS_IN_ORDER)}
 _ENDED_RANK = _RANK[SnapshotEnd]
 _STAGE = {name: place for place, name in enumerate(StageName)}
 
 
 def _place(event: PbxEvent) -> tuple[object, ...]:
-    rank = _RANK.get(type(event), len(_KINDS))
+    rank = _RANK.get(type(event), len(KINDS_IN_ORDER))
     stage = 0
     if isinstance(event, Stage):
         stage = _STAGE[event.name]

@@ -349,3 +349,5 @@ _HANDLERS: Mapping[type[object], Callable[[Seen, Any], None]] = {
     SnapshotQueueEntry: Seen._waits,
     SnapshotEnd: Seen._not_in_snapshot,
 }
+#: kinds of events that a call is made of
+READ = frozenset(_HANDLERS)

@@ -109,6 +109,20 @@ async def queues_seen(database: Database) -> None:
         await uow.queues.put("city", [QueueState("main", 1, 2, 2, None, datetime.now(UTC))])
 
 
+async def test_an_alert_stands_on_the_wall_only_when_it_lasts(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stored(house.database, waiting_call())
+    await queues_seen(house.database)
+    desk, wall = house.app.state.desk, house.app.state.wall
+    now = datetime.now(UTC)
+    seen = []
+    for second in (0, 2.9, 3.1, 4):
+        monkeypatch.setattr(desk, "now", lambda second=second: now + timedelta(seconds=second))
+        seen.append(len((await wall.context())["wall"].alerts))
+    assert seen == [0, 0, 1, 1]
+
+
 @pytest.mark.browser
 async def test_event_to_pixel_and_a_lost_pbx(house: House, served: str, page: Page) -> None:
     async def beat(*, linked: bool) -> None:

@@ -11,12 +11,14 @@ from xml.etree import ElementTree
 
 import pytest
 
+from config.hotline import load_hotline
 from config.settings import load_settings
 from facts.call import Call, CallState, JourneyStep
 from facts.identity import CallKey
 from ivr_flows import load_flow
 from ivr_flows.picture import Traffic, draw_svg
 from ivr_flows.picture.layout import BOX_WIDTH, arrange
+from ivr_flows.picture.names import Names, names_of
 from ticketing_bridge.store import Database
 
 FLOWS = sorted(load_settings().flow_folder.glob("*.yaml"))
@@ -29,7 +31,7 @@ def words(drawn: str) -> str:
 @pytest.mark.parametrize("path", FLOWS, ids=lambda path: path.stem)
 def test_every_shipped_flow_is_drawn_whole(path: Path) -> None:
     flow = load_flow(path)
-    picture = arrange(flow, {})
+    picture = arrange(flow, Names())
     assert sorted(box.name for box in picture.boxes) == sorted(flow.nodes)
     assert [box.number for box in picture.boxes] == list(range(1, len(flow.nodes) + 1))
     for one, other in itertools.combinations(picture.boxes, 2):
@@ -51,11 +53,29 @@ def _style(drawn: str) -> str:
 
 def test_who_reads_it_knows_what_key_3_does() -> None:
     flow = load_flow(load_settings().flow_folder / "safety.yaml")
-    said = words(draw_svg(flow, {"fire": "消防救援 119", "safety": "安全生产"}))
+    said = words(draw_svg(flow, Names({"fire": "消防救援 119", "safety": "安全生产"})))
     assert "按 3 安全隐患" in said
     assert "请说一下在哪里、有什么隐患。" in said
     assert "消防救援 119" in said
     assert "进入队列：安全生产，排在最前" in said
+
+
+def test_who_reads_the_main_line_knows_what_key_3_does_while_waiting() -> None:
+    flow = load_flow(load_settings().flow_folder / "main.yaml")
+    names = names_of(load_hotline(), map(load_flow, FLOWS), flow)
+    said = [line for line in words(draw_svg(flow, names)).splitlines() if line]
+    waiting = said.index("等候时：")
+    assert said[waiting + 1 : waiting + 4] == ["按 1 营商环境专线", "按 2 环境保护专线", "按 3 安全生产专线"]
+
+
+def test_the_thickest_line_is_the_one_that_most_callers_went() -> None:
+    flow = load_flow(load_settings().flow_folder / "no_agent.yaml")
+    drawn = Traffic.of_ways(110, [("offer", "promised", 100), ("offer", "message", 4), ("message", "", 4)])
+    svg = draw_svg(flow, Names(), drawn)
+    widths = [float(it) for it in re.findall(r'V \S+ H \S+" stroke-width="([\d.]+)"', svg)]
+    assert sorted(set(widths)) == [1.0, 1.5, 2.2, 7.0], "of the whole picture; 1.5: into another flow"
+    assert svg.count('class="nobody"') == widths.count(1.0) > 0
+    assert "虚线：没有人走过" in words(svg)
 
 
 def test_callers_are_counted_on_the_way_they_went() -> None:
@@ -75,10 +95,10 @@ def test_callers_are_counted_on_the_way_they_went() -> None:
     assert traffic.calls == 5
     assert traffic.nodes["offer"].visits == 5
     assert traffic.nodes["offer"].next == {"promised": 3, "message": 1, "": 1}
-    said = words(draw_svg(flow, {}, traffic))
+    said = words(draw_svg(flow, Names(), traffic))
     assert "没有话务员时 · 5 个电话" in said
     assert "3 次" in said
-    assert "offer · 5 次" in said
+    assert "5 次" in said
 
 
 async def test_the_databases_figures_are_those_of_the_journeys(database: Database) -> None:
@@ -114,4 +134,4 @@ def test_counted_ways_are_added_up_by_node() -> None:
     assert (drawn.calls, drawn.nodes["offer"].visits, drawn.nodes["promised"].visits) == (4, 5, 3)
     assert drawn.nodes["offer"].next == {"promised": 3, "": 2}
     flow = load_flow(load_settings().flow_folder / "no_agent.yaml")
-    assert "offer · 5 次" in words(draw_svg(flow, {}, drawn))
+    assert "5 次" in words(draw_svg(flow, Names(), drawn))

@@ -59,4 +59,4 @@ def _drawn(flow: Flow, form: DrawingForm, store: FlowStore) -> str:
     if form is DrawingForm.TEXT:
         return draw_text(flow)
     hotline = load_hotline(load_settings().hotline_config)
-    return draw_svg(flow, names_of(hotline, map(store.get, store.names())))
+    return draw_svg(flow, names_of(hotline, map(store.get, store.names()), flow))

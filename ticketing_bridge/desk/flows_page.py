@@ -56,7 +56,9 @@ async def flows(
     async with desk.database.unit_of_work() as uow:
         calls = await uow.journeys.calls(chosen.flow, begin, end)
         ways = await uow.journeys.ways(chosen.flow, begin, end)
-    drawing = draw_svg(chosen, names_of(desk.hotline, known), Traffic.of_ways(calls, ways), style=False)
+    drawing = draw_svg(
+        chosen, names_of(desk.hotline, known, chosen), Traffic.of_ways(calls, ways), style=False
+    )
     return render_page(
         request,
         "flows.html",

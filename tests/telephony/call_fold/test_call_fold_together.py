@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,8 @@ from facts.call import Call, CallState, EndedBy, Outcome
 from facts.identity import CallKey
 from telephony.ami import events as ev
 from telephony.call_fold import fold_call
+from telephony.call_fold.order import KINDS_IN_ORDER
+from telephony.call_fold.seen import READ
 from ticketing_bridge.rate import measure, shipped
 
 BEGIN = datetime(2026, 11, 26, 1, 0, tzinfo=UTC)
@@ -132,6 +135,21 @@ def test_the_order_in_which_it_is_heard_does_not_matter() -> None:
         mixed = [*told.events, *told.events[::3]]
         random.Random(seed).shuffle(mixed)
         assert fold_call(CallKey("city", CALLER), mixed, RULES) == whole
+
+
+def test_who_comes_is_known_before_the_bridge_of_the_same_moment() -> None:
+    """A half in the caller's room is the agent only once the dialplan has said so."""
+    told = both()
+    moments = {id(it): it.at for it in told.events}
+    for move, entered in itertools.pairwise(told.events):
+        if isinstance(move, ev.DeskMove) and isinstance(entered, ev.BridgeEntered):
+            moments[id(move)] = entered.at
+    whole = told.ends(TALKING, answered=True)
+    told.events = [replace(it, at=moments.get(id(it), it.at)) for it in told.events]
+    again = fold_call(CallKey("city", CALLER), told.events[::-1], RULES)
+    assert again is not None
+    assert again.agent_legs == whole.agent_legs
+    assert not READ - {*KINDS_IN_ORDER}, "every kind that is read has its place"
 
 
 def test_while_both_are_there_the_call_is_with_the_agent() -> None:

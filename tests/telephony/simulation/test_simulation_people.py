@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from config.hotline import load_hotline
+from telephony.simulation import play
 from telephony.simulation.diary import Diary, DiaryEntry, Saw, phone_sides, rings_of
-from telephony.simulation.phones import Notice, phone_event
+from telephony.simulation.phones import Notice, PhoneEvent, phone_event
 from telephony.simulation.scenario import Turn, Who
 from telephony.simulation.scenario_file import parse_scenario, plan
-from telephony.simulation.speech import lay_out, speak_all, turns_of
+from telephony.simulation.speech import Dialogue, lay_out, speak_all, turns_of
 from voice.pcm import tone
 from voice.wav import read_wav
 
@@ -109,3 +112,41 @@ def test_the_outside_asterisks_messages_become_what_a_telephone_noticed() -> Non
     assert failed is not None
     assert failed.notice is Notice.NOT_REACHED
     assert phone_event({"Event": "OriginateResponse", "Response": "Success"}) is None
+
+
+class BusyExchange:
+    """It has the call a moment after it was asked for it, and overhears the first end."""
+
+    def __init__(self) -> None:
+        self.events: asyncio.Queue[PhoneEvent] = asyncio.Queue()
+        self.asked: list[str] = []
+
+    async def next_event(self) -> PhoneEvent:
+        return await self.events.get()
+
+    async def dial(self, uniqueid: str, number: str | None, did: str, speech: Path | None) -> None:
+        asyncio.get_running_loop().call_later(0.3, self._notice, Notice.DIALLED, uniqueid)
+
+    async def hang_up(self, channel: str, cause: int = 16) -> bool:
+        self.asked.append(channel)
+        if len(self.asked) == 2:
+            self._notice(Notice.GONE, channel)
+        return True
+
+    def _notice(self, notice: Notice, uniqueid: str) -> None:
+        self.events.put_nowait(PhoneEvent(datetime.now(UTC), notice, uniqueid, uniqueid))
+
+
+async def test_who_hangs_up_before_it_rings_is_gone_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(play, "_HANG_UP_AGAIN_S", 0.05)
+    calls = plan(parse_scenario("- {says: '', hangs_up: {when: dial, after_s: 0.1}}"), load_hotline())
+    exchange = BusyExchange()
+    with Diary(tmp_path / "diary.jsonl") as diary:
+        silent = {calls[0].id: Dialogue(tmp_path / "c", tmp_path / "a", (), 1.0)}
+        player = play.Player(exchange, diary, silent, play.PromptTimes(1.0, 1.0), run_id="r")  # type: ignore[arg-type]
+        async with asyncio.timeout(3):
+            (played,) = await player.play(calls)
+    assert exchange.asked == [f"r-{calls[0].id}"] * 2, "not before there is a call, and again while it is on"
+    assert played.citizen.ended_at is not None
