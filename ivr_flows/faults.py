@@ -135,8 +135,11 @@ class Faults:
             for variable in (node.number_variable, node.digits_variable):
                 if variable and f"collected.{variable}" not in own:
                     self.add(name, f"nothing collects {variable}", "name the variable of a collect node")
-        if isinstance(node, Ask) and node.confirm and not any("heard" in names_in(it) for it in node.confirm):
+        confirm = (node.confirm or ()) if isinstance(node, Ask) else ()
+        if confirm and not any("heard" in names_in(it) for it in confirm):
             self.add(name, "confirm: does not say what was understood", "write {heard} into it")
+        if any("heard" in names_in(it) for it in _templates(node) if it not in confirm):
+            self.add(name, "{heard} is known only while it is confirmed", "write it into an ask's confirm")
         if isinstance(node, Say) and node.empty and not any(names_in(text) for text in node.say):
             self.add(name, "empty: the text always has something to say", "remove empty or name hour.notice")
 
@@ -281,6 +284,9 @@ class Faults:
 
     def _back_to_nobody(self, graph: Graph, start: str) -> None:
         """Whom the queue could not serve is not sent back into it without having asked for that."""
+        if isinstance(graph.nodes[start], Queue):
+            what = "goes back to the queue that could not take the caller"
+            self.add(start, what, "begin with a record node or a callback_offer")
         for name in sorted(filter(graph.own, graph.reach([start], any_way))):
             silent = graph.after(name, without_caller)
             back = any(isinstance(graph.nodes.get(it), Queue) for it in silent)

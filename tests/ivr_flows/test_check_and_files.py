@@ -59,6 +59,8 @@ def test_what_does_not_fit_the_schema_is_named(nodes: str, expected: str) -> Non
         ("{a: {queue: main}, b: {say: 您好}}", "f.yaml:b: no path leads here"),
         ("{a: {say: 您好, next: b}, b: {goto: a}}", "f.yaml:a: runs in a circle without any key: a, b"),
         ("{a: {menu: 请按一, keys: {1: q}, otherwise: a}, q: {queue: main}}", "f.yaml:a: runs in a circle"),
+        ("{a: {say: '{heard}', next: q}, q: {queue: main}}", "f.yaml:a: {heard} is known only while"),
+        ("{a: {queue: '{queue.id}'}}, purpose: no_agent", "f.yaml:a: goes back to the queue that could not"),
         ("{a: {set: {HOTLINE_QUEUE: x}}}", "f.yaml:a: HOTLINE_QUEUE is set by hand — use a queue node"),
         (
             "{a: {collect: 请输入, variable: n, min_digits: 9, max_digits: 4}}",
