@@ -41,9 +41,9 @@ class Way:
 
     def call(self, at_s: float) -> ScenarioCall:
         """Its caller, whom nobody answers."""
-        presses = [KeyPress(when=Moment.QUEUE, after_s=at, digits=digits) for at, digits in self.keys]
+        presses = tuple(KeyPress(when=Moment.QUEUE, after_s=at, digits=digits) for at, digits in self.keys)
         leaves = HangUp(when=Moment.QUEUE, after_s=self.leaves_after_s)
-        return ScenarioCall(at_s=at_s, keys=presses, hangs_up=leaves)
+        return ScenarioCall(says=(), at_s=at_s, keys=presses, hangs_up=leaves)
 
 
 WAYS = (
