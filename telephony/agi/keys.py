@@ -88,7 +88,7 @@ class Keypad:
         if self._kept:
             new = (await self._line.command("GET FULL VARIABLE", _TAKE)).note
             before, self._taken = self._taken[-MOST_BEHIND:], self._taken + new
-            if self._witness is not None and len(set(before + new)) < len(before + new):
+            if self._witness is not None and any(key in before + new[:at] for at, key in enumerate(new)):
                 new = await self._witness.pressed(
                     self._line.channel, self._taken, len(new), self._told_before
                 )

@@ -124,4 +124,4 @@ class KeyWitness:
                 _log.warning("agi.keys_not_told", channel=channel)
             finally:
                 self._waiting.discard(news)
-        return kept[-new:]
+        return kept[len(kept) - new :]

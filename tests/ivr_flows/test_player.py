@@ -147,6 +147,7 @@ def test_flows_are_checked_and_tried_from_the_command_line() -> None:
         input="",
     )
     assert "queue stuck" in played.output
+    assert "key 1 while waiting: hotline flows try stuck --purpose waiting --line stuck" in played.output
     for wrong in (["--line", "nirvana"], ["--at", "tomorrow"]):
         assert run.invoke(make_app(["flows"]), ["flows", "try", "main", *wrong]).exit_code != 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from config.settings import load_settings
 from facts.errors import HotlineError
 from ivr_flows import FlowStore, Purpose, line_context, load_flow
 from ivr_flows.example_house import ExampleHouse
+from ivr_flows.interpreter import FlowEnding
 from ivr_flows.player import TerminalCaller, play_flow
 from ivr_flows.proof import FileReport, measured_in, prove
 from ivr_flows.studio import file_name
@@ -146,7 +148,7 @@ def try_(
                 speech_ms=measured_in(settings.sounds),
                 did=called.numbers[0],
             )
-            await play_flow(
+            end = await play_flow(
                 flow,
                 line_context(hotline, called),
                 caller,
@@ -155,8 +157,19 @@ def try_(
                 flow_of=FlowStore(settings.flow_folder).get,
                 is_open=lambda hours: is_open(hotline.hours.get(hours, ()), hotline.calendar, moment),
             )
+        if end.ending is FlowEnding.QUEUE:
+            for way in _while_waiting(hotline, called, end.queue):
+                print(f"  {way}")
 
     asyncio.run(play())
+
+
+def _while_waiting(hotline: Hotline, called: Line, queue: str | None) -> Iterator[str]:
+    """What each key of the queue does, and how that is tried."""
+    keys = next((it.keys for it in hotline.queues if it.id == queue), {})
+    for key, choice in keys.items():
+        tried = f"hotline flows try {choice.flow} --purpose waiting --line {called.id}"
+        yield f"key {key} while waiting: " + (tried if choice.flow else f"queue {choice.queue}")
 
 
 def _line(hotline: Hotline, wanted: str, flow: str) -> Line:

@@ -134,8 +134,16 @@ async def test_where_nobody_tells_all_keys_count(kept: Any, monkeypatch: pytest.
         if telling:
             tell(witness, "+9", "-9", channel="another")
         pbx = await kept(witness, number)
-        await pbx.play(('WAIT FOR DIGIT "1000"', "200 result=49"), (TAKE, "200 result=1 (11#)"))
+        await pbx.play(
+            ('WAIT FOR DIGIT "1000"', "200 result=49"),
+            (TAKE, "200 result=1 (11)"),
+            ('WAIT FOR DIGIT "400"', "200 result=1000"),
+            (TAKE, "200 result=1 ()"),
+            ('WAIT FOR DIGIT "400"', "200 result=35"),
+            (TAKE, "200 result=1 (#)"),
+        )
         assert await number == Keys("11", terminated=True)
+    assert await KeyWitness().pressed(CHANNEL, "11", 0, 0) == "", "nothing new is nothing"
 
 
 def test_channels_without_end_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
