@@ -50,6 +50,8 @@ class Meaning(StrEnum):
     RETURNED = "returned"
     #: it ended there without an answer (merged, deleted)
     ENDED = "ended"
+    #: what was answered, returned or ended is being handled again
+    REOPENED = "reopened"
 
 
 def _http(url: str) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from config.delivery import DeliveryConfig, Meaning
 from ticketing_bridge.bench.outside.serving import Outside
@@ -101,6 +102,15 @@ class Post:
             if not await self.once():
                 return
         raise AssertionError("deliveries go on for ever")
+
+    async def time_goes_by(self, days: float = 1.0) -> None:
+        """Everything was asked for, and changed, so long ago."""
+        moved = text("""
+            UPDATE delivery SET ask_at = ask_at - make_interval(secs => :s),
+              updated_at = updated_at - make_interval(secs => :s)
+        """)
+        async with self.database.unit_of_work() as uow:
+            await uow.connection.execute(moved, {"s": days * 86_400})
 
     async def all(self, subject: str | None = None) -> list[Delivery]:
         async with self.database.unit_of_work() as uow:

@@ -15,6 +15,7 @@ from tests.desk.people import NUMBER, answered_call, missed_call, waiting_call
 from tests.tickets.city import (
     AGENT,
     HOUSING,
+    HOUSING_CLERK,
     LABOUR,
     LEADER,
     LIFT,
@@ -108,6 +109,29 @@ async def test_a_ticket_goes_out_and_its_unit_answers_from_its_own_system(
         await routed(database, post)
         assert len(helpdesk.articles[mine["id"]]) == before, "what they said is not told back to them"
         assert city.updates[-1]["ticket"]["state"] == "replied"
+        # and finds out that it is not done
+        helpdesk.set_state(mine["id"], "open")
+        await post.time_goes_by()
+        await service.ask("zammad")
+        async with database.unit_of_work() as uow:
+            ticket = await SERVICE.get(uow, open_.number, LEADER)
+        assert (ticket.state, ticket.replied_at, ticket.replies_returned) == (State.HANDLING, None, 0)
+        # what the hotline has gone on with is not undone from there: people read of it
+        acts = ((Act.REPLY, HOUSING_CLERK, {"answer": "已修复"}), (Act.ACCEPT_REPLY, AGENT, {}))
+        await done(database, SERVICE, ticket, *acts)
+        helpdesk.set_state(mine["id"], "closed")
+        await service.ask("zammad")
+        helpdesk.set_state(mine["id"], "open")
+        await post.time_goes_by()
+        await service.ask("zammad")
+        async with database.unit_of_work() as uow:
+            ticket = await SERVICE.get(uow, open_.number, LEADER)
+            history = await uow.desk_tickets.history(open_.number)
+        assert (ticket.state, history[-1].act, history[-1].by) == (
+            State.FOLLOW_UP,
+            "note",
+            "connector:zammad",
+        )
 
 
 async def test_a_ticket_that_changes_hands_goes_to_who_has_it_then(

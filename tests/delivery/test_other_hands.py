@@ -229,6 +229,42 @@ async def test_states_and_notes_of_open311_are_heard(database: Database, desk: D
                 assert town.city.complaints == []
 
 
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_is_opened_again_there_is_heard(kind: str, database: Database, desk: Desk) -> None:
+    town = a_town(kind)
+    with town.city:
+        meant = {**town.setting, "states": {"open": "signed", "closed": "replied"}}
+        async with post_for(database, desk, meant) as post:
+            it = await handed_in(post, desk, NUMBER)
+            key: Any = NUMBER if kind == "webhook" else int(str(it.remote_id))
+            for state in ("closed", "open", "closed"):
+                match town.city:
+                    case OurOpen311():
+                        (town.city.close if state == "closed" else town.city.reopen)(key, "又坏了")
+                    case city:
+                        city.set_state(key, state, note="又坏了")
+                await post.service.ask(it.connector)
+                assert await post.service.ask(it.connector) == 0, "what was the last word is asked for seldom"
+                await post.time_goes_by()
+            said = [meaning for _, meaning, _ in desk.said]
+            assert said == [Meaning.REPLIED, Meaning.REOPENED, Meaning.REPLIED]
+            assert town.city.complaints == []
+
+
+async def test_a_last_word_is_asked_about_ever_more_rarely(database: Database, desk: Desk) -> None:
+    with OurZammad() as city:
+        async with post_for(database, desk, zammad(city.url, poll_s=1.0)) as post:
+            it = await handed_in(post, desk, NUMBER)
+            city.set_state(int(str(it.remote_id)), "closed", note="已处理")
+            assert await post.service.ask("zammad") == 1
+            asked = 0
+            for _ in range(100):
+                await post.time_goes_by(1.0)
+                asked += await post.service.ask("zammad")
+            assert 10 < asked < 20
+            assert (await post.only(NUMBER)).ask_at is None
+
+
 async def test_what_was_deleted_there_is_shown_to_people(database: Database, desk: Desk) -> None:
     for kind in KINDS:
         town, number = a_town(kind), f"{NUMBER}{kind}"

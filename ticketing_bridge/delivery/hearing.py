@@ -8,6 +8,7 @@ from config.delivery import ConnectorBase, DeliveryConfig, Meaning
 from ticketing_bridge.delivery.mapping.remote import RemoteTicket
 from ticketing_bridge.delivery.subjects import Tickets
 from ticketing_bridge.store.database import UnitOfWork
+from ticketing_bridge.store.delivery_repository import LAST
 from ticketing_bridge.store.outbox_records import DeliveryState
 
 
@@ -27,7 +28,8 @@ class Hearing:
         meaning = meaning_of(self._config.get(it.connector), shown.status)
         applied = "unknown_status"
         if meaning is not None:
-            applied = await self._tickets.told(uow, it.subject, meaning, shown.note, it.connector)
+            said = Meaning.REOPENED if _reopened(it.remote_meaning, meaning) else meaning
+            applied = await self._tickets.told(uow, it.subject, said, shown.note, it.connector)
         changed = shown.id if shown.id and shown.id != it.remote_id else None
         await uow.deliveries.heard(
             it.id,
@@ -38,6 +40,11 @@ class Hearing:
             remote_id=changed,
         )
         return applied
+
+
+def _reopened(before: str | None, now: Meaning) -> bool:
+    """What was over there is in hand again."""
+    return before in LAST and now in (Meaning.RECEIVED, Meaning.SIGNED, Meaning.WORKING)
 
 
 def meaning_of(setting: ConnectorBase | None, status: str) -> Meaning | None:

@@ -29,6 +29,7 @@ _STEPS: Final[Mapping[Meaning, Mapping[State, tuple[Act, ...]]]] = {
     Meaning.REPLIED: {State.DISPATCHED: (Act.SIGN, Act.REPLY), State.HANDLING: (Act.REPLY,)},
     Meaning.RETURNED: {State.DISPATCHED: (Act.OBJECT,), State.HANDLING: (Act.OBJECT,)},
     Meaning.ENDED: {},
+    Meaning.REOPENED: {State.REPLIED: (Act.RECALL_REPLY,)},
 }
 #: where it already is as far as this would bring it
 _THERE: Final[Mapping[Meaning, frozenset[State]]] = {
@@ -38,6 +39,7 @@ _THERE: Final[Mapping[Meaning, frozenset[State]]] = {
     Meaning.REPLIED: frozenset({State.REPLIED, State.FOLLOW_UP, State.CLOSED, State.RATED}),
     Meaning.RETURNED: frozenset({State.OBJECTED, State.RECEIVED}),
     Meaning.ENDED: frozenset(),
+    Meaning.REOPENED: frozenset({State.DISPATCHED, State.HANDLING, State.SUSPENDED}),
 }
 assert set(_STEPS) == set(_THERE) == set(Meaning)
 
@@ -107,6 +109,8 @@ class HouseTickets:
         if ticket.state in _THERE[meaning]:
             return "nothing_new"
         acts = _STEPS[meaning].get(ticket.state)
+        if meaning is Meaning.REOPENED and not acts:
+            return await self._noted(uow, ticket, note, connector)
         if not acts or ticket.main is None:
             return f"refused: {ticket.state.value}"
         unit = Person(by(connector), Role.UNIT, ticket.main.unit)
@@ -119,6 +123,13 @@ class HouseTickets:
             return f"refused: {getattr(refused, 'why', refused.error_id)}"
         return "applied"
 
+    async def _noted(self, uow: UnitOfWork, ticket: Ticket, note: str | None, connector: str) -> str:
+        """What the hotline has gone on with already is not undone by another system: people read of it."""
+        told = {"note": "：".join(filter(None, (words()["reopened"], (note or "").strip())))}
+        hotline = Person(by(connector), Role.AGENT)
+        await self._service().do(uow, ticket.number, ticket.version, Act.NOTE, hotline, self._now(), told)
+        return "noted"
+
 
 def by(connector: str) -> str:
     """As whom a connector stands in a ticket's history."""
@@ -127,5 +138,5 @@ def by(connector: str) -> str:
 
 def _given(act: Act, note: str | None) -> dict[str, Any]:
     said = (note or "").strip() or words()["no_words"]
-    names = {Act.PROGRESS: "note", Act.REPLY: "answer", Act.OBJECT: "reason"}
+    names = {Act.PROGRESS: "note", Act.REPLY: "answer", Act.OBJECT: "reason", Act.RECALL_REPLY: "reason"}
     return {names[act]: said} if act in names else {}

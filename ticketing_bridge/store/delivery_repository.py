@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, or_, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -35,6 +35,42 @@ WHERE state IN ('waiting', 'sending') AND due_at < now() - make_interval(secs =>
       AND job.lock = 'delivery ' || delivery.id
   )
 ORDER BY due_at LIMIT 500
+""")
+
+
+#: what a state means after which nothing more is expected
+LAST = frozenset({"replied", "returned", "ended"})
+#: states after which something may come all the same are asked for this seldom at least …
+RARER = timedelta(minutes=10)
+#: … and for this long after their last change
+ASKED_FOR = timedelta(days=60)
+
+_TO_ASK = text("""
+UPDATE delivery SET asked_at = now(), ask_at = CASE
+    WHEN NOT (coalesce(remote_meaning = ANY(:last), false) OR coalesce(remote_status = '404', false))
+    THEN now() + CAST(:older AS interval)
+    WHEN updated_at > now() - CAST(:asked_for AS interval)
+    THEN now() + greatest(:older, :rarer, (now() - updated_at) / 4)
+  END
+WHERE id IN (
+  SELECT id FROM delivery WHERE connector = :connector AND ask_at <= now()
+    AND state = 'delivered' AND kind = 'ticket'
+  ORDER BY ask_at, id LIMIT :limit FOR UPDATE SKIP LOCKED
+) RETURNING *
+""")
+
+#: connectors that have deliveries at all, by leaps through the index, and how many of each were given up
+_DEAD = text("""
+WITH RECURSIVE known (connector) AS (
+  (SELECT connector FROM delivery ORDER BY connector LIMIT 1)
+  UNION ALL
+  SELECT (SELECT connector FROM delivery WHERE connector > known.connector ORDER BY connector LIMIT 1)
+  FROM known WHERE known.connector IS NOT NULL
+)
+SELECT known.connector, coalesce(dead.count, 0) AS count FROM known
+LEFT JOIN (SELECT connector, count(*) FROM delivery WHERE state = 'dead' GROUP BY connector) dead
+  USING (connector)
+WHERE known.connector IS NOT NULL
 """)
 
 
@@ -174,6 +210,8 @@ class DeliveryRepository:
             values["tries"] = func.greatest(delivery.c.tries - 1, 0)
         if state is DeliveryState.DELIVERED:
             values |= {"remote_id": remote_id, "delivered_at": func.now()}
+            if it.kind is OutboxKind.TICKET:
+                values["ask_at"] = func.now()
         changed = await self._connection.execute(
             delivery.update()
             .where(delivery.c.id == it.id, delivery.c.attempts == attempt, delivery.c.state == "sending")
@@ -252,8 +290,7 @@ class DeliveryRepository:
 
     async def dead(self) -> dict[str, int]:
         """How many each connector has given up, 0 included where it has others."""
-        counts = await self.counts()
-        return {connector: counts.get((connector, DeliveryState.DEAD), 0) for connector, _ in counts}
+        return {row[0]: row[1] for row in await self._connection.execute(_DEAD)}
 
     async def attempts_of(self, number: int) -> list[Attempt]:
         """All attempts, oldest first."""
@@ -271,31 +308,21 @@ class DeliveryRepository:
         ]
 
     async def to_ask(self, connector: str, older: timedelta, limit: int) -> list[Delivery]:
-        """Delivered tickets whose state was not asked for lately and may still change.
+        """Delivered tickets whose state is to be asked for now.
 
-        They count as asked from now on, so that no two workers ask for one.
+        They count as asked from now on, so that no two workers ask for one. What is over there may be opened
+        again: it is asked for ever more rarely, a quarter of the time since its last change later, and after
+        ``ASKED_FOR`` not any more.
         """
-        last = ("replied", "returned", "ended")
-        due = (
-            select(delivery.c.id)
-            .where(
-                delivery.c.connector == connector,
-                delivery.c.kind == OutboxKind.TICKET.value,
-                delivery.c.state == DeliveryState.DELIVERED.value,
-                or_(delivery.c.remote_meaning.is_(None), delivery.c.remote_meaning.not_in(last)),
-                or_(delivery.c.asked_at.is_(None), delivery.c.asked_at <= func.now() - older),
-            )
-            .order_by(delivery.c.asked_at.nulls_first(), delivery.c.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-        claimed = (
-            delivery.update()
-            .where(delivery.c.id.in_(due.scalar_subquery()))
-            .values(asked_at=func.now())
-            .returning(*delivery.columns)
-        )
-        return [_delivery(row) for row in (await self._connection.execute(claimed)).mappings()]
+        values = {
+            "connector": connector,
+            "older": older,
+            "limit": limit,
+            "last": [*LAST],
+            "rarer": RARER,
+            "asked_for": ASKED_FOR,
+        }
+        return [_delivery(row) for row in (await self._connection.execute(_TO_ASK, values)).mappings()]
 
     async def heard(
         self,
@@ -308,7 +335,15 @@ class DeliveryRepository:
         remote_id: str | None = None,
     ) -> None:
         """Keep what the other side says of its state, and what it did here."""
-        values = {"remote_status": remote_status, "remote_meaning": meaning, "updated_at": func.now()}
+        later = func.now() + RARER
+        # sooner also where nothing was to be asked any more
+        soon = later if meaning in LAST else func.least(delivery.c.ask_at, later)
+        values = {
+            "remote_status": remote_status,
+            "remote_meaning": meaning,
+            "updated_at": func.now(),
+            "ask_at": soon,
+        }
         if remote_id is not None:
             values["remote_id"] = remote_id
         await self._connection.execute(delivery.update().where(delivery.c.id == number).values(values))

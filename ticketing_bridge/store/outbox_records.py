@@ -103,6 +103,7 @@ class Delivery:
     remote_status: str | None
     remote_meaning: str | None
     asked_at: datetime | None
+    ask_at: datetime | None
     delivered_at: datetime | None
     done_by: str | None
     created_at: datetime

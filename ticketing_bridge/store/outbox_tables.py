@@ -64,6 +64,8 @@ delivery = Table(
     Column("remote_status", Text),
     Column("remote_meaning", Text),
     at_column("asked_at", nullable=True),
+    #: when it is to be asked next; NULL: not any more
+    at_column("ask_at", nullable=True),
     at_column("delivered_at", nullable=True),
     #: who of us decided it, when a person did
     Column("done_by", Text),
@@ -74,10 +76,10 @@ delivery = Table(
     Index("delivery_subject", "subject", "connector"),
     Index("delivery_remote", "connector", "remote_id"),
     Index(
-        "delivery_asked",
+        "delivery_ask",
         "connector",
-        "asked_at",
-        postgresql_where=text("state = 'delivered' AND kind = 'ticket'"),
+        "ask_at",
+        postgresql_where=text("state = 'delivered' AND kind = 'ticket' AND ask_at IS NOT NULL"),
     ),
 )
 

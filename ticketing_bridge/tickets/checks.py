@@ -39,6 +39,7 @@ _UNITS_ACTS = (
     Act.ASK_EXTENSION,
     Act.ASK_REVIEW,
     Act.REPLY,
+    Act.RECALL_REPLY,
     Act.ANSWER_SUPERVISION,
 )
 #: a unit without accounts phones; the hotline writes it down for it

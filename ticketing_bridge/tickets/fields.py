@@ -95,6 +95,7 @@ FIELDS: Final[Mapping[Act, tuple[Field, ...]]] = {
     Act.REPLY: (Field("answer", Kind.TEXT),),
     Act.ACCEPT_REPLY: (_ANY_NOTE,),
     Act.RETURN_REPLY: (_REASON,),
+    Act.RECALL_REPLY: (_REASON,),
     Act.FOLLOW_UP: (
         Field("reached", Kind.YES_NO),
         Field("solved", Kind.YES_NO, needed=False),

@@ -236,9 +236,12 @@ def _replied(ticket: Ticket, entry: Entry) -> Ticket:
     return replace(ticket, replied_at=entry.at, main=main, texts=_with_texts(ticket, entry))
 
 
-def _reply_returned(ticket: Ticket, _: Entry) -> Ticket:
-    main = _main(ticket, replied_at=None)
-    return replace(ticket, replied_at=None, main=main, replies_returned=ticket.replies_returned + 1)
+def _reply_returned(ticket: Ticket, entry: Entry) -> Ticket:
+    return replace(_reply_recalled(ticket, entry), replies_returned=ticket.replies_returned + 1)
+
+
+def _reply_recalled(ticket: Ticket, _: Entry) -> Ticket:
+    return replace(ticket, replied_at=None, main=_main(ticket, replied_at=None))
 
 
 def _followed_up(ticket: Ticket, entry: Entry) -> Ticket:
@@ -335,6 +338,7 @@ EFFECTS: Final[Mapping[Act, Effect]] = {
     Act.REPLY: _replied,
     Act.ACCEPT_REPLY: lambda it, entry: replace(it, accepted_at=entry.at),
     Act.RETURN_REPLY: _reply_returned,
+    Act.RECALL_REPLY: _reply_recalled,
     Act.FOLLOW_UP: _followed_up,
     Act.CLOSE: lambda it, entry: replace(it, closed_at=entry.at),
     Act.REDO: _redone,

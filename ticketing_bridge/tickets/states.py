@@ -84,6 +84,8 @@ class Act(StrEnum):
     REPLY = "reply"
     ACCEPT_REPLY = "accept_reply"
     RETURN_REPLY = "return_reply"
+    #: the unit takes its reply back: the matter goes on
+    RECALL_REPLY = "recall_reply"
     FOLLOW_UP = "follow_up"
     CLOSE = "close"
     REDO = "redo"
@@ -167,6 +169,7 @@ TABLE: Final[Mapping[tuple[State, Act], State | str]] = {
     **_from([_S.HANDLING], _A.REPLY, _S.REPLIED),
     **_from([_S.REPLIED], _A.ACCEPT_REPLY, _S.FOLLOW_UP),
     **_from([_S.REPLIED], _A.RETURN_REPLY, _S.HANDLING),
+    **_from([_S.REPLIED], _A.RECALL_REPLY, _S.HANDLING),
     **_from([_S.FOLLOW_UP], _A.FOLLOW_UP, None),
     **_from([_S.FOLLOW_UP], _A.CLOSE, _S.CLOSED),
     **_from([_S.FOLLOW_UP, _S.CLOSED, _S.RATED], _A.REDO, _S.HANDLING),

@@ -41,6 +41,7 @@ UNITS_SEE = frozenset(
         Act.REPLY,
         Act.ACCEPT_REPLY,
         Act.RETURN_REPLY,
+        Act.RECALL_REPLY,
         Act.CLOSE,
         Act.REDO,
         Act.SUPERVISE,

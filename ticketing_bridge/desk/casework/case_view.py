@@ -30,7 +30,7 @@ NEXT: Mapping[State, tuple[Act, ...]] = {
     State.OBJECTED: (Act.UPHOLD, Act.DISMISS, Act.CONSULT),
     State.CONSULTING: (Act.VERDICT,),
     State.REVIEWING: (Act.FIND_UNREASONABLE, Act.FIND_REASONABLE),
-    State.REPLIED: (Act.ACCEPT_REPLY, Act.RETURN_REPLY),
+    State.REPLIED: (Act.ACCEPT_REPLY, Act.RETURN_REPLY, Act.RECALL_REPLY),
     State.FOLLOW_UP: (Act.FOLLOW_UP, Act.CLOSE, Act.REDO),
     State.CLOSED: (Act.RATE, Act.REDO),
 }
