@@ -29,10 +29,15 @@ def children(pid: int | str = "self") -> list[int]:
     return found
 
 
-def _cpu_s(pid: int) -> float:
+def family_cpu_s(pid: int) -> float:
+    """The same of a process with those that it has started, ended ones included."""
+    return _cpu_s(pid, waited_for=True) + cpu_s(children(pid))
+
+
+def _cpu_s(pid: int, *, waited_for: bool = False) -> float:
     """Ended threads included, which the scheduler's own finer figures are not."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     except OSError:
         return 0.0
-    return (int(fields[11]) + int(fields[12])) / _TICKS_A_S
+    return sum(map(int, fields[11 : 15 if waited_for else 13])) / _TICKS_A_S

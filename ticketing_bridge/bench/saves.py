@@ -19,7 +19,7 @@ from config.settings import load_settings
 from facts.transcript import Leg, LiveText
 from ticketing_bridge.bench.desks import SENTENCES, Floor, call_path, open_floor
 from ticketing_bridge.bench.figures import Figure, Size, spread_ms
-from ticketing_bridge.bench.processes import children, cpu_s
+from ticketing_bridge.bench.processes import family_cpu_s
 from ticketing_bridge.bench.seats import Answered, Seat, SheetForm
 from ticketing_bridge.demo.likeness import percentile
 from ticketing_bridge.desk.auth import hash_password
@@ -190,8 +190,7 @@ class _Clock:
         return saved, ((now[0] - web) / len(saved), (now[1] - database) / len(saved))
 
     def _used(self) -> tuple[float, float]:
-        postgres = [self._postgres, *children(self._postgres)] if self._postgres else []
-        return cpu_s([self._web, *children(self._web)]), cpu_s(postgres)
+        return family_cpu_s(self._web), family_cpu_s(self._postgres) if self._postgres else 0.0
 
 
 async def _lost(database: Database, saved: Sequence[_Saved]) -> int:
