@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -9,6 +12,26 @@ from ticketing_bridge.api.problems import problem_response
 
 #: no request of a client is longer, bytes
 BODY_LIMIT = 1024 * 1024
+
+
+#: so much of a body that is refused is read all the same, bytes and seconds
+_READ_AWAY, _READ_AWAY_S = 64 * 1024 * 1024, 10.0
+
+
+async def read_away(scope: Scope, receive: Receive) -> None:
+    """Read what is refused, and keep nothing of it: who still sends sees no answer, but a broken line.
+
+    Not from who waits to be told to go on (``Expect: 100-continue``): it is never sent.
+    """
+    if "expect" in Headers(scope=scope):
+        return
+    left, more = _READ_AWAY, True
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_READ_AWAY_S):
+            while more and left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                more = message["type"] == "http.request" and message.get("more_body", False)
 
 
 class Guards:
@@ -27,6 +50,7 @@ class Guards:
             return
         length = Headers(scope=scope).get("content-length")
         if length is not None and (not length.isdecimal() or int(length) > self._limit):
+            await read_away(scope, receive)
             await self._too_long()(scope, receive, send)
             return
         await self._measured(scope, receive, send)
@@ -44,6 +68,8 @@ class Guards:
             size += len(parts[-1])
             more = message.get("more_body", False)
             if size > self._limit:
+                if more:
+                    await read_away(scope, receive)
                 await self._too_long()(scope, receive, send)
                 return
         whole: list[Message] = [{"type": "http.request", "body": b"".join(parts), "more_body": False}]

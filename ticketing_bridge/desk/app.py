@@ -44,7 +44,7 @@ from ticketing_bridge.desk.rates import books_page, staffing_page
 from ticketing_bridge.desk.rates import pages as rate_pages
 from ticketing_bridge.desk.rendering import STATIC, Assets
 from ticketing_bridge.desk.secret_calls import keeps_secrets
-from ticketing_bridge.desk.security import BodyLimit, KnownHost, SecurityHeaders
+from ticketing_bridge.desk.security import BodyLimit, KnownHost, ReadableAddress, SecurityHeaders
 from ticketing_bridge.desk.team import page as team_page
 from ticketing_bridge.desk.visitor import NotAllowed, SignInFirst, needs
 from ticketing_bridge.desk.wall import page as wall_page
@@ -130,6 +130,7 @@ def create_app(
     app.add_exception_handler(DatabaseAway, _problem)
     # the last one added is the first one passed
     app.add_middleware(BodyLimit)
+    app.add_middleware(ReadableAddress)
     app.add_middleware(KnownHost, bind_host=settings.bind_host)
     app.add_middleware(SecurityHeaders)
     return app

@@ -9,6 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ticketing_bridge.api.guards import read_away
 from ticketing_bridge.api.problems import problem_response
 
 #: no form of ours is longer, bytes
@@ -94,6 +95,21 @@ class KnownHost:
             return False
 
 
+class ReadableAddress:
+    """Refuses an address with NUL (400), which no text of ours has and the database does not take."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and ("\0" in scope["path"] or b"%00" in scope["query_string"]):
+            api = scope["path"].startswith("/api/")
+            refused = problem_response(400, "request-unreadable") if api else PlainTextResponse("NUL", 400)
+            await refused(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+
 class BodyLimit:
     """Refuses bodies without a length (411) or longer than ours ever are (413)."""
 
@@ -110,6 +126,7 @@ class BodyLimit:
                 await PlainTextResponse("length required", status_code=411)(scope, receive, send)
                 return
             if int(length) > self._most(scope["path"]):
+                await read_away(scope, receive)
                 await PlainTextResponse("too long", status_code=413)(scope, receive, send)
                 return
         await self.app(scope, receive, send)

@@ -116,8 +116,10 @@ def closed_to(visitor: Visitor, secret: Mapping[str, frozenset[str]]) -> frozens
 
 
 async def own_form(request: Request) -> None:
-    """Refuse (403) a post that does not come from a page of this session."""
+    """Refuse (403) a post that does not come from a page of this session, and (422) NUL in what it says."""
     form = await request.form()
+    if any("\0" in value for value in form.values() if isinstance(value, str)):
+        raise HTTPException(422)
     given = form.get("csrf") or request.headers.get("X-CSRF-Token")
     if not csrf_right(request.cookies.get(SESSION_COOKIE), str(given) if given else None):
         raise HTTPException(403)

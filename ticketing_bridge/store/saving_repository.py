@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from facts.identity import CallKey
 from ticketing_bridge.store.batch import Batch
+from ticketing_bridge.store.desk_ticket_records import DataKey
 from ticketing_bridge.store.records import DraftRecord, LiveSegment
 from ticketing_bridge.store.seals import WordSeals
 from ticketing_bridge.store.word_repositories import opened_draft, opened_segments
@@ -49,7 +50,7 @@ class SavingRepository:
         draft, segments = batch.ask(_DRAFT, values), batch.ask(_SEGMENTS, values)
         heard = batch.ask(_HEARD, values)
         await batch.send()
-        self._seals.take_keys(key)
+        self._seals.know([DataKey(**row) for row in key.rows])
         return SheetAtHand(
             sheet=await opened_sheet(self._seals, sheet.first) if sheet.first else None,
             draft=await opened_draft(self._seals, draft.first) if draft.first else None,

@@ -120,10 +120,10 @@ class WordSeals:
         """Read a call's key together with its rows."""
         return batch.ask(_KEY_OF, {"subject": words_subject(call)})
 
-    def take_keys(self, answer: Answer) -> None:
-        """The key that was read is known from now on."""
+    def know(self, keys: Iterable[DataKey]) -> None:
+        """Keys that were read already in this transaction."""
         if self._seals is not None:
-            self._seals.know([DataKey(**row) for row in answer.rows])
+            self._seals.know(keys)
 
     async def fetch_keys(self, blobs: Iterable[bytes | None]) -> None:
         """Read the keys of many rows at once."""

@@ -170,7 +170,7 @@ class TicketService:
             "purpose": new.purpose,
             "appeal": new.appeal,
             "level": new.level or self.office.rules.usual_level(new.purpose, emergency=new.emergency),
-            "received_at": at.isoformat(),
+            "received_at": at.astimezone(LOCAL).isoformat(),
             "call": new.call,
             "draft_version": new.draft_version,
             "dedicated_line": new.dedicated_line,
