@@ -78,6 +78,10 @@ class TicketOffices:
         """The version of the city's data in force."""
         return self._store.version
 
+    def at_hand(self) -> TicketOffice | None:
+        """The office of now where no file has to be read for it."""
+        return self._open[1] if self._open is not None and self._open[0] == self.version else None
+
     def current(self) -> TicketOffice:
         """The office of now. Raises ``HotlineError`` naming every wrong place of a file."""
         version = self.version

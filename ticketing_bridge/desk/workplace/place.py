@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from facts.call import Call, CallState
 from facts.call_control import DeskCall
@@ -21,7 +21,7 @@ from ticketing_bridge.desk.workplace.office import WorkplaceOffice
 from ticketing_bridge.drafting import EarlierTicket
 from ticketing_bridge.store.records import DraftRecord, Json
 from ticketing_bridge.store.workplace_records import CallMark, Sheet
-from ticketing_bridge.workplace.proposals import matter_content, proposals_of, rules_of
+from ticketing_bridge.workplace.proposals import Proposal, matter_content, proposals_of, rules_of
 from ticketing_bridge.workplace.sheets import ShownField, shown_fields
 
 #: earlier calls shown beside a call
@@ -42,21 +42,21 @@ class PastCall:
 class Drafting:
     """What is drafted for one matter of a call, and which fields' drafts are not shown."""
 
-    content: Json
+    proposals: Mapping[str, Proposal]
+    #: the version of what drafted
+    rules: str
     #: of the stored draft; None: it is not the stored one
     version: int | None
-    matter: int
     off: frozenset[str]
 
-    @property
-    def rules(self) -> str:
-        """The version of what drafted."""
-        return rules_of(self.content)
+    @classmethod
+    def of(cls, content: Json, version: int | None, matter: int, off: frozenset[str]) -> Self:
+        """Read a draft's content."""
+        return cls(proposals_of(matter_content(content, matter)), rules_of(content), version, off)
 
     def shown(self, sheet: Sheet) -> dict[str, ShownField]:
         """The sheet's fields as they are to be shown."""
-        proposals = proposals_of(matter_content(self.content, self.matter))
-        return shown_fields(sheet, proposals, self.off)
+        return shown_fields(sheet, self.proposals, self.off)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Workplace:
         """What is drafted for this matter."""
         stored = self.page.draft
         version = stored.version if stored and stored.version else None
-        return Drafting(self.content or {}, version, self.sheet.matter, self.off)
+        return Drafting.of(self.content or {}, version, self.sheet.matter, self.off)
 
     def fields(self) -> dict[str, ShownField]:
         """The sheet's fields as they are to be shown."""

@@ -174,14 +174,14 @@ async def _at_hand(
     """
     off = await office.off(uow)
     if there.draft is not None and there.draft.version > 0 and call.ended_at is not None:
-        return Drafting(there.draft.content, there.draft.version, matter, off)
+        return Drafting.of(there.draft.content, there.draft.version, matter, off)
     if call.ended_at is not None and there.transcribed:
         raise _NotDrafted
     turns = live_turns(map(live_text, there.segments), office.desk.feed.words(str(call.key)))
     content = office.drafts.at_hand(call.key, len(turns))
     if content is None:
         raise _NotDrafted
-    return Drafting(content, None, matter, off)
+    return Drafting.of(content, None, matter, off)
 
 
 async def _saved(
