@@ -78,7 +78,9 @@ class WorkplaceOffice:
     async def tickets(self) -> TicketService:
         """Tickets by the version of the city's data in force; files are read when there is another one."""
         office = self.desk.offices.at_hand()
-        return TicketService(office or await asyncio.to_thread(self.desk.offices.current))
+        if office is None:
+            office = await asyncio.to_thread(self.desk.offices.current)
+        return TicketService(office)
 
     def agent_of(self, account: str) -> str | None:
         """The agent that an account is."""
