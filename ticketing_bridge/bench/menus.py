@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from facts.call import Call
@@ -39,11 +39,14 @@ class Way:
     path: str
     leaves_after_s: float = 27.0
 
-    def call(self, at_s: float) -> ScenarioCall:
-        """Its caller, whom nobody answers."""
-        presses = tuple(KeyPress(when=Moment.QUEUE, after_s=at, digits=digits) for at, digits in self.keys)
+    def call(self, number: int) -> ScenarioCall:
+        """Its caller of this number, whom nobody answers; each asks for another ticket."""
+        presses = tuple(
+            KeyPress(when=Moment.QUEUE, after_s=at, digits=digits.replace("9999", f"{number:04d}"))
+            for at, digits in self.keys
+        )
         leaves = HangUp(when=Moment.QUEUE, after_s=self.leaves_after_s)
-        return ScenarioCall(says=(), at_s=at_s, keys=presses, hangs_up=leaves)
+        return ScenarioCall(says=(), at_s=number * APART_S, keys=presses, hangs_up=leaves)
 
 
 WAYS = (
@@ -80,7 +83,7 @@ async def measure(size: Size) -> list[Figure]:
 async def _play(up: Stage, ways: Sequence[Way]) -> list[Call | None]:
     """The callers' rows, in their order; None: there is none."""
     since = datetime.now(UTC)
-    planned = plan([way.call(number * APART_S) for number, way in enumerate(ways)], up.hotline)
+    planned = plan([way.call(number) for number, way in enumerate(ways)], up.hotline)
     paths = OutsidePaths.of(up.settings)
     dialogues = await asyncio.to_thread(silent, planned, paths.speech, 1)
     async with outside_world(up.settings, up.hotline, up.secrets, up.program) as phones:
@@ -115,7 +118,8 @@ def _most_at_once(rows: Sequence[Call]) -> int:
     for row in rows:
         steps = [it for it in row.steps if it.flow != "main"]
         if steps:
-            changes += [(steps[0].at, 1), (steps[-1].at, -1)]
+            began = steps[0].at - timedelta(milliseconds=steps[0].ms or 0)
+            changes += [(began, 1), (steps[-1].at, -1)]
     most = now = 0
     for _, change in sorted(changes):
         now += change
