@@ -84,11 +84,23 @@ async def test_whatever_is_wrong_is_a_problem(clients: Clients) -> None:
     problem(await agent.get("/calls?from=0001-01-01T00:00:00Z"), 422, "request-invalid")
     problem(await agent.post("/tickets", content=b"x" * 10_000_000), 413, "body-too-long")
 
+    sent = 0
+
     async def endless() -> Any:
+        nonlocal sent
         for _ in range(40):
+            sent += 1
             yield b"x" * 65_536
 
-    problem(await agent.post("/tickets", content=endless()), 413, "body-too-long")
+    # all of it is read: who still sends would see a broken line instead of the answer
+    for more in ({}, {"Content-Length": str(40 * 65_536)}):
+        sent = 0
+        problem(await agent.post("/tickets", content=endless(), headers=more), 413, "body-too-long")
+        assert sent == 40
+    waits = {"Content-Length": str(40 * 65_536), "Expect": "100-continue"}
+    sent = 0
+    problem(await agent.post("/tickets", content=endless(), headers=waits), 413, "body-too-long")
+    assert sent == 0
     problem(await agent.post("/tickets", content=b"{"), 422, "request-invalid")
     problem(await agent.post("/tickets", json=LETTER | {"title": "a\0b"}), 422, "request-invalid")
     raw = json.dumps(LETTER).replace("GW-1", "\\ud800").encode()

@@ -310,6 +310,12 @@ def test_hosts_that_are_ours(house: House, bind: str, host: str, known: bool) ->
     assert KnownHost(house.app, bind)._known(host) is known
 
 
+async def test_nul_is_in_no_address_and_no_form(visitor: httpx.AsyncClient) -> None:
+    assert (await visitor.get("/tickets/%00")).status_code == 400
+    assert (await visitor.get("/tickets?q=%00")).status_code == 400
+    assert (await signed_in(visitor, "a\0b")).status_code == 422
+
+
 async def test_bodies_have_a_length_and_a_limit(visitor: httpx.AsyncClient) -> None:
     assert (await visitor.post("/login", content=b"x" * (BODY_LIMIT + 1))).status_code == 413
 

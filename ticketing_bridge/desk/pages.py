@@ -32,7 +32,15 @@ from ticketing_bridge.desk.events import parse_key
 from ticketing_bridge.desk.secret_calls import closed_calls
 from ticketing_bridge.desk.security import is_loopback
 from ticketing_bridge.desk.views import epoch_ms
-from ticketing_bridge.desk.visitor import NotAllowed, SignedIn, Visitor, needs, own_form, signed_in
+from ticketing_bridge.desk.visitor import (
+    NotAllowed,
+    SignedIn,
+    Visitor,
+    needs,
+    own_form,
+    readable_form,
+    signed_in,
+)
 
 DRAFTS_SHOWN = 100
 REASON_LENGTH = range(2, 201)
@@ -106,7 +114,7 @@ def _set_cookie(request: Request, response: Response, name: str, value: str, max
     )
 
 
-@open_router.post("/login")
+@open_router.post("/login", dependencies=[Depends(readable_form)])
 async def log_in(
     request: Request,
     login: Annotated[str, Form(max_length=64)] = "",

@@ -115,11 +115,16 @@ def closed_to(visitor: Visitor, secret: Mapping[str, frozenset[str]]) -> frozens
     return frozenset(call for call, takers in secret.items() if not may_know(visitor.person, takers))
 
 
-async def own_form(request: Request) -> None:
-    """Refuse (403) a post that does not come from a page of this session, and (422) NUL in what it says."""
-    form = await request.form()
-    if any("\0" in value for value in form.values() if isinstance(value, str)):
+async def readable_form(request: Request) -> None:
+    """Refuse (422) a post that says NUL, which the database does not take."""
+    if any("\0" in value for value in (await request.form()).values() if isinstance(value, str)):
         raise HTTPException(422)
+
+
+async def own_form(request: Request) -> None:
+    """Refuse (403) a post that does not come from a page of this session; (422) one that says NUL."""
+    await readable_form(request)
+    form = await request.form()
     given = form.get("csrf") or request.headers.get("X-CSRF-Token")
     if not csrf_right(request.cookies.get(SESSION_COOKIE), str(given) if given else None):
         raise HTTPException(403)
