@@ -143,6 +143,13 @@ def test_keys_are_those_of_the_configuration_and_nothing_else() -> None:
         assert f"context = hotline-keys-{queue.id}\n" in queues
 
 
+def test_another_channel_that_goes_in_the_same_moment_ends_no_report() -> None:
+    """ChannelRedirect fails then, and what fails ends a handler of hang-ups."""
+    redirects = re.findall(r"(\w+\(|,)ChannelRedirect\(", render()["extensions.conf"])
+    assert redirects
+    assert set(redirects) == {"TryExec("}
+
+
 def test_calls_go_out_to_the_carrier_that_is_named() -> None:
     def contact(**trunk: object) -> str:
         files = render(changed(trunk=BUILT_IN.trunk.model_copy(update=trunk)))
