@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable
 
 import pytest
 
@@ -12,8 +13,12 @@ from facts.call import Call, CallState, Outcome
 from facts.caller_session import JourneyFact
 from facts.identity import CallKey
 from telephony.agi.session import AgiSession
-from telephony.ami.events import parse_event
+from telephony.ami.events import PbxEvent, parse_event
 from telephony.call_fold import CallTracker, FoldRules
+from telephony.call_fold.likeness import differing
+from telephony.pbx_logs.cel import parse_cel
+from telephony.pbx_logs.queue_log import parse_queue_log
+from telephony.pbx_logs.reconstruct import events_of
 from tests.pbx import AmiWitness, RunningPbx
 from tests.pbx_people import Flows, Telephones
 from tests.sip_phone import wait_until
@@ -69,17 +74,27 @@ async def to_fire_and_an_agent(session: AgiSession) -> None:
 def folded(ami: AmiWitness, uniqueid: str, endings: Hotline) -> Call:
     """The call's row, from all that the PBX said."""
     ami.read(0.5)
+    return row_of((it for message in ami.messages if (it := parse_event(message, "city"))), uniqueid, endings)
+
+
+def from_records(pbx: RunningPbx, uniqueid: str, endings: Hotline) -> Call:
+    """The same, from the PBX's CEL and queue_log alone."""
+    paths = pbx.pbx.paths
+    cel, log = (it.read_text(encoding="utf-8").splitlines() for it in (paths.cel, paths.queue_log))
+    return row_of(events_of(parse_cel(cel), parse_queue_log(log), "city"), uniqueid, endings)
+
+
+def row_of(events: Iterable[PbxEvent], uniqueid: str, endings: Hotline) -> Call:
     tracker = CallTracker("city", FoldRules(frozenset(it.id for it in endings.agents)), forgets=False)
-    for message in ami.messages:
-        if event := parse_event(message, "city"):
-            tracker.take(event)
+    for event in events:
+        tracker.take(event)
     call = tracker.call(CallKey("city", uniqueid))
     assert call is not None
     return call
 
 
 def test_service_and_agent_are_both_with_a_caller_in_danger(
-    ami: AmiWitness, telephones: Telephones, flows: Flows, endings: Hotline
+    ami: AmiWitness, telephones: Telephones, flows: Flows, endings: Hotline, endings_pbx: RunningPbx
 ) -> None:
     """The service first, then the agent, who stays on when the service goes: one call, answered once."""
     flows.leads["main"] = to_fire_and_an_agent
@@ -119,6 +134,7 @@ def test_service_and_agent_are_both_with_a_caller_in_danger(
     assert call.transferred_at is not None
     assert call.answered_at is not None
     assert call.transferred_at < call.answered_at
+    assert differing(call, from_records(endings_pbx, uniqueid, endings), 0.5) == [], "nor had nobody listened"
 
 
 @pytest.mark.parametrize("refuses", ["486 Busy Here", ""])
@@ -128,6 +144,7 @@ def test_who_is_with_neither_waits_in_front(
     flows: Flows,
     endings: Hotline,
     refuses: str,
+    endings_pbx: RunningPbx,
 ) -> None:
     """A service that is busy leaves the caller to the agent; a caller who goes leaves nobody ringing."""
     flows.leads["main"] = to_fire_and_an_agent
@@ -155,6 +172,7 @@ def test_who_is_with_neither_waits_in_front(
         Outcome.ANSWERED if refuses else Outcome.ABANDONED_IVR,
         "fire",
     )
+    assert differing(call, from_records(endings_pbx, ended["Uniqueid"], endings), 0.5) == []
 
 
 def test_a_message_that_ends_with_the_hang_up_is_reported_by_the_dialplan(
