@@ -128,7 +128,7 @@ class Call:
     key: CallKey
     linkedid: str
     channel: str
-    #: digits, or None when the caller withheld the number
+    #: digits, None when the caller withheld the number, ``""`` when it was erased since
     caller_number: str | None
     did: str
     #: id of the line in the configuration (``main``, ``business``, …)

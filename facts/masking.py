@@ -6,7 +6,7 @@ import re
 
 
 def mask_number(number: str | None) -> str:
-    """Hide the middle of a telephone number; a withheld number is 未显示.
+    """Hide the middle of a telephone number; a withheld number is 未显示, an erased one (``""``) 已清除.
 
     >>> mask_number("13997361508")
     '139****1508'
@@ -14,9 +14,11 @@ def mask_number(number: str | None) -> str:
     '84***45'
     >>> mask_number(None)
     '未显示'
+    >>> mask_number("")
+    '已清除'
     """
     if not number:
-        return "未显示"
+        return "未显示" if number is None else "已清除"
     if len(number) >= 11:
         return f"{number[:3]}{'*' * (len(number) - 7)}{number[-4:]}"
     if len(number) >= 5:
@@ -27,6 +29,21 @@ def mask_number(number: str | None) -> str:
 def mask_digits(text: str) -> str:
     """Hide every run of seven or more digits in a text."""
     return re.sub(r"\d{7,}", lambda run: mask_number(run.group()), text)
+
+
+#: a citizen's telephone, mobile or fixed with its area code; a ticket's number or a call's id is none
+_PHONE = re.compile(
+    r"(?<![0-9.])(?:\+?86|0086)?(?:1[3-9][0-9]{9}|0[1-9][0-9]{1,2}-?[2-8][0-9]{6,7})(?![0-9.])"
+)
+
+
+def mask_phones(text: str) -> str:
+    """Hide the middle of every citizen's telephone number in what somebody has typed.
+
+    >>> mask_phones("找13997361508的工单202611270001")
+    '找139****1508的工单202611270001'
+    """
+    return _PHONE.sub(lambda found: mask_number(found.group()), text)
 
 
 #: seven or more digits in a row, as a recogniser writes them: a telephone, an identity card, a bank card

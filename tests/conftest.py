@@ -8,7 +8,7 @@ from hypothesis import settings
 
 from tests.provision import browser, node, sipp
 
-pytest_plugins = ["tests.pbx", "tests.database", "tests.sharing_out"]
+pytest_plugins = ["tests.database", "tests.pbx", "tests.sharing_out"]
 
 # A busy machine is slow; speed is the benchmarks' matter.
 settings.register_profile("hotline", deadline=None)

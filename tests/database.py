@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import json
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -17,8 +18,12 @@ import pytest
 import pytest_asyncio
 
 from ticketing_bridge.store import Database, EmbeddedPostgres, upgrade
+from ticketing_bridge.store.sealing import Vault
 
 TEMPLATE = "template_hotline"
+#: the installation's key, of databases here and of houses on them
+KEY = "a-key-of-tests"
+VAULT = Vault(KEY)
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +42,14 @@ def database_server(tmp_path_factory: pytest.TempPathFactory, worker_id: str) ->
         if not found:
             upgrade(server.url_of(TEMPLATE))
     return server
+
+
+def keep_key(home: Path) -> None:
+    """Give the house of this home the key with which the ``database`` fixture is opened."""
+    home.mkdir(parents=True, exist_ok=True)
+    secrets = home / "secrets.json"
+    secrets.write_text(json.dumps({"vault": KEY}))
+    secrets.chmod(0o600)
 
 
 def _server(folder: Path) -> EmbeddedPostgres:
@@ -61,7 +74,14 @@ def database_url(database_server: EmbeddedPostgres) -> Iterator[str]:
 
 
 @pytest_asyncio.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    """An open ``Database`` on this test's own database."""
+async def unsealed(database_url: str) -> AsyncIterator[Database]:
+    """The same as a version had it that sealed nothing: opened without the installation's key."""
     async with Database(database_url) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """An open ``Database`` on this test's own database, with the installation's key."""
+    async with Database(database_url, VAULT) as opened:
         yield opened

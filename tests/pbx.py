@@ -26,6 +26,7 @@ from ivr_flows.prompts import render_hold_music, render_prompts
 from telephony.pbx.install import ensure_asterisk
 from telephony.pbx.local import LocalPbx
 from telephony.pbx.program import AsteriskProgram
+from tests.database import keep_key
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
@@ -204,6 +205,7 @@ def pbx_up(
     try:
         settings = pbx_settings(home, **more)
         settings.make_folders()
+        keep_key(settings.home)
         secrets = load_or_make_secrets(settings.home)
         if sounds:
             render_sounds(settings, hotline)

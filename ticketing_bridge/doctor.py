@@ -318,21 +318,21 @@ async def check_retention(house: House) -> Finding:
 
 
 async def check_sealing(house: House) -> Finding:
-    """Words and recordings of calls do not lie in the clear for longer than they are needed so."""
+    """Words, recordings and numbers of calls do not lie in the clear for longer than they are needed so."""
     if unreachable := await _unreachable(house, "sealing", "cannot be looked at without the database"):
         return unreachable
     async with house.database(connections=1) as database, database.unit_of_work() as uow:
-        rows = await uow.clear.count()
+        rows, numbers = await uow.clear.count(), await uow.clear_numbers.count()
     old = time.time() - house.settings.seal_after_s - STRANGER_S
     folders = [site.recordings for site in house.sites if site.recordings.is_dir()]
     files = await asyncio.to_thread(
         lambda: sum(it.stat().st_mtime < old for folder in folders for it in folder.glob("*.wav"))
     )
-    if rows or files:
-        text = f"in the clear: {rows} rows of words, {files} recordings older than a day"
+    if rows or files or numbers:
+        text = f"in the clear: words in {rows} rows, numbers in {numbers}, {files} recordings of a day ago"
         fix = "the worker seals them: see its log, and let it write and remove in the folder of recordings"
         return Finding("sealing", Health.WARNING, text, fix)
-    return _good("sealing", "words and recordings of calls are sealed")
+    return _good("sealing", "words, recordings and numbers of calls are sealed")
 
 
 async def check_audit_heads(house: House) -> Finding:

@@ -10,12 +10,13 @@ import asyncio
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 
 from config.sites import PbxSite
 from facts.errors import HotlineError
@@ -226,12 +227,35 @@ async def _sealed_at(database: Database, site: PbxSite, after_s: float) -> None:
         log.error("recordings_not_sealed", pbx=site.id, problem=str(problem), fix=fix)
 
 
+async def keep_numbers_sealed(database: Database) -> None:
+    """Seal numbers that were kept before they were sealed, until cancelled. Of a year it takes hours."""
+    while True:
+        try:
+            if done := await seal_numbers(database):
+                log.info("numbers_sealed", rows=done)
+        except DatabaseAway:
+            log.warning("no numbers sealed", fix="the database is away; it is tried again")
+        except DBAPIError as refused:  # somebody else was writing the same rows
+            log.warning("no numbers sealed", problem=type(refused.orig).__name__, fix="it is tried again")
+        await asyncio.sleep(LOOK_S)
+
+
+async def seal_numbers(database: Database, at_once: int = 500) -> int:
+    """Seal numbers that lie in the clear; returns how many rows."""
+    return await _all_sealed(database, lambda uow: uow.clear_numbers.seal_some(at_once))
+
+
 async def seal_words(database: Database, at_once: int = 200) -> int:
     """Seal words that lie in the clear; returns how many rows."""
+    return await _all_sealed(database, lambda uow: uow.clear.seal_some(at_once))
+
+
+async def _all_sealed(database: Database, seal_some: Callable[[UnitOfWork], Awaitable[int]]) -> int:
+    """Some in each transaction, until there are no more."""
     done = 0
     while database.vault is not None:
         async with database.unit_of_work() as uow:
-            sealed = await uow.clear.seal_some(at_once)
+            sealed = await seal_some(uow)
         done += sealed
         if not sealed:
             break

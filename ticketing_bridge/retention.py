@@ -124,9 +124,9 @@ async def _forget_words(uow: UnitOfWork, calls: Sequence[str], by: str) -> None:
     await uow.keeping.forget_words(calls)
 
 
-async def _numbers(database: Database, before: datetime, _: Folders, __: str) -> tuple[int, int]:
+async def _numbers(database: Database, before: datetime, _: Folders, by: str) -> tuple[int, int]:
     async with database.unit_of_work() as uow:
-        return await uow.keeping.purge_numbers(before)
+        return await uow.keeping.purge_numbers(before, by)
 
 
 async def _persons(database: Database, before: datetime, _: Folders, by: str) -> tuple[int, int]:
@@ -176,13 +176,17 @@ async def erase(
         recordings = await uow.keeping.recordings_of(calls, written)
         if await uow.keeping.is_held(subject, *tickets, *calls) or any(it.held for it in recordings):
             raise ErasureRefused("a legal hold keeps this person", fix="hotline retention holds")
+        if database.vault is not None and await uow.clear_numbers.any_left():
+            raise ErasureRefused(
+                "numbers of former versions are being sealed: what is not could not be erased",
+                fix="try again when hotline doctor says that they are sealed",
+            )
         keys = await uow.keys.destroy(subject, by)
-        if not keys and not calls and not recordings:
+        if not await uow.keeping.forget_numbers(written, by) and not (keys or calls or recordings):
             raise ErasureRefused("nobody is known by that number", fix="check the number")
         await uow.keeping.forget_phone(lookup)
         await _forget_words(uow, calls, by)
         await _forget_audio(uow, recordings, folders or {}, by)
-        await uow.keeping.forget_numbers(written)
         fields = [*tickets, *calls]
         await uow.audit.add(by, "person-erased", subject=subject[:24], fields=fields, reason=reason.strip())
     return Erased(len(tickets), len(calls))

@@ -22,6 +22,7 @@ from telephony.recordings import wait_for_recording
 from tests.bridge.conftest import Line, until
 from tests.pbx import RunningPbx, pbx_up
 from tests.sip_phone import SipPhone
+from ticketing_bridge.call_ledger import EventSpool
 from ticketing_bridge.desk.health import TELEPHONY_CHANNEL, Health, TelephonyBeat
 from ticketing_bridge.doctor import Health as Verdict
 from ticketing_bridge.doctor import check_pbx
@@ -221,7 +222,9 @@ async def test_callers_are_led_and_followed_while_the_database_is_away_at_the_st
 
 async def spooled(house: House, words: str) -> bool:
     path = house.settings.spool / "city.jsonl"
-    return path.exists() and words in path.read_text(encoding="utf-8")
+    assert not path.exists() or words not in path.read_text(encoding="utf-8")
+    waiting = EventSpool(house.settings.spool, "city", house.vault).waiting()
+    return any(words in str(record.payload) for record in waiting)
 
 
 async def leads(database: Database, house: House) -> bool:

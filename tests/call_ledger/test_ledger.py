@@ -24,6 +24,7 @@ from facts.identity import CallKey
 from telephony.ami.codec import AmiMessage
 from telephony.ami.events import parse_event
 from telephony.call_fold import CallTracker
+from tests.database import VAULT
 from ticketing_bridge.call_ledger import EventSpool, LedgerWriter, rebuild
 from ticketing_bridge.call_ledger.listing import (
     ReasonMissing,
@@ -35,6 +36,7 @@ from ticketing_bridge.call_ledger.listing import (
 from ticketing_bridge.call_ledger.spool import SpoolUnwritable
 from ticketing_bridge.store import Database, DatabaseAway, EmbeddedPostgres, UnitOfWork, upgrade
 from ticketing_bridge.store.records import EventRecord
+from ticketing_bridge.store.sealing import Vault
 
 
 def writer(database: Database, folder: Path, **more: object) -> LedgerWriter:
@@ -366,6 +368,17 @@ def test_spool_survives_a_torn_line_and_is_bounded(tmp_path: Path) -> None:
     small.clear()
     assert (small.empty, [*small.waiting()], small.state.oldest) == (True, [], None)
     assert small.state.age_s(datetime.now(UTC)) == 0
+
+
+def test_a_sealed_spool_tells_nobody_who_phoned(tmp_path: Path) -> None:
+    records = spooled("answered_caller_hangs_up", tmp_path / "other")
+    EventSpool(tmp_path, "city").append(records[:2])
+    spool = EventSpool(tmp_path, "city", VAULT)
+    spool.append(records[2:])
+    path = tmp_path / "city.jsonl"
+    assert [*EventSpool(tmp_path, "city", VAULT).waiting()] == records
+    assert b"caller_number" not in b"".join(path.read_bytes().splitlines()[2:])
+    assert [*EventSpool(tmp_path, "city", Vault("another")).waiting()] == records[:2]
 
 
 def test_spool_on_a_full_disk_says_so(tmp_path: Path) -> None:

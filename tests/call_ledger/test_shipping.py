@@ -24,6 +24,7 @@ from facts.call import Outcome
 from facts.errors import HotlineError
 from telephony.pbx_agent.following import chunks
 from telephony.pbx_agent.shipping import Cargo, Shipper, ShipRefused, ShipUnsafe
+from tests.database import keep_key
 from tests.pbx import free_port
 from ticketing_bridge.call_ledger.backfill import Backfill
 from ticketing_bridge.call_ledger.shipped_logs import ShippedLogs
@@ -96,6 +97,7 @@ async def remote(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPa
         "DATABASE_URL": database_url,
     }.items():
         monkeypatch.setenv(f"HOTLINE_{name}", str(value))
+    keep_key(home)
     house = open_house()
     (tmp_path / "pbx" / "monitor").mkdir(parents=True)
     async with _receiving(house, port):

@@ -9,15 +9,15 @@ from typing import Any
 from config.catalogue import load_catalogue
 from config.hotline import load_hotline
 from config.tickets import load_ticket_rules
+from tests.database import VAULT
 from ticketing_bridge.access import Person, Role
 from ticketing_bridge.store import Database
-from ticketing_bridge.store.sealing import Vault
 from ticketing_bridge.tickets import Act, Caller, NewTicket, Texts, Ticket, TicketOffice, TicketService
 from ticketing_bridge.tickets.limits import LOCAL
 
 HOUSING, POLICE, LABOUR = "市住房和城乡建设局", "市公安局", "市人力资源和社会保障局"
 RULES = load_ticket_rules().model_copy(update={"superiors": {POLICE: ("市应急管理局",)}})
-OFFICE = TicketOffice(RULES, load_hotline(), load_catalogue(), Vault("a-key-of-tests"))
+OFFICE = TicketOffice(RULES, load_hotline(), load_catalogue(), VAULT)
 #: a Friday
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=LOCAL)
 

@@ -31,7 +31,10 @@ from ticketing_bridge.memory import look_seldom
 from ticketing_bridge.roles.telephony import follow_pbx
 from ticketing_bridge.store import Database, EmbeddedPostgres, upgrade
 from ticketing_bridge.store.records import EventRecord
+from ticketing_bridge.store.sealing import Vault
 
+#: the installation's key: numbers are sealed as they are in service
+VAULT = Vault("bench")
 #: part of the saturation at which the lag is measured
 LOADED = 0.7
 
@@ -103,7 +106,7 @@ async def measure(size: Size) -> list[Figure]:
     home = load_settings().home
     async with EmbeddedPostgres(home, keep_running=False, durable=size is Size.FULL) as server:
         await asyncio.to_thread(upgrade, server.url)
-        async with Database(server.url) as database:
+        async with Database(server.url, VAULT) as database:
             return await _measured(database, home / "spool", calls)
 
 
@@ -113,7 +116,7 @@ async def _measured(database: Database, spool: Path, calls: int) -> list[Figure]
     tracker = CallTracker(PBX_ID, FoldRules(AGENTS))
     link = AmiLink(address, max_queued=1_000_000, wanted=READ_EVENTS)
     intake = Intake(link)
-    writer = LedgerWriter(database, tracker, EventSpool(spool, PBX_ID), on_stored=intake.stored)
+    writer = LedgerWriter(database, tracker, EventSpool(spool, PBX_ID, VAULT), on_stored=intake.stored)
     intake.writer = writer
     async with writer, link:
         await link.wait_up(10)

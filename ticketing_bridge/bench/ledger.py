@@ -20,6 +20,7 @@ from ticketing_bridge.bench.traffic import AGENTS, PBX_ID, as_messages, calls_on
 from ticketing_bridge.call_ledger import EventSpool, LedgerWriter
 from ticketing_bridge.call_ledger.service import BATCH_EVENTS
 from ticketing_bridge.store import Database, EmbeddedPostgres, upgrade
+from ticketing_bridge.store.sealing import Vault
 
 
 async def measure(size: Size) -> list[Figure]:
@@ -30,7 +31,7 @@ async def measure(size: Size) -> list[Figure]:
     home = load_settings().home
     async with EmbeddedPostgres(home, keep_running=False, durable=size is Size.FULL) as server:
         await asyncio.to_thread(upgrade, server.url)
-        async with Database(server.url) as database:
+        async with Database(server.url, Vault("bench")) as database:
             figures += await _written(database, home / "spool", messages)
             alone = talking_call(datetime.now(UTC))
             delays = await _one_at_a_time(database, home / "spool", alone[: size.of(30, 4)])

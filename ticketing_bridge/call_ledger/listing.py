@@ -89,7 +89,7 @@ def calls_table(calls: Sequence[Call], *, full_numbers: bool = False) -> Table:
         table.add_row(
             call.arrived_at.astimezone(LOCAL).strftime("%m-%d %H:%M:%S"),
             call.line or "—",
-            (call.caller_number or "未显示") if full_numbers else mask_number(call.caller_number),
+            (full_numbers and call.caller_number) or mask_number(call.caller_number),
             call.state.value,
             call.outcome.value if call.outcome else "—",
             "—" if call.wait_s is None else f"{call.wait_s:.1f} s",

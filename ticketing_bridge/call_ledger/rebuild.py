@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from sqlalchemy import text
 
@@ -12,6 +12,7 @@ from telephony.call_fold import CallTracker, FoldRules
 from ticketing_bridge.call_ledger.hearing import heard, readable
 from ticketing_bridge.call_ledger.service import write_calls
 from ticketing_bridge.store.database import Database, UnitOfWork
+from ticketing_bridge.store.numbers import ERASED
 
 #: calls are folded after so many events
 EVENTS_A_STEP = 2000
@@ -45,6 +46,7 @@ async def rebuild(database: Database, rules: FoldRules, *, write: bool = True) -
         await uow.connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
         folded, events = await _fold_all(uow, rules)
         rows = {call.key: call for call in await uow.calls.list()}
+    folded = {key: _still_erased(call, rows.get(key)) for key, call in folded.items()}
     different = tuple(
         Difference(key, _fields(call, rows.get(key))) for key, call in folded.items() if rows.get(key) != call
     )
@@ -69,6 +71,13 @@ async def _fold_all(uow: UnitOfWork, rules: FoldRules) -> tuple[dict[CallKey, Ca
                 folded.update((call.key, call) for call in tracker.changed_calls())
         folded.update((call.key, call) for call in tracker.changed_calls())
     return folded, count
+
+
+def _still_erased(call: Call, row: Call | None) -> Call:
+    """What was forgotten of a call stays so, whatever its events may still tell; withheld is not erased."""
+    if row is not None and row.caller_number == ERASED:
+        return replace(call, caller_number=ERASED)
+    return call
 
 
 def _fields(call: Call, row: Call | None) -> tuple[str, ...]:

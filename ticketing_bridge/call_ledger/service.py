@@ -292,9 +292,12 @@ class LedgerWriter:
 
     async def _commit(self, batch: Sequence[EventRecord], calls: Sequence[Call]) -> None:
         async def transaction() -> None:
-            async with self._database.unit_of_work() as uow, uow.unanswered():
-                await uow.events.add_batch(batch)
-                await write_calls(uow, calls)
+            async with self._database.unit_of_work() as uow:
+                await uow.events.know(batch)
+                await uow.calls.know(calls)
+                async with uow.unanswered():
+                    await uow.events.add_batch(batch)
+                    await write_calls(uow, calls)
 
         await self._in_time(transaction())
 

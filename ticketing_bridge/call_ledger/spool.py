@@ -14,6 +14,7 @@ import structlog
 
 from facts.errors import HotlineError
 from ticketing_bridge.store.records import EventRecord
+from ticketing_bridge.store.sealing import SealBroken, Vault
 
 log = structlog.get_logger(__name__)
 
@@ -45,10 +46,14 @@ class EventSpool:
     """One PBX's spool: ``FOLDER/PBX.jsonl``. For one process (the PBX's leader) at a time.
 
     Blocking: call it in a thread. What was taken out is gone only with ``clear``; a crash in
-    between gives it again, which the database does not mind.
+    between gives it again, which the database does not mind. With the installation's key (``vault``)
+    every line is sealed: an event has people's numbers.
     """
 
-    def __init__(self, folder: Path, pbx_id: str, *, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(
+        self, folder: Path, pbx_id: str, vault: Vault | None = None, *, most_bytes: int = MOST_BYTES
+    ) -> None:
+        self._vault = vault
         self._path = folder / f"{pbx_id}.jsonl"
         self._most = most_bytes
         self._lost = 0
@@ -73,7 +78,7 @@ class EventSpool:
         Raises:
             SpoolUnwritable: the disk is full or not ours.
         """
-        lines = b"".join(json.dumps(_to_json(it), ensure_ascii=False).encode() + b"\n" for it in records)
+        lines = b"".join(self._line(it) + b"\n" for it in records)
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -112,7 +117,19 @@ class EventSpool:
         if not self._path.exists():
             return
         with open(self._path, "rb") as file:
-            yield from (record for line in file if (record := _from_line(line)))
+            yield from (record for line in file if (record := self._record(line)))
+
+    def _line(self, record: EventRecord) -> bytes:
+        plain = json.dumps(_to_json(record), ensure_ascii=False).encode()
+        return self._vault.seal_line(plain) if self._vault else plain
+
+    def _record(self, line: bytes) -> EventRecord | None:
+        if self._vault is None or line.startswith(b"{"):  # kept by a version that did not seal
+            return _from_line(line)
+        try:
+            return _from_line(self._vault.open_line(line.strip()))
+        except SealBroken:
+            return None
 
     def clear(self) -> None:
         """All of it is in the database."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +19,7 @@ from ticketing_bridge.journeys.own_progress import as_told
 from ticketing_bridge.journeys.spoken import progress_text
 from ticketing_bridge.store.database import Database, UnitOfWork
 from ticketing_bridge.store.journey_records import CityTicket, ProgressCounts
+from ticketing_bridge.store.kept_phones import UNKEYED, KeptPhones
 
 UNKNOWN = TicketProgress(ProgressAnswer.UNKNOWN)
 LOCKED = TicketProgress(ProgressAnswer.LOCKED)
@@ -49,16 +49,18 @@ class ProgressLimits:
         )
 
 
-def opened_by(tickets: Iterable[CityTicket], last4: str, caller: str | None) -> CityTicket | None:
+def opened_by(
+    tickets: Iterable[CityTicket], last4: str, caller: str | None, phones: KeptPhones = UNKEYED
+) -> CityTicket | None:
     """The first ticket that these words open: ``caller`` None when the ticket itself was named.
 
     All are looked at with the same steps, and one that is not there or confidential like the others.
     """
     found = None
     for ticket in (*tickets, _NOBODY):
-        fits = hmac.compare_digest((ticket.phone_last4 or "").encode(), last4.encode())
+        fits = phones.is_last4(ticket.phone_last4, last4)
         digest = phone_digest(caller or "", ticket.phone_salt or b"\0")
-        known = caller is None or hmac.compare_digest(digest, ticket.phone_hash or b"")
+        known = phones.is_digest(ticket.phone_hash, digest) or caller is None
         if fits and known and not ticket.confidential and found is None:
             found = ticket
     return found
@@ -107,13 +109,15 @@ async def _found(uow: UnitOfWork, number: str, last_digits: str, caller: str | N
     if number:
         named = await uow.tickets.by_digits(number)
         own = await uow.desk_tickets.asked_for(digits=number)
-        return opened_by([*map(as_told, own), *([named] if named else [])], last_digits, None)
+        return opened_by(
+            [*map(as_told, own), *([named] if named else [])], last_digits, None, uow.kept_phones
+        )
     if caller is None:
         return None
     last4 = caller[-LAST_DIGITS:]
     own = await uow.desk_tickets.asked_for(last4=last4, last_digits=last_digits)
     found = await uow.tickets.by_phone_and_digits(last4, last_digits)
-    return opened_by([*map(as_told, own), *found], last4, caller)
+    return opened_by([*map(as_told, own), *found], last4, caller, uow.kept_phones)
 
 
 def _digest(kind: str, text: str) -> bytes:

@@ -116,7 +116,7 @@ async def run_telephony(house: House, pbx_id: str | None = None) -> None:
             LedgerWriter(
                 database,
                 CallTracker(site.id, fold_rules(house)),
-                EventSpool(settings.spool, site.id),
+                EventSpool(settings.spool, site.id, house.vault),
                 on_calls=on_calls,
                 may_return=lambda: leadership.held,
             )

@@ -23,7 +23,7 @@ from ticketing_bridge.house import House
 from ticketing_bridge.jobs import run_worker
 from ticketing_bridge.journeys.own_tickets import keep_follow_ups
 from ticketing_bridge.rate.counting import keep_folding
-from ticketing_bridge.recordings import keep_sealed
+from ticketing_bridge.recordings import keep_numbers_sealed, keep_sealed
 from ticketing_bridge.retention import keep_purging
 from ticketing_bridge.store.database import Database
 from ticketing_bridge.tickets import TicketService
@@ -98,6 +98,7 @@ async def _serve(house: House, config: DeliveryConfig, secrets: Mapping[str, str
             asyncio.create_task(
                 keep_sealed(database, house.sites, settings.seal_after_s, settings.run), name="sealing"
             ),
+            asyncio.create_task(keep_numbers_sealed(database), name="sealing-numbers"),
             asyncio.create_task(words.keep_findable(), name="search-index"),
             asyncio.create_task(CallFeed(database, sends).run(), name="call-feed"),
             asyncio.create_task(_watch(house, database), name="rate-alerts"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,7 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from facts.call import Call, CallState, Outcome
 from facts.identity import CallKey
 from ticketing_bridge.store import tables
-from ticketing_bridge.store.mapping import call_from_row, call_to_row
+from ticketing_bridge.store.number_repository import Numbers
+from ticketing_bridge.store.number_rows import CallRows, EventRows
+from ticketing_bridge.store.numbers import ERASED
 from ticketing_bridge.store.rate_facts import RateFact, fact_of
 from ticketing_bridge.store.rate_repository import RateRepository
 from ticketing_bridge.store.records import EventRecord
@@ -35,17 +36,25 @@ _UPSERT = text(
     f"INSERT INTO call ({', '.join(_CALL_COLUMNS)}) SELECT {', '.join(_CALL_COLUMNS)} "
     "FROM jsonb_populate_recordset(NULL::call, CAST(:rows AS jsonb)) ORDER BY key "
     "ON CONFLICT (key) DO UPDATE SET updated_at = now(), "
-    + ", ".join(f"{name} = EXCLUDED.{name}" for name in _CALL_COLUMNS if name != "key")
+    + ", ".join(f"{name} = EXCLUDED.{name}" for name in _CALL_COLUMNS if name not in ("key", "caller_number"))
+    # a number that was erased keeps its token, by which its calls are known as one caller's
+    + f", caller_number = CASE WHEN EXCLUDED.caller_number = '{ERASED}' THEN call.caller_number "
+    "ELSE EXCLUDED.caller_number END"
 )
 
 Calls = list[Call]
 
 
 class EventRepository:
-    """What the PBX said, append-only."""
+    """What the PBX said, append-only. Numbers in it are kept as tokens."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, numbers: Numbers) -> None:
         self._connection = connection
+        self._rows = EventRows(numbers)
+
+    async def know(self, events: Sequence[EventRecord]) -> None:
+        """What must be asked before ``add_batch`` in a ``uow.unanswered()``."""
+        await self._rows.know(events)
 
     async def add_batch(self, events: Sequence[EventRecord]) -> int:
         """Store events; those that are there already are left alone. Returns how many were new (in a
@@ -53,7 +62,7 @@ class EventRepository:
         """
         if not events:
             return 0
-        rows = [_event_values(event) for event in events]
+        rows = await self._rows.rows(events)
         batch = {"events": json.dumps(rows, ensure_ascii=False)}
         return (await self._connection.execute(_ADD_EVENTS, batch)).rowcount
 
@@ -61,7 +70,7 @@ class EventRepository:
         """A call's events in the order of the PBX's clock."""
         table = tables.call_event
         query = select(table).where(table.c.call == str(key)).order_by(table.c.at, table.c.seq)
-        return [event_of_row(row) for row in (await self._connection.execute(query)).mappings()]
+        return await self._rows.records((await self._connection.execute(query)).mappings())
 
     async def stream(
         self,
@@ -84,8 +93,9 @@ class EventRepository:
         if to is not None:
             query = query.where(table.c.at <= to)
         async with self._connection.stream(query.execution_options(yield_per=500)) as rows:
-            async for row in rows.mappings():
-                yield event_of_row(row)
+            async for some in rows.mappings().partitions():
+                for record in await self._rows.records(some):
+                    yield record
 
     async def since(self, moment: datetime, *, pbx_id: str | None = None) -> list[EventRecord]:
         """Events from a moment of the PBX's clock on, in the order in which they were stored."""
@@ -93,7 +103,7 @@ class EventRepository:
         query = select(table).where(table.c.at >= moment).order_by(table.c.seq)
         if pbx_id is not None:
             query = query.where(table.c.pbx_id == pbx_id)
-        return [event_of_row(row) for row in (await self._connection.execute(query)).mappings()]
+        return await self._rows.records((await self._connection.execute(query)).mappings())
 
     async def pbx_ids(self) -> list[str]:
         """Every PBX that said something."""
@@ -108,40 +118,23 @@ class EventRepository:
         return found
 
 
-def _event_values(event: EventRecord) -> dict[str, Any]:
-    return {
-        "pbx_id": event.pbx_id,
-        "digest": event.digest.hex(),
-        "ordinal": event.ordinal,
-        "at": event.at.isoformat(),
-        "received_at": event.received_at.isoformat(),
-        "kind": event.kind,
-        "uniqueid": event.uniqueid,
-        "linkedid": event.linkedid,
-        "call": event.call,
-        "payload": event.payload,
-    }
-
-
-def event_of_row(row: Mapping[Any, Any]) -> EventRecord:
-    """The record of a row of table ``call_event``."""
-    return EventRecord(
-        **{column.name: row[column.name] for column in tables.call_event.columns if column.name != "digest"},
-        digest=bytes(row["digest"]),
-    )
-
-
 class CallRepository:
-    """Calls as the fold last saw them."""
+    """Calls as the fold last saw them. Numbers in them are kept as tokens."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, numbers: Numbers) -> None:
         self._connection = connection
+        self._numbers = numbers
+        self._rows = CallRows(numbers)
+
+    async def know(self, calls: Sequence[Call]) -> None:
+        """What must be asked before ``upsert`` in a ``uow.unanswered()``."""
+        await self._rows.know(calls)
 
     async def upsert(self, calls: Sequence[Call], fold_version: int = 1) -> None:
         """Write calls over what is there."""
         if not calls:
             return
-        rows = [call_to_row(call, fold_version) for call in calls]
+        rows = await self._rows.rows(calls, fold_version)
         written = {"rows": json.dumps(rows, ensure_ascii=False, default=datetime.isoformat)}
         await self._connection.execute(_UPSERT, written)
         await self._count({str(call.key): fact_of(call) for call in calls})
@@ -150,7 +143,7 @@ class CallRepository:
         """What the calls count for goes with their rows, in the same transaction."""
         known = [fact for fact in facts.values() if fact is not None]
         on = [key for key, fact in facts.items() if fact is None]
-        await RateRepository(self._connection).record(known, on)
+        await RateRepository(self._connection, self._numbers).record(known, on)
 
     async def get(self, key: CallKey) -> Call | None:
         """One call, None when the ledger does not know it."""
@@ -159,7 +152,7 @@ class CallRepository:
             .mappings()
             .first()
         )
-        return call_from_row(found) if found else None
+        return (await self._rows.calls([found]))[0] if found else None
 
     async def list(
         self,
@@ -186,8 +179,7 @@ class CallRepository:
             query = query.where((column.arrived_at < arrived) | later)
         equal = {"line": line, "outcome": outcome, "state": state, "pbx_id": pbx_id}
         query = query.where(*(column[name] == value for name, value in equal.items() if value is not None))
-        rows = (await self._connection.execute(query.limit(limit))).mappings()
-        return [call_from_row(row) for row in rows]
+        return await self._rows.calls((await self._connection.execute(query.limit(limit))).mappings())
 
     async def keys_after(self, key: str, limit: int) -> Sequence[str]:
         """Keys in their order, from the one after ``key`` on."""
@@ -198,7 +190,7 @@ class CallRepository:
     async def not_in_change(self, keys: Sequence[str]) -> Calls:
         """These calls, locked, without those that somebody changes now."""
         query = select(tables.call).where(tables.call.c.key.in_(keys)).with_for_update(skip_locked=True)
-        return [call_from_row(row) for row in (await self._connection.execute(query)).mappings()]
+        return await self._rows.calls((await self._connection.execute(query)).mappings())
 
     async def open_calls(self, pbx_id: str | None = None) -> Calls:
         """Calls that are not over, oldest first."""
@@ -206,22 +198,24 @@ class CallRepository:
         query = select(tables.call).where(column.outcome.is_(None)).order_by(column.arrived_at)
         if pbx_id is not None:
             query = query.where(column.pbx_id == pbx_id)
-        return [call_from_row(row) for row in (await self._connection.execute(query)).mappings()]
+        return await self._rows.calls((await self._connection.execute(query)).mappings())
 
     async def of_number(self, number: str, limit: int) -> Calls:
         """Calls of one caller's number, newest first."""
         column = tables.call.c
-        query = select(tables.call).where(column.caller_number == number)
+        query = select(tables.call).where(column.caller_number.in_(await self._numbers.known([number])))
         rows = await self._connection.execute(query.order_by(column.arrived_at.desc()).limit(limit))
-        return [call_from_row(row) for row in rows.mappings()]
+        return await self._rows.calls(rows.mappings())
 
     async def first_of_number(self, number: str | None, after: datetime, until: datetime) -> datetime | None:
-        """When this number first rang in ``(after, until]``; None: not, or it was withheld."""
-        if number is None:
+        """When this number first rang in ``(after, until]``; None: not, or it was withheld or erased."""
+        if not number:
             return None
         column = tables.call.c
         query = select(func.min(column.arrived_at)).where(
-            column.caller_number == number, column.arrived_at > after, column.arrived_at <= until
+            column.caller_number.in_(await self._numbers.known([number])),
+            column.arrived_at > after,
+            column.arrived_at <= until,
         )
         found: datetime | None = (await self._connection.execute(query)).scalar()
         return found.astimezone(UTC) if found else None

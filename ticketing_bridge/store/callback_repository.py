@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,7 @@ from ticketing_bridge.store.journey_records import (
     NewCallback,
 )
 from ticketing_bridge.store.journey_tables import callback, callback_attempt
+from ticketing_bridge.store.number_repository import Numbers
 from ticketing_bridge.store.rate_repository import RateRepository
 
 _NEW = [field.name for field in fields(NewCallback)]
@@ -34,7 +35,7 @@ _MISSED = text("""
 SELECT DISTINCT ON (missed.caller_number) missed.key
 FROM call missed
 WHERE missed.pbx_id = :pbx_id AND missed.arrived_at >= :since AND missed.ended_at IS NOT NULL
-  AND missed.outcome = ANY(CAST(:outcomes AS text[])) AND missed.caller_number IS NOT NULL
+  AND missed.outcome = ANY(CAST(:outcomes AS text[])) AND missed.caller_number <> ''
   AND NOT missed.flags @> ARRAY['short']
   AND NOT EXISTS (
     SELECT 1 FROM call later WHERE later.caller_number = missed.caller_number
@@ -47,13 +48,19 @@ WHERE missed.pbx_id = :pbx_id AND missed.arrived_at >= :since AND missed.ended_a
 ORDER BY missed.caller_number, missed.arrived_at DESC
 """)
 
+_BEING_SEALED = text("""
+SELECT EXISTS (SELECT FROM call WHERE caller_number ~ '^[^~]')
+    OR EXISTS (SELECT FROM callback WHERE number ~ '^[^~]')
+""")
+
 #: call-backs whose citizen reported something, or asked to stay unknown, in any call of the last 30 days
 _SENSITIVE = text("""
-WITH owed AS (SELECT id, number, call FROM callback WHERE id = ANY(CAST(:ids AS bigint[]))),
-spoken AS (
-  SELECT owed.id, call.key, call.answers FROM owed
+WITH spoken AS (
+  SELECT owed.id, call.key, call.answers
+  FROM unnest(CAST(:owed AS bigint[]), CAST(:numbers AS text[])) AS owed (id, number)
   JOIN call ON call.caller_number = owed.number AND call.arrived_at > now() - interval '30 days'
-  UNION SELECT owed.id, call.key, call.answers FROM owed JOIN call ON call.key = owed.call
+  UNION SELECT owed.id, call.key, call.answers FROM callback owed JOIN call ON call.key = owed.call
+  WHERE owed.id = ANY(CAST(:ids AS bigint[]))
 )
 SELECT DISTINCT spoken.id FROM spoken
 LEFT JOIN LATERAL (
@@ -66,24 +73,27 @@ WHERE newest.sensitive OR EXISTS (
 #: call-backs whose citizen has not put the receiver down
 _ON_THE_LINE = text("""
 SELECT DISTINCT owed.id FROM callback owed
-JOIN call ON call.caller_number = owed.number OR call.key = owed.call
+JOIN unnest(CAST(:owed AS bigint[]), CAST(:numbers AS text[])) AS named (id, number) ON named.id = owed.id
+JOIN call ON call.caller_number = named.number OR call.key = owed.call
 WHERE owed.id = ANY(CAST(:ids AS bigint[])) AND owed.state = 'wanted'
   AND call.ended_at IS NULL AND call.arrived_at > owed.due_at - interval '4 hours'
 """)
 
 
 class CallbackRepository:
-    """Call-backs and their tries."""
+    """Call-backs and their tries. Their numbers are kept as tokens."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, numbers: Numbers) -> None:
         self._connection = connection
+        self._numbers = numbers
 
     async def add(self, new: NewCallback) -> Callback | None:
         """Keep one; None when one for this number is open already."""
-        insertion = insert(callback).values({name: getattr(new, name) for name in _NEW})
+        values = {name: getattr(new, name) for name in _NEW}
+        insertion = insert(callback).values(values | {"number": await self._numbers.token(new.number)})
         made = insertion.on_conflict_do_nothing().returning(*callback.columns)
         row = (await self._connection.execute(made)).mappings().first()
-        return _callback(row) if row else None
+        return (await self._callbacks([row]))[0] if row else None
 
     async def get(self, callback_id: int) -> Callback | None:
         """One of them."""
@@ -95,12 +105,28 @@ class CallbackRepository:
 
     async def open_for(self, number: str) -> Callback | None:
         """The one that is open for a number, locked."""
-        query = select(callback).where(callback.c.number == number, callback.c.state.in_(_OPEN))
+        known = await self._numbers.known([number])
+        query = select(callback).where(callback.c.number.in_(known), callback.c.state.in_(_OPEN))
         return await self._first(query.with_for_update())
 
     async def _first(self, query: Any) -> Callback | None:
         row = (await self._connection.execute(query)).mappings().first()
-        return _callback(row) if row else None
+        return (await self._callbacks([row]))[0] if row else None
+
+    async def _callbacks(self, rows: Iterable[Mapping[Any, Any]]) -> list[Callback]:
+        found = [*rows]
+        numbers = await self._numbers.opened(row["number"] for row in found)
+        return [
+            Callback(
+                **{
+                    **row,
+                    "kind": CallbackKind(row["kind"]),
+                    "state": CallbackState(row["state"]),
+                    "number": numbers[row["number"]],
+                }
+            )
+            for row in found
+        ]
 
     async def save(self, changed: Callback) -> None:
         """Write what changed of one."""
@@ -113,8 +139,9 @@ class CallbackRepository:
         query = select(callback).where(
             callback.c.pbx_id == pbx_id, callback.c.state.in_(states) | callback.c.channel.is_not(None)
         )
-        rows = (await self._connection.execute(query.order_by(callback.c.id))).mappings()
-        return [_callback(row) for row in rows]
+        return await self._callbacks(
+            (await self._connection.execute(query.order_by(callback.c.id))).mappings()
+        )
 
     async def owed(self) -> dict[CallbackState, int]:
         """How many are owed or under way, by state; states without any are 0."""
@@ -130,7 +157,7 @@ class CallbackRepository:
         query = select(callback).order_by(callback.c.arrived_at.desc(), callback.c.id.desc()).limit(limit)
         if states is not None:
             query = query.where(callback.c.state.in_([state.value for state in states]))
-        return [_callback(row) for row in (await self._connection.execute(query)).mappings()]
+        return await self._callbacks((await self._connection.execute(query)).mappings())
 
     async def of_call(self, call: str) -> Callback | None:
         """What a call is owed."""
@@ -153,7 +180,7 @@ class CallbackRepository:
         )
         owed = await self.get(callback_id) if values.get("reached_at") else None
         if owed is not None:
-            await RateRepository(self._connection).recount_caller(
+            await RateRepository(self._connection, self._numbers).recount_caller(
                 owed.number, owed.call, values["reached_at"]
             )
 
@@ -172,13 +199,19 @@ class CallbackRepository:
               WHERE tried.dialed_at >= :moment
               UNION ALL SELECT number FROM follow_up_task WHERE dialled_at >= :moment
             ) AS dialled GROUP BY number""")
-        rows = await self._connection.execute(query, {"moment": moment})
-        return {row[0]: row[1] for row in rows}
+        rows = (await self._connection.execute(query, {"moment": moment})).all()
+        numbers = await self._numbers.opened(row[0] for row in rows)
+        return {numbers[row[0]]: row[1] for row in rows}
 
     async def missed(
         self, pbx_id: str, since: datetime, outcomes: Collection[str], reached: Collection[str]
     ) -> list[str]:
-        """Keys of calls that ended so and whose callers were neither reached since nor are owed anything."""
+        """Keys of calls that ended so and whose callers were neither reached since nor are owed anything.
+
+        None while numbers of former versions are being sealed: nobody is called back who was reached.
+        """
+        if self._numbers.seals and (await self._connection.execute(_BEING_SEALED)).scalar_one():
+            return []
         values = {
             "pbx_id": pbx_id,
             "since": since,
@@ -192,15 +225,20 @@ class CallbackRepository:
         """Those of them that only a person may make. ``words``: answers that ask to stay unknown."""
         if not callback_ids:
             return frozenset()
-        values = {"ids": [*callback_ids], "words": [*words]}
+        values = {"ids": [*callback_ids], "words": [*words], **await self._numbers_of(callback_ids)}
         return frozenset((await self._connection.execute(_SENSITIVE, values)).scalars())
 
     async def on_the_line(self, callback_ids: Sequence[int]) -> frozenset[int]:
         """Wanted ones among them whose citizen's call, the one that asked or another, goes on."""
         if not callback_ids:
             return frozenset()
-        return frozenset((await self._connection.execute(_ON_THE_LINE, {"ids": [*callback_ids]})).scalars())
+        values = {"ids": [*callback_ids], **await self._numbers_of(callback_ids)}
+        return frozenset((await self._connection.execute(_ON_THE_LINE, values)).scalars())
 
-
-def _callback(row: Mapping[Any, Any]) -> Callback:
-    return Callback(**{**row, "kind": CallbackKind(row["kind"]), "state": CallbackState(row["state"])})
+    async def _numbers_of(self, callback_ids: Sequence[int]) -> dict[str, list[Any]]:
+        """All that may stand for the numbers of these, and of which one."""
+        query = select(callback).where(callback.c.id.in_(callback_ids))
+        found = await self._callbacks((await self._connection.execute(query)).mappings())
+        await self._numbers.known(it.number for it in found)
+        pairs = [(it.id, name) for it in found for name in (await self._numbers.known([it.number]) or [""])]
+        return {"owed": [it for it, _ in pairs], "numbers": [name or None for _, name in pairs]}

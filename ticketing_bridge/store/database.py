@@ -20,6 +20,7 @@ from ticketing_bridge.store.batch import Batch, pipelined
 from ticketing_bridge.store.call_repositories import CallRepository, EventRepository
 from ticketing_bridge.store.callback_repository import CallbackRepository
 from ticketing_bridge.store.catalogue_repository import CatalogueRepository
+from ticketing_bridge.store.clear_numbers import ClearNumbersRepository
 from ticketing_bridge.store.clear_repository import ClearRepository
 from ticketing_bridge.store.delivery_repository import DeliveryRepository
 from ticketing_bridge.store.desk_ticket_repository import (
@@ -37,10 +38,12 @@ from ticketing_bridge.store.keeping_repository import (
     UndertakingRepository,
     WarningRepository,
 )
+from ticketing_bridge.store.kept_phones import KeptPhones
 from ticketing_bridge.store.knowledge_repository import KnowledgeRepository
 from ticketing_bridge.store.leadership import Leadership
 from ticketing_bridge.store.notice_repository import NoticeRepository, QueueStateRepository
 from ticketing_bridge.store.notifications import Notifications
+from ticketing_bridge.store.number_repository import Numbers
 from ticketing_bridge.store.outbox_repository import OutboxRepository
 from ticketing_bridge.store.pbx_log_repository import PbxLogRepository
 from ticketing_bridge.store.people_repositories import AccountRepository, AuditRepository
@@ -87,10 +90,12 @@ class UnitOfWork:
         #: None: this database was opened without the installation's key
         self.seals = Seals(self.keys, vault) if vault else None
         words = WordSeals(self.seals)
-        self.events = EventRepository(connection)
-        self.calls = CallRepository(connection)
-        self.gaps = GapRepository(connection)
-        self.pbx_logs = PbxLogRepository(connection)
+        self.numbers = Numbers(connection, vault)
+        self.kept_phones = KeptPhones(vault)
+        self.events = EventRepository(connection, self.numbers)
+        self.calls = CallRepository(connection, self.numbers)
+        self.gaps = GapRepository(connection, self.numbers)
+        self.pbx_logs = PbxLogRepository(connection, self.numbers)
         self.live = LiveRepository(connection, words)
         self.transcripts = TranscriptRepository(connection, words)
         self.drafts = DraftRepository(connection, words)
@@ -98,22 +103,23 @@ class UnitOfWork:
         self.audit = AuditRepository(connection)
         self.audit_chain = AuditChainRepository(connection)
         self.clear = ClearRepository(connection, words)
-        self.search = SearchRepository(connection, words, vault)
+        self.clear_numbers = ClearNumbersRepository(connection, self.numbers, self.kept_phones)
+        self.search = SearchRepository(connection, words, vault, self.numbers)
         self.jobs = JobRepository(connection)
-        self.tickets = TicketRepository(connection)
-        self.desk_tickets = DeskTicketRepository(connection)
-        self.ticket_writing = TicketWriting(connection)
+        self.tickets = TicketRepository(connection, self.numbers, self.kept_phones)
+        self.desk_tickets = DeskTicketRepository(connection, self.kept_phones)
+        self.ticket_writing = TicketWriting(connection, self.kept_phones)
         self.approvals = ApprovalRepository(connection)
-        self.keeping = KeepingRepository(connection)
+        self.keeping = KeepingRepository(connection, self.numbers)
         self.undertakings = UndertakingRepository(connection)
         self.warnings = WarningRepository(connection)
         self.notices = NoticeRepository(connection)
         self.queues = QueueStateRepository(connection)
-        self.callbacks = CallbackRepository(connection)
-        self.follow_ups = FollowUpRepository(connection)
+        self.callbacks = CallbackRepository(connection, self.numbers)
+        self.follow_ups = FollowUpRepository(connection, self.numbers)
         self.journeys = JourneyRepository(connection)
-        self.rates = RateRepository(connection)
-        self.rate_rows = RateRows(connection)
+        self.rates = RateRepository(connection, self.numbers)
+        self.rate_rows = RateRows(connection, self.numbers)
         self.rate_books = RateBooks(connection)
         self.agents = AgentRepository(connection)
         self.wishes = WishRepository(connection)
@@ -134,12 +140,17 @@ class UnitOfWork:
         """Statements in this block are sent one after the other, without waiting for an answer between them.
 
         One round trip for all. Nothing may be read of their results; what went wrong is raised at the end.
+        Numbers that are written in it are asked for before (``know``).
 
         Raises:
             DBAPIError: the first thing that went wrong, as if its statement had been executed alone.
         """
-        async with pipelined(self.connection):
-            yield
+        self.numbers.asking = False
+        try:
+            async with pipelined(self.connection):
+                yield
+        finally:
+            self.numbers.asking = True
 
     def batch(self) -> Batch:
         """Statements that are to be sent together."""

@@ -40,6 +40,7 @@ from ticketing_bridge.store.desk_ticket_tables import (
     ticket_words,
 )
 from ticketing_bridge.store.journey_tables import follow_up_task
+from ticketing_bridge.store.kept_phones import KeptPhones
 
 #: no ticket is left out
 EVERY = TicketFilter()
@@ -105,8 +106,9 @@ WHERE call = ANY(%(calls)s) AND confidential GROUP BY call
 class DeskTicketRepository:
     """Our own tickets, as they are read; written they are by ``ticket_writing``."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, phones: KeptPhones) -> None:
         self._connection = connection
+        self._phones = phones
 
     async def get(self, number: str, *, lock: bool = False) -> TicketRow | None:
         """One ticket; ``lock`` keeps others from changing it in this transaction."""
@@ -174,7 +176,8 @@ class DeskTicketRepository:
         if digits:
             chosen = [ticket.c.number == digits]
         else:
-            chosen = [ticket.c.phone_last4 == last4, ticket.c.number.endswith(last_digits, autoescape=True)]
+            ends = ticket.c.number.endswith(last_digits, autoescape=True)
+            chosen = [ticket.c.phone_last4.in_(self._phones.last4s(last4)), ends]
         return await self._rows(select(ticket).where(*chosen).order_by(ticket.c.updated_at.desc()).limit(50))
 
     async def secret_calls(self, calls: Sequence[str]) -> dict[str, frozenset[str]]:

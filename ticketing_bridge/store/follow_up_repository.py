@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -14,27 +14,32 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ticketing_bridge.store.desk_ticket_tables import ticket
 from ticketing_bridge.store.journey_records import FollowUp, FollowUpAnswer, FollowUpState
 from ticketing_bridge.store.journey_tables import follow_up_answer, follow_up_task
+from ticketing_bridge.store.number_repository import Numbers
 
 _COLUMNS = [follow_up_task.c[field.name] for field in fields(FollowUp)]
 _CHANGES = ("state", "due_at", "attempts", "dialled_at", "recording")
 
 
 class FollowUpRepository:
-    """Whom to ask, and what they answered."""
+    """Whom to ask, and what they answered. Numbers are kept as tokens."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, numbers: Numbers) -> None:
         self._connection = connection
+        self._numbers = numbers
 
     async def add(self, rows: Sequence[Mapping[str, Any]]) -> int:
         """Keep tasks; a ticket has one. Returns how many were new."""
         if not rows:
             return 0
-        insertion = insert(follow_up_task).values([*rows]).on_conflict_do_nothing()
+        tokens = await self._numbers.tokens(row["number"] for row in rows)
+        kept = [{**row, "number": tokens[row["number"]]} for row in rows]
+        insertion = insert(follow_up_task).values(kept).on_conflict_do_nothing()
         return len((await self._connection.execute(insertion.returning(follow_up_task.c.id))).all())
 
     async def add_again(self, row: Mapping[str, Any]) -> None:
         """Keep a task of one of our own tickets; one of an earlier reply begins anew, without its answers."""
         table = follow_up_task
+        row = {**row, "number": await self._numbers.token(row["number"])}
         old = select(table.c.id).where(table.c.ticket == row["ticket"])
         await self._connection.execute(follow_up_answer.delete().where(follow_up_answer.c.task.in_(old)))
         statement = insert(table).values(row)
@@ -50,7 +55,15 @@ class FollowUpRepository:
             .where(follow_up_task.c.state.in_(over), ticket.c.state == "follow_up")
             .limit(limit)
         )
-        return [_task(row) for row in (await self._connection.execute(query)).mappings()]
+        return await self._tasks((await self._connection.execute(query)).mappings())
+
+    async def _tasks(self, rows: Iterable[Mapping[Any, Any]]) -> list[FollowUp]:
+        found = [*rows]
+        numbers = await self._numbers.opened(row["number"] for row in found)
+        return [
+            FollowUp(**{**row, "state": FollowUpState(row["state"]), "number": numbers[row["number"]]})
+            for row in found
+        ]
 
     async def get(self, task: int) -> FollowUp | None:
         """One task."""
@@ -62,7 +75,7 @@ class FollowUpRepository:
 
     async def _first(self, query: Any) -> FollowUp | None:
         row = (await self._connection.execute(query)).mappings().first()
-        return _task(row) if row else None
+        return (await self._tasks([row]))[0] if row else None
 
     async def save(self, task: FollowUp) -> None:
         """Write what changed."""
@@ -75,7 +88,7 @@ class FollowUpRepository:
         states = [FollowUpState.DUE.value, FollowUpState.DIALING.value]
         query = select(*_COLUMNS).where(follow_up_task.c.pbx_id == pbx_id, follow_up_task.c.state.in_(states))
         rows = await self._connection.execute(query.order_by(follow_up_task.c.due_at, follow_up_task.c.id))
-        return [_task(row) for row in rows.mappings()]
+        return await self._tasks(rows.mappings())
 
     async def newest(
         self, *, from_: datetime | None = None, to: datetime | None = None, limit: int | None = 200
@@ -86,7 +99,7 @@ class FollowUpRepository:
             query = query.where(follow_up_task.c.closed_at >= from_)
         if to is not None:
             query = query.where(follow_up_task.c.closed_at < to)
-        return [_task(row) for row in (await self._connection.execute(query.limit(limit))).mappings()]
+        return await self._tasks((await self._connection.execute(query.limit(limit))).mappings())
 
     async def put_answer(
         self, task: int, asked_by: str, question: str, answer: str, who: str | None = None
@@ -103,7 +116,3 @@ class FollowUpRepository:
         query = select(follow_up_answer).where(follow_up_answer.c.task.in_(tasks))
         rows = await self._connection.execute(query.order_by(follow_up_answer.c.at))
         return [FollowUpAnswer(**row) for row in rows.mappings()]
-
-
-def _task(row: Mapping[Any, Any]) -> FollowUp:
-    return FollowUp(**{**row, "state": FollowUpState(row["state"])})

@@ -9,8 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from facts.call import Call
-from ticketing_bridge.store.call_repositories import event_of_row
-from ticketing_bridge.store.mapping import call_from_row
+from ticketing_bridge.store.number_repository import Numbers
+from ticketing_bridge.store.number_rows import CallRows, EventRows
 from ticketing_bridge.store.records import EventRecord
 
 
@@ -77,8 +77,10 @@ WHERE pbx_id = :pbx_id AND arrived_at <= :end AND arrived_at >= :oldest
 class GapRepository:
     """Gaps of the event stream."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, numbers: Numbers) -> None:
         self._connection = connection
+        self._events = EventRows(numbers)
+        self._calls = CallRows(numbers)
 
     async def ended_since(self, pbx_id: str, since: datetime) -> list[Gap]:
         """Gaps that ended since then, the oldest first."""
@@ -96,7 +98,7 @@ class GapRepository:
         if not marks:
             return []
         rows = await self._connection.execute(_OF_GAP, {"pbx_id": pbx_id, "end": end.isoformat()})
-        return [event_of_row(row) for row in (*marks, *rows.mappings())]
+        return await self._events.records((*marks, *rows.mappings()))
 
     async def channels_before(self, pbx_id: str, moment: datetime) -> bool:
         """Whether this PBX had calls before then."""
@@ -114,10 +116,10 @@ class GapRepository:
             query += " AND at >= :since"
         bounds = {"pbx_id": pbx_id} | ({"since": since} if since else {})
         rows = (await self._connection.execute(text(query), bounds)).mappings()
-        return {row["uniqueid"]: event_of_row(row) for row in rows}
+        return {record.uniqueid: record for record in await self._events.records(rows)}
 
     async def calls_on(self, pbx_id: str, begin: datetime, end: datetime, oldest: datetime) -> list[Call]:
         """Calls that were on at some time from ``begin`` to ``end``, none that arrived before ``oldest``."""
         bounds = {"pbx_id": pbx_id, "begin": begin, "end": end, "oldest": oldest}
         rows = (await self._connection.execute(_ON_IN, bounds)).mappings()
-        return [call_from_row(row) for row in rows]
+        return await self._calls.calls(rows)

@@ -22,6 +22,8 @@ from ticketing_bridge.store.keeping_statements import (
     RECORDED,
 )
 from ticketing_bridge.store.keeping_tables import dispatch_rule, legal_hold, purge_run, special_action
+from ticketing_bridge.store.number_repository import Numbers
+from ticketing_bridge.store.numbers import ERASED
 from ticketing_bridge.store.records import Json
 from ticketing_bridge.store.workplace_tables import work_sheet
 
@@ -72,8 +74,9 @@ def _held(subject: Any) -> Any:
 class KeepingRepository:
     """Holds, purges, and what there is to purge."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, numbers: Numbers) -> None:
         self._connection = connection
+        self._numbers = numbers
 
     async def hold(self, subject: str, reason: str, by: str) -> int:
         """Keep a subject from being purged or erased."""
@@ -116,7 +119,7 @@ class KeepingRepository:
 
     async def recordings_of(self, calls: Sequence[str], numbers: Sequence[str]) -> list[KeptRecording]:
         """All recordings of these calls, and of what was dialled to these numbers."""
-        values = {"calls": [*calls], "numbers": [*numbers]}
+        values = {"calls": [*calls], "numbers": await self._numbers.known(numbers)}
         return [KeptRecording(*row) for row in await self._connection.execute(OF_PERSON, values)]
 
     async def forget_recordings(self, recordings: Sequence[KeptRecording]) -> None:
@@ -129,13 +132,19 @@ class KeepingRepository:
     async def calls_of(self, numbers: Sequence[str]) -> list[str]:
         """Keys of calls from one of these numbers."""
         column = tables.call.c
-        query = select(column.key).where(column.caller_number.in_(numbers))
+        query = select(column.key).where(column.caller_number.in_(await self._numbers.known(numbers)))
         return [*(await self._connection.execute(query)).scalars()]
 
-    async def forget_numbers(self, numbers: Sequence[str]) -> None:
-        """Calls, call-backs and follow-ups forget these numbers; nothing is dialled for them any more."""
+    async def forget_numbers(self, numbers: Sequence[str], by: str) -> int:
+        """Calls, call-backs, follow-ups and events forget these numbers; nothing is dialled for them.
+
+        Their tokens stay and are nobody's: calls of one caller are known as such. Returns of how many numbers
+        the key was destroyed.
+        """
+        known = await self._numbers.known(numbers)
         for statement in FORGET_NUMBERS:
-            await self._connection.execute(statement, {"numbers": [*numbers]})
+            await self._connection.execute(statement, {"numbers": known})
+        return await self._numbers.forget(numbers, by)
 
     async def forget_phone(self, lookup: str) -> None:
         """Nothing of a person's number stays with their tickets: nobody finds them by it or by words."""
@@ -165,17 +174,21 @@ class KeepingRepository:
         for table in _WORDS:
             await self._connection.execute(delete(table).where(table.c.call.in_(calls)))
 
-    async def purge_numbers(self, before: datetime) -> tuple[int, int]:
-        """Forget the numbers of calls that ended before, and of what was dialled; (calls purged, held)."""
+    async def purge_numbers(self, before: datetime, by: str) -> tuple[int, int]:
+        """Forget the numbers of calls that ended before, and of what was dialled; (calls purged, held).
+
+        The key of a number goes with the last row that is about it.
+        """
         column = tables.call.c
-        old = (column.ended_at < before, column.caller_number.is_not(None))
+        old = (column.ended_at < before, column.caller_number != ERASED)
         held = (
             await self._connection.execute(select(func.count()).where(*old, _held(column.key)))
         ).scalar_one()
-        statement = update(tables.call).where(*old, ~_held(column.key)).values(caller_number=None)
+        statement = update(tables.call).where(*old, ~_held(column.key)).values(caller_number=ERASED)
         done = await self._connection.execute(statement.returning(column.key))
         for purged in PURGE_DIALLED:
             await self._connection.execute(purged, {"before": before})
+        await self._numbers.forget_unkept(before.date(), by)
         return len(done.all()), int(held)
 
     async def persons_before(self, before: datetime) -> list[tuple[str, bool]]:

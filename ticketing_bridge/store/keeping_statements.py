@@ -51,16 +51,20 @@ OWNERS = {
         ("follow_up_task", "recording"),
     )
 }
+#: a token stays, and is nobody's once its key is destroyed
 FORGET_NUMBERS = (
-    text("UPDATE call SET caller_number = NULL WHERE caller_number = ANY(CAST(:numbers AS text[]))"),
     text("""
-UPDATE callback SET number = '', updated_at = now(),
+UPDATE call SET caller_number = ''
+WHERE caller_number = ANY(CAST(:numbers AS text[])) AND caller_number ~ '^[^~]'
+"""),
+    text("""
+UPDATE callback SET number = CASE WHEN number ~ '^~' THEN number ELSE '' END, updated_at = now(),
     state = CASE WHEN state IN ('wanted', 'placed', 'agent', 'dialing', 'by_person') THEN 'withdrawn'
             ELSE state END
 WHERE number = ANY(CAST(:numbers AS text[]))
 """),
     text("""
-UPDATE follow_up_task SET number = '', updated_at = now(),
+UPDATE follow_up_task SET number = CASE WHEN number ~ '^~' THEN number ELSE '' END, updated_at = now(),
     state = CASE WHEN state IN ('due', 'dialing', 'by_person') THEN 'given_up' ELSE state END
 WHERE number = ANY(CAST(:numbers AS text[]))
 """),

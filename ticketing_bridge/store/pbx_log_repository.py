@@ -11,15 +11,26 @@ from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ticketing_bridge.store.number_repository import Numbers
+from ticketing_bridge.store.numbers import numbers_in, text_with_numbers, text_with_tokens, tokens_in
 from ticketing_bridge.store.pbx_log_tables import pbx_log_file, pbx_log_line
 
+#: of which log the lines begin with a time without a point
+QUEUE_LOG = "queue_log"
+
 _ADD = text("""
-INSERT INTO pbx_log_line (pbx_id, kind, file, place, at, line)
-SELECT :pbx_id, :kind, :file, place, at, line
+INSERT INTO pbx_log_line (pbx_id, kind, file, place, at, line, sealed)
+SELECT :pbx_id, :kind, :file, place, at, line, :sealed
 FROM unnest(CAST(:place AS bigint[]), CAST(:at AS timestamptz[]), CAST(:line AS text[]))
      AS given (place, at, line)
 ON CONFLICT DO NOTHING
 """)
+
+
+def split_line(kind: str, line: str) -> tuple[str, str]:
+    """A line's time, which looks like a number, and the rest; of CEL the time has a point."""
+    at = line.find("|") if kind == QUEUE_LOG else 0
+    return line[: max(at, 0)], line[max(at, 0) :]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +43,11 @@ class LogLine:
 
 
 class PbxLogRepository:
-    """Lines of CEL and queue_log of PBXs that are elsewhere."""
+    """Lines of CEL and queue_log of PBXs that are elsewhere. Numbers in them are kept as tokens."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, numbers: Numbers) -> None:
         self._connection = connection
+        self._numbers = numbers
 
     async def have(self, pbx_id: str) -> dict[str, dict[str, int]]:
         """Kind → file → bytes that are here."""
@@ -53,6 +65,8 @@ class PbxLogRepository:
     ) -> None:
         """Keep lines; ``have`` bytes of this file are here then. The same lines again change nothing."""
         if lines:
+            told = [split_line(kind, line.line) for line in lines]
+            tokens = await self._numbers.tokens(it for _, said in told for it in numbers_in(said))
             await self._connection.execute(
                 _ADD,
                 {
@@ -61,7 +75,8 @@ class PbxLogRepository:
                     "file": file,
                     "place": [line.place for line in lines],
                     "at": [line.at for line in lines],
-                    "line": [line.line for line in lines],
+                    "line": [begin + text_with_tokens(said, tokens) for begin, said in told],
+                    "sealed": self._numbers.seals,
                 },
             )
         await self._mark(pbx_id, kind, file, have, now)
@@ -90,7 +105,9 @@ class PbxLogRepository:
             .where(column.pbx_id == pbx_id, column.kind == kind, column.at >= begin, column.at <= end)
             .order_by(column.at, column.file, column.place)
         )
-        return [*(await self._connection.execute(query)).scalars()]
+        lines = [*(await self._connection.execute(query)).scalars()]
+        numbers = await self._numbers.opened(it for line in lines for it in tokens_in(line))
+        return [text_with_numbers(line, numbers) for line in lines]
 
     async def reach(self, pbx_id: str, kind: str) -> tuple[datetime | None, datetime | None]:
         """The oldest line's time, and up to when everything is here."""

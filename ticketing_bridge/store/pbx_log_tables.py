@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, PrimaryKeyConstraint, Table, Text, text
 
 from ticketing_bridge.store.tables import at_column, metadata
 
@@ -14,9 +14,12 @@ pbx_log_line = Table(
     Column("file", Text, nullable=False),
     Column("place", BigInteger, nullable=False),
     at_column("at"),
+    #: numbers in it are tokens, once it is sealed
     Column("line", Text, nullable=False),
+    Column("sealed", Boolean, nullable=False, server_default=text("false")),
     PrimaryKeyConstraint("pbx_id", "kind", "file", "place"),
     Index("pbx_log_line_at", "pbx_id", "kind", "at"),
+    Index("pbx_log_line_in_clear", "at", postgresql_where=text("NOT sealed")),
 )
 
 #: how far each file has come, and when its log was last read to its end (``file`` empty)

@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from facts.masking import mask_phones
 from ticketing_bridge.store import tables
 from ticketing_bridge.store.batch import Answer, Batch
 from ticketing_bridge.store.records import Account, AuditEntry
@@ -138,7 +139,11 @@ class AuditRepository:
         fields: Sequence[str] = (),
         reason: str | None = None,
     ) -> None:
-        """The same together with what it is about."""
+        """The same together with what it is about. Of numbers in the reason the middle is hidden.
+
+        A line stays for ever, also when somebody is erased.
+        """
+        reason = mask_phones(reason) if reason else reason
         values = {"actor": actor, "action": action, "subject": subject, "fields": [*fields], "reason": reason}
         batch.do(_AUDIT_LINE, values)
 

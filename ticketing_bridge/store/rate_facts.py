@@ -46,6 +46,7 @@ class RateFact:
     short: bool
     #: got a place in a queue; agents take callers from queues only, so an answered call always did
     placed: bool
+    #: None: withheld; ``""``: erased
     caller_number: str | None
     #: from arrival to the person, or for those who reached none to the end; None: not known
     until_ms: int | None
@@ -74,7 +75,7 @@ def fact_of(call: Call) -> RateFact | None:
         outcome=call.outcome,
         short=CallFlag.SHORT in call.flags and call.outcome in ABANDONED,
         placed=call.outcome is Outcome.ANSWERED or bool(placed),
-        caller_number=call.caller_number or None,
+        caller_number=call.caller_number,
         until_ms=_ms(call.arrived_at, until),
         queue_ms=_ms(placed[0].joined_at, until) if placed else None,
         talk_ms=min(_MOST_MS, sum(share.talk_ms for share in shares(call))),

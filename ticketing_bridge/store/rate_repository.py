@@ -12,6 +12,7 @@ from sqlalchemy import CursorResult, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from facts.call import Outcome
+from ticketing_bridge.store.number_repository import Numbers
 from ticketing_bridge.store.rate_columns import COLUMNS, counted, of_one
 from ticketing_bridge.store.rate_facts import COUNT_VERSION, MISSED, RateFact
 from ticketing_bridge.store.rate_pieces import Level, Piece, pieces
@@ -40,17 +41,24 @@ _BESIDE = f"""
   ) END AS recovered_ms
 """
 _GIVEN = f"""
-  SELECT it.call, it.arrived_at, it.line, it.queue, it.outcome, it.short, it.placed,
-         keyed_caller(it.caller_number) AS caller, it.until_ms, it.queue_ms, it.talk_ms, it.agents,
-         {_BESIDE}
-  FROM jsonb_to_recordset(CAST(:facts AS jsonb)) AS it (
-    call text, arrived_at timestamptz, line text, queue text, outcome text, short boolean, placed boolean,
-    caller_number text, until_ms int, queue_ms int, talk_ms int, agents jsonb)
+  SELECT it.call, it.arrived_at, it.line, it.queue, it.outcome, it.short, it.placed, it.caller,
+         it.until_ms, it.queue_ms, it.talk_ms, it.agents, {_BESIDE}
+  FROM (
+    SELECT fact.call, arrived_at, line, queue, outcome, short, placed, until_ms, queue_ms, talk_ms, agents,
+           CASE WHEN number <> '' THEN number WHEN number = '' THEN
+             (SELECT nullif(caller_number, '') FROM call WHERE key = fact.call) END AS caller_number,
+           CASE WHEN number <> '' THEN keyed_caller(number) WHEN number = '' THEN
+             (SELECT caller FROM rate_call WHERE call = fact.call) END AS caller
+    FROM jsonb_to_recordset(CAST(:facts AS jsonb)) AS fact (
+      call text, arrived_at timestamptz, line text, queue text, outcome text, short boolean, placed boolean,
+      number text, until_ms int, queue_ms int, talk_ms int, agents jsonb)
+  ) AS it
 """
 _AGAIN = f"""
   SELECT it.call, it.arrived_at, it.line, it.queue, it.outcome, it.short, it.placed, it.caller,
          it.until_ms, it.queue_ms, it.talk_ms, it.agents, {_BESIDE}
-  FROM (SELECT rate_call.*, call.caller_number FROM rate_call JOIN call ON call.key = rate_call.call
+  FROM (SELECT rate_call.*, nullif(call.caller_number, '') AS caller_number
+        FROM rate_call JOIN call ON call.key = rate_call.call
         WHERE rate_call.call = ANY(CAST(:keys AS text[]))) AS it
 """
 
@@ -143,8 +151,9 @@ class Sums:
 class RateRepository:
     """What calls count for."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, numbers: Numbers) -> None:
         self._connection = connection
+        self._numbers = numbers
 
     async def count(self, facts: Sequence[RateFact], others: Sequence[str] = ()) -> int:
         """``record``, and how many changed."""
@@ -155,7 +164,8 @@ class RateRepository:
 
         ``others``: calls that are on: whatever was counted of them is taken away.
         """
-        rows = json.dumps([_fact_json(it) for it in facts], ensure_ascii=False)
+        tokens = await self._numbers.tokens(it.caller_number for it in facts if it.caller_number)
+        rows = json.dumps([_fact_json(it, tokens) for it in facts], ensure_ascii=False)
         keys = [*(it.call for it in facts), *others]
         return await self._connection.execute(_COUNT, {"facts": rows, "keys": keys})
 
@@ -175,7 +185,7 @@ class RateRepository:
             WHERE (caller = keyed_caller(:number) AND arrived_at > :since AND arrived_at <= :until)
                OR call = :call""")
         values = {
-            "number": number,
+            "number": await self._numbers.token(number),
             "call": call,
             "since": reached_at - timedelta(days=1),
             "until": reached_at,
@@ -266,7 +276,7 @@ def _together(rows: Iterable[Sequence[Any]]) -> list[Sequence[Any]]:
     return [found[key] for key in sorted(found) if any(found[key][1:])]
 
 
-def _fact_json(fact: RateFact) -> dict[str, Any]:
+def _fact_json(fact: RateFact, tokens: Mapping[str, str]) -> dict[str, Any]:
     return {
         "call": fact.call,
         "arrived_at": fact.arrived_at.isoformat(),
@@ -275,7 +285,7 @@ def _fact_json(fact: RateFact) -> dict[str, Any]:
         "outcome": fact.outcome.value,
         "short": fact.short,
         "placed": fact.placed,
-        "caller_number": fact.caller_number,
+        "number": tokens[fact.caller_number] if fact.caller_number else fact.caller_number,
         "until_ms": fact.until_ms,
         "queue_ms": fact.queue_ms,
         "talk_ms": fact.talk_ms,

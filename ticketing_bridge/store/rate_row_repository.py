@@ -12,7 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.rates import Clock, RateDefinition
 from facts.call import Call, Outcome
-from ticketing_bridge.store.mapping import call_from_row
+from ticketing_bridge.store.number_repository import Numbers
+from ticketing_bridge.store.number_rows import CallRows
+from ticketing_bridge.store.numbers import ERASED
 from ticketing_bridge.store.rate_facts import MISSED, REACHED
 from ticketing_bridge.store.rate_pieces import Level
 from ticketing_bridge.store.rate_repository import KEYS, Sums, narrowed, quoted, signed
@@ -111,8 +113,9 @@ def _predicates(definition: RateDefinition) -> tuple[str, str, str]:
 class RateRows:
     """What each call counts for, looked at call by call."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, numbers: Numbers) -> None:
         self._connection = connection
+        self._numbers = numbers
 
     async def exact(
         self,
@@ -226,14 +229,24 @@ class RateRows:
                    owed.id AS callback_id, owed.state AS callback_state
             FROM caller it JOIN call ON call.key = it.call
             LEFT JOIN LATERAL (
-              SELECT id, state FROM callback WHERE callback.number = call.caller_number
+              SELECT id, state FROM callback WHERE callback.number = nullif(call.caller_number, '')
                 AND callback.arrived_at >= it.first_at AND callback.kind <> 'follow_up'
               ORDER BY id DESC LIMIT 1
             ) owed ON true
             ORDER BY it.first_at, it.call""")
         values = {"begin": begin, "end": end, "line": line, "limit": limit}
-        rows = (await self._connection.execute(query, values)).mappings()
-        return [MissedRow(**{**row, "outcome": Outcome(row["outcome"])}) for row in rows]
+        rows = (await self._connection.execute(query, values)).mappings().all()
+        numbers = await self._numbers.opened(row["caller_number"] or ERASED for row in rows)
+        return [
+            MissedRow(
+                **{
+                    **row,
+                    "caller_number": numbers[row["caller_number"] or ERASED],
+                    "outcome": Outcome(row["outcome"]),
+                }
+            )
+            for row in rows
+        ]
 
     async def patience(self, begin: datetime, end: datetime) -> Patience:
         """What waiting and talking were like; reads every call of the period."""
@@ -261,7 +274,8 @@ class RateRows:
               AND NOT it.excluded AND (CAST(:line AS text) IS NULL OR it.line = :line)
             ORDER BY it.arrived_at DESC, it.call LIMIT :limit""")
         values = {"begin": begin, "end": end, "line": line, "limit": limit}
-        return [call_from_row(row) for row in (await self._connection.execute(query, values)).mappings()]
+        rows = (await self._connection.execute(query, values)).mappings()
+        return await CallRows(self._numbers).calls(rows)
 
     async def around(self, begin: datetime, end: datetime) -> tuple[list[Stay], list[Stay]]:
         """Talks by agent, and stays by queue, of all calls that arrived in this time; ``None``: goes on."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 import os
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from hashlib import sha256
 
 from cryptography.exceptions import InvalidTag
@@ -42,6 +42,7 @@ class Vault:
     def __init__(self, secret: str) -> None:
         self._wrapping = AESGCM(self._derived(secret, b"hotline wrapping"))
         self._lookup = self._derived(secret, b"hotline lookup")
+        self._lines = AESGCM(self._derived(secret, b"hotline lines"))
 
     @staticmethod
     def _derived(secret: str, purpose: bytes) -> bytes:
@@ -54,6 +55,23 @@ class Vault:
     def token(self, kind: str, value: str) -> str:
         """A short name for an index: other values may have the same, so that what is found is looked at."""
         return b64encode(hmac.digest(self._lookup, f"{kind}:{value}".encode(), sha256)[:_TOKEN]).decode()
+
+    def keyed(self, kind: str, value: bytes) -> bytes:
+        """A digest that nobody without the installation's key can try values against."""
+        return hmac.digest(self._lookup, kind.encode() + b":" + value, sha256)
+
+    def seal_line(self, plain: bytes) -> bytes:
+        """One line of a file of ours that is gone soon: there is no key of its own to destroy."""
+        nonce = os.urandom(_NONCE)
+        return b64encode(nonce + self._lines.encrypt(nonce, plain, None))
+
+    def open_line(self, sealed: bytes) -> bytes:
+        """What was sealed. Raises ``SealBroken``."""
+        try:
+            blob = b64decode(sealed, validate=True)
+            return self._lines.decrypt(blob[:_NONCE], blob[_NONCE:], None)
+        except (InvalidTag, ValueError):
+            raise SealBroken("a line") from None
 
     def new_key(self, subject: str) -> tuple[bytes, bytes]:
         """A new key and its wrapped form."""

@@ -23,7 +23,8 @@ from facts.transcript import Leg
 from ticketing_bridge.store import tables
 from ticketing_bridge.store.batch import Batch
 from ticketing_bridge.store.desk_ticket_records import DataKey
-from ticketing_bridge.store.mapping import call_from_row
+from ticketing_bridge.store.number_repository import Numbers
+from ticketing_bridge.store.number_rows import CallRows
 from ticketing_bridge.store.records import FoundCall, SearchFilter, SearchWords, StoredTranscript
 from ticketing_bridge.store.sealing import Vault
 from ticketing_bridge.store.seals import WordSeals, index_place, words_subject
@@ -120,10 +121,13 @@ class _Asked:
 class SearchRepository:
     """What was said in calls, by call."""
 
-    def __init__(self, connection: AsyncConnection, seals: WordSeals, vault: Vault | None) -> None:
+    def __init__(
+        self, connection: AsyncConnection, seals: WordSeals, vault: Vault | None, numbers: Numbers
+    ) -> None:
         self._connection = connection
         self._seals = seals
         self._vault = vault
+        self._calls = CallRows(numbers)
 
     async def put(
         self, call: CallKey, kind: str, line: str, arrived_at: datetime, words: SearchWords
@@ -238,7 +242,7 @@ class SearchRepository:
         """The calls and the words in which they were found, in the same order, without those gone."""
         keys = [it.call for it in found]
         calls = await self._connection.execute(select(tables.call).where(tables.call.c.key.in_(keys)))
-        by_key = {row["key"]: call_from_row(row) for row in calls.mappings()}
+        by_key = {str(it.key): it for it in await self._calls.calls(calls.mappings())}
         batch = Batch(self._connection)
         wanted = {"calls": keys, "kinds": [it.kind for it in found]}
         rows = batch.ask(_SAID, wanted)

@@ -34,7 +34,7 @@ def at_column(name: str, *, nullable: bool = False, now: bool = False) -> Column
     return Column(name, DateTime(timezone=True), nullable=nullable, server_default=_NOW if now else None)
 
 
-#: what the PBX said; a trigger refuses UPDATE, DELETE and TRUNCATE
+#: what the PBX said; a trigger refuses UPDATE (but of a number by its token, once), DELETE and TRUNCATE
 call_event = Table(
     "call_event",
     metadata,
@@ -59,6 +59,8 @@ call_event = Table(
         "seq",
         postgresql_where=text("kind IN ('LinkUp', 'LinkLost', 'GapFilled')"),
     ),
+    #: from before numbers were sealed: the digest is not keyed yet
+    Index("call_event_in_clear", "seq", postgresql_where=text("octet_length(digest) = 32")),
     Index("call_event_settled", "pbx_id", "at", postgresql_where=text("kind = 'SelfServiceSettled'")),
     Index(
         "call_event_gap",
@@ -77,6 +79,7 @@ call = Table(
     Column("uniqueid", Text, nullable=False),
     Column("linkedid", Text, nullable=False),
     Column("channel", Text, nullable=False),
+    #: a token of it (see ``store.numbers``); ``""``: purged
     Column("caller_number", Text),
     Column("did", Text, nullable=False),
     Column("line", Text, nullable=False),
@@ -111,6 +114,7 @@ call = Table(
     Index("call_updated", "updated_at"),
     Index("call_line_arrived", "line", "arrived_at"),
     Index("call_caller", "caller_number", "arrived_at"),
+    Index("call_in_clear", "arrived_at", postgresql_where=text("caller_number ~ '^[^~]'")),
     Index("call_open", "pbx_id", postgresql_where=text("outcome IS NULL")),
 )
 

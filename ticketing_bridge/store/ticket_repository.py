@@ -17,6 +17,8 @@ from ticketing_bridge.store.journey_tables import (
     progress_attempt,
     ticket_contact,
 )
+from ticketing_bridge.store.kept_phones import KeptPhones
+from ticketing_bridge.store.number_repository import Numbers
 
 _COLUMNS = [column for column in city_ticket.columns if column.name != "imported_at"]
 #: one progress query is counted at a time: two at once must not both be the last that is allowed
@@ -24,10 +26,12 @@ _QUERY_LOCK = 0x12345_01
 
 
 class TicketRepository:
-    """Tickets as they were imported."""
+    """Tickets as they were imported. Of their numbers there are keyed digests, of contacts tokens."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, numbers: Numbers, phones: KeptPhones) -> None:
         self._connection = connection
+        self._numbers = numbers
+        self._phones = phones
 
     async def upsert(self, tickets: Sequence[CityTicket]) -> int:
         """Write tickets over those of the same number, unless what is there is newer; returns how many."""
@@ -41,7 +45,9 @@ class TicketRepository:
             where=city_ticket.c.updated_at <= insertion.excluded.updated_at,
         ).returning(city_ticket.c.number)
         rows = [
-            {column.name: getattr(ticket, column.name) for column in _COLUMNS} | {"units": [*ticket.units]}
+            {column.name: getattr(ticket, column.name) for column in _COLUMNS}
+            | {"units": [*ticket.units]}
+            | self._phones.kept(ticket.phone_last4, ticket.phone_hash)
             for ticket in tickets
         ]
         return len((await self._connection.execute(statement.values(rows))).all())
@@ -50,7 +56,9 @@ class TicketRepository:
         """Whom to ask about closed tickets: (ticket, number); none for those that have their follow-up."""
         if not phones:
             return
-        insertion = insert(ticket_contact).values([{"ticket": it, "phone": phone} for it, phone in phones])
+        tokens = await self._numbers.tokens(phone for _, phone in phones)
+        rows = [{"ticket": it, "phone": tokens[phone]} for it, phone in phones]
+        insertion = insert(ticket_contact).values(rows)
         await self._connection.execute(
             insertion.on_conflict_do_update(
                 index_elements=["ticket"], set_={"phone": insertion.excluded.phone}
@@ -67,7 +75,8 @@ class TicketRepository:
     async def by_phone_and_digits(self, last4: str, last_digits: str) -> list[CityTicket]:
         """Tickets whose call-back number ends so, and whose own number ends so; newest first."""
         query = select(*_COLUMNS).where(
-            city_ticket.c.phone_last4 == last4, city_ticket.c.digits.endswith(last_digits, autoescape=True)
+            city_ticket.c.phone_last4.in_(self._phones.last4s(last4)),
+            city_ticket.c.digits.endswith(last_digits, autoescape=True),
         )
         found = await self._connection.execute(query.order_by(city_ticket.c.updated_at.desc()).limit(50))
         return [_ticket(row) for row in found.mappings()]
@@ -89,18 +98,21 @@ class TicketRepository:
         table = progress_attempt.c
         failed = table.found.is_(False)
         query = select(
-            func.count().filter(table.caller.is_not_distinct_from(caller)),
-            func.count().filter(failed, table.ticket == ticket),
+            func.count().filter(table.caller.is_not_distinct_from(self._keyed(caller))),
+            func.count().filter(failed, table.ticket == self._keyed(ticket)),
             func.count().filter(failed),
         ).where(table.at > func.now() - within)
         return ProgressCounts(*(await self._connection.execute(query)).one())
 
     async def add_attempt(self, caller: bytes | None, ticket: bytes, *, found: bool) -> None:
         """Keep one query; those of yesterday are forgotten."""
-        values = {"caller": caller, "ticket": ticket, "found": found}
+        values = {"caller": self._keyed(caller), "ticket": self._keyed(ticket), "found": found}
         await self._connection.execute(progress_attempt.insert().values(values))
         old = progress_attempt.c.at < func.now() - timedelta(days=1)
         await self._connection.execute(delete(progress_attempt).where(old))
+
+    def _keyed(self, digest: bytes | None) -> bytes | None:
+        return None if digest is None else self._phones.asked(digest)
 
     async def closed_with_contact(
         self, from_: datetime, to: datetime | None, limit: int
@@ -115,8 +127,9 @@ class TicketRepository:
         )
         if to is not None:
             query = query.where(city_ticket.c.closed_at < to)
-        rows = (await self._connection.execute(query)).mappings()
-        return [(_ticket(row), row["phone"]) for row in rows]
+        rows = (await self._connection.execute(query)).mappings().all()
+        numbers = await self._numbers.opened(row["phone"] for row in rows)
+        return [(_ticket(row), numbers[row["phone"]]) for row in rows]
 
     async def forget_contacts(self, tickets: Sequence[str]) -> None:
         """These have their follow-up now."""

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ticketing_bridge.store.batch import Answer, Batch
 from ticketing_bridge.store.desk_ticket_records import DataKey, HistoryRow, TicketRow
+from ticketing_bridge.store.kept_phones import KeptPhones
 
 _OF_SOURCE = "SELECT ticket FROM ticket_source WHERE source = %(source)s"
 _SERIAL = "SELECT nextval('ticket_serial_seq') - base AS serial FROM ticket_serial WHERE day = %(day)s"
@@ -77,8 +78,9 @@ class Drawn:
 class TicketWriting:
     """New tickets and next versions. Rows change by their version only: who comes second is told so."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, phones: KeptPhones) -> None:
         self._connection = connection
+        self._phones = phones
 
     async def draw(self, day: date, source: str | None, keys: int, person: tuple[str, bytes] | None) -> Drawn:
         """A serial number, ids for keys, and the person's key: made when there is none.
@@ -121,7 +123,7 @@ class TicketWriting:
         self, batch: Batch, row: TicketRow, entries: Sequence[HistoryRow], source: str | None
     ) -> Answer | None:
         """Keep a new ticket with its history; the answer has no row when its source became another one."""
-        batch.do(_ADD_TICKET, _values(row))
+        batch.do(_ADD_TICKET, self._values(row))
         claim = batch.ask(_CLAIM, {"source": source, "ticket": row.number}) if source is not None else None
         for entry in entries:
             self.put_entry(batch, entry)
@@ -139,17 +141,17 @@ class TicketWriting:
     async def next_version(self, row: TicketRow) -> bool:
         """The ticket's next version; False when it is not the next one any more."""
         batch = Batch(self._connection)
-        changed = batch.ask(_NEXT_VERSION, _values(row))
+        changed = batch.ask(_NEXT_VERSION, self._values(row))
         await batch.send()
         return bool(changed.rows)
+
+    def _values(self, row: TicketRow) -> dict[str, Any]:
+        values = {name: getattr(row, name) for name in _TICKET}
+        values |= {"body": Jsonb(row.body), "units": [*row.units], "barred": [*row.barred]}
+        return values | self._phones.kept(row.phone_last4, row.phone_hash)
 
     async def of_source(self, source: str) -> str | None:
         """The ticket that this draft, message or row became."""
         query = text("SELECT ticket FROM ticket_source WHERE source = :source")
         found: str | None = (await self._connection.execute(query, {"source": source})).scalar()
         return found
-
-
-def _values(row: TicketRow) -> dict[str, Any]:
-    values = {name: getattr(row, name) for name in _TICKET}
-    return values | {"body": Jsonb(row.body), "units": [*row.units], "barred": [*row.barred]}

@@ -28,7 +28,7 @@ async def earlier_tickets(uow: UnitOfWork, office: TicketOffice, call: Call) -> 
 
     Drafts are read by more people than confidential tickets are: those are not opened for one.
     """
-    if call.caller_number is None:
+    if not call.caller_number:
         return ()
     rows = await rows_of_number(uow, office, call.caller_number)
     sealer = Sealer(uow, office.vault)

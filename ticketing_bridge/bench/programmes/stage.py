@@ -206,7 +206,7 @@ async def stage(
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(EmbeddedPostgres(home, keep_running=False, durable=False))
         await asyncio.to_thread(upgrade, server.url)
-        database = await stack.enter_async_context(Database(server.url))
+        database = await stack.enter_async_context(Database(server.url, house.vault))
         pbx = LocalPbx(settings, hotline, secrets, program)
         await pbx.start()
         stack.push_async_callback(pbx.stop)

@@ -153,7 +153,7 @@ def new_ticket(
         ),
         caller=Caller(
             name=value["caller_name"] or None,
-            phone=call.caller_number,
+            phone=call.caller_number or None,
             callback_phone=value["callback_phone"] or None,
         ),
         source=f"desk:{sheet.call}:{sheet.matter}",
