@@ -19,7 +19,7 @@ from facts.transcript import Leg, Transcript, Turn
 from tests.drafting.conftest import call_of, own_calls
 from ticketing_bridge.drafting import Draft, DraftInput, Said, draft_call, evaluate
 from ticketing_bridge.drafting.numbers import number, with_figures
-from ticketing_bridge.drafting.purpose import is_emergency
+from ticketing_bridge.drafting.purpose import is_confidential, is_emergency
 
 HERE = Path(__file__).parent
 CALLS = own_calls()
@@ -45,9 +45,9 @@ def test_what_only_sounds_like_danger_is_none(draft: Drafter, sentence: str) -> 
     assert not draft(["a 您好请讲", f"c {sentence}"]).emergency.value
 
 
-@pytest.mark.parametrize("half", ["more", "held_out"])
+@pytest.mark.parametrize("half", ["more", "held_out", "third"])
 def test_danger_is_told_from_what_only_sounds_like_it(half: str) -> None:
-    """The halves: one to work on, one that was looked at when the words were done."""
+    """One part to work on, one that was looked at when the words were done, one by a later hand."""
 
     def heard(sentences: list[str]) -> int:
         calls = (call_of(["a 您好请讲", f"c {sentence}"]) for sentence in sentences)
@@ -56,6 +56,15 @@ def test_danger_is_told_from_what_only_sounds_like_it(half: str) -> None:
     dangers, others = SENTENCES[f"emergency_{half}"], SENTENCES[f"near_{half}"]
     assert heard(dangers) == len(dangers)
     assert heard(others) <= len(others) * 0.05
+
+
+def test_whoever_asks_for_secrecy_gets_it() -> None:
+    def heard(sentences: list[str]) -> int:
+        calls = (call_of(["a 您好请讲", f"c {sentence}", "a 您说"]) for sentence in sentences)
+        return sum(is_confidential(call).value for call in calls)
+
+    assert heard(SENTENCES["secret_third"]) >= len(SENTENCES["secret_third"]) * 0.94
+    assert heard(SENTENCES["not_secret_third"]) == 0
 
 
 @pytest.mark.parametrize(
@@ -288,6 +297,9 @@ def test_danger_that_is_over_denied_or_feared_is_none_now(turns: list[str], dang
             ["c 充电桩坏了", "a 什么时候坏的", "c 腊月二十八就坏了"],
             {"when": ["腊月二十八", "2026-02-15", None]},
         ),
+        (["c 元月九号就坏了"], {"when": ["元月九号", "2026-01-09", None]}),
+        (["c 前儿个下午在市场买的鱼是臭的"], {"when": ["前儿个下午", "2026-06-08", None]}),
+        (["c 星期三晚上路灯就灭了"], {"when": ["星期三晚上", "2026-06-03", None]}),
         (["c 路灯坏了", "a 什么时候坏的", "c 大大前天坏的"], {"when": ["大大前天", "2026-06-06", None]}),
     ],
 )

@@ -15,7 +15,8 @@ from config.catalogue import CityData
 from tests.drafting.conftest import call_of as said
 from ticketing_bridge.drafting import DraftInput, draft_call, evaluate
 from ticketing_bridge.drafting.calibration import probability
-from ticketing_bridge.drafting.fitting import fit, samples
+from ticketing_bridge.drafting.composed import composed
+from ticketing_bridge.drafting.fitting import fit, lessons, samples
 from ticketing_bridge.drafting.learned import Learned, ModelInvalid, best_temperature, cross_validate, train
 from ticketing_bridge.drafting.lines import call_of, read_labelled
 from ticketing_bridge.drafting.noise import disturb
@@ -78,6 +79,18 @@ def test_probabilities_are_fitted(city: CityData) -> None:
     unit = fitted["unit"]
     sure = probability(unit["weights"], (1.0, 0.9, 0.0, 0.0, 0.0))
     assert sure > probability(unit["weights"], (1.0, 0.2, 2.0, 3.0, 0.4))
+
+
+def test_calls_put_together_by_chance_say_what_they_are_labelled_with(city: CityData) -> None:
+    rows = list(composed(60))
+    assert rows == list(composed(60))
+    for row in rows:
+        said = [turn["text"] for turn in row["turns"]]
+        assert not [it for text in said for it in text if it in "{}+"]
+        for name in filter(None, (*row["gold"]["places"], row["gold"]["party"])):
+            assert any(name in text for text in said)
+    taught = lessons(rows, city, variants=0)
+    assert sum(2 in turn.tags or 3 in turn.tags for it in taught for turn in it.places) > 20
 
 
 @asynccontextmanager

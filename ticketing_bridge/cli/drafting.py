@@ -13,6 +13,7 @@ from rich.progress import Progress
 from config.catalogue_store import city_in_force
 from ticketing_bridge.cli.output import Json, console, errors, print_json
 from ticketing_bridge.drafting import draft_rows, evaluate, plain, table
+from ticketing_bridge.drafting.composed import composed
 from ticketing_bridge.drafting.evaluate import Score
 from ticketing_bridge.drafting.fitting import calibration_text, crossed, fit_weights, lessons
 from ticketing_bridge.drafting.fitting import fit as fit_calibration
@@ -114,6 +115,9 @@ def fit(
     files: Files,
     out: Annotated[Path | None, typer.Option(help="Folder for the weights and calibration.yaml.")] = None,
     folds: Annotated[int, typer.Option(min=2, max=20)] = 5,
+    more: Annotated[
+        int, typer.Option(min=0, help="Calls put together by chance, to learn from as well.")
+    ] = 6000,
     json_: Json = False,
 ) -> None:
     """Fit the weights of places, purpose and appeal, and the probabilities, to labelled calls.
@@ -127,7 +131,7 @@ def fit(
     city = city_in_force()
     with Progress(console=errors, transient=True) as progress:
         task = progress.add_task("fitting", total=folds + 1)
-        taught = lessons(rows, city)
+        taught = lessons(rows, city) + lessons([*composed(more)], city, variants=0)
         found, judged = crossed(rows, taught, city, folds, ("",), lambda: progress.advance(task))
         if out:
             out.mkdir(parents=True, exist_ok=True)

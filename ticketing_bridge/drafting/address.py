@@ -321,7 +321,7 @@ class AddressReader:
         if further and kinds[-1] != "city":
             return further.end(), "tail", 0.9
         tail = tails().match(self.text, end)
-        fits = tail and kinds[-1] != "city" and not (tail[0] == "楼下" and kinds[-1] == "road")
+        fits = tail and kinds[-1] != "city" and not (tail[0] in {"楼下", "底下"} and kinds[-1] == "road")
         return (tail.end(), "tail", 0.9) if tail and fits else None
 
     def _chain_number(self, found: re.Match[str], kinds: list[str]) -> bool:

@@ -72,7 +72,7 @@ def house_numbers() -> re.Pattern[str]:
 def chain_numbers() -> re.Pattern[str]:
     units = any_of((*place_words("unit_strong"), *place_words("unit_chain")))
     return re.compile(
-        rf"[东西南北]?{NUMERAL}{{1,8}}(?:号(?=楼下|门口)|(?!号楼下|号门口){units})|{any_of(place_words('side'))}|[a-z]座|[a-z]区"
+        rf"[东西南北]?(?!{DIGIT}{{3,4}}楼[上下]){NUMERAL}{{1,8}}(?:号(?=楼下|门口)|(?!号楼下|号门口){units})|{any_of(place_words('side'))}|[a-z]座|[a-z]区"
     )
 
 

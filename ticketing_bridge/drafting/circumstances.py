@@ -8,6 +8,7 @@ from ticketing_bridge.drafting.answers import chose
 from ticketing_bridge.drafting.lexicon import because, pattern, words
 from ticketing_bridge.drafting.matters import Heard
 from ticketing_bridge.drafting.model import CallState, DraftInput, EarlierTicket, Span, Value
+from ticketing_bridge.drafting.purpose import is_dispatched
 
 #: fewer characters than these from the caller in the whole call is no matter
 _NEARLY_EMPTY = 8
@@ -20,7 +21,8 @@ def state_of(call: DraftInput, purpose: Value[str | None], heard: Heard) -> Call
     if sum(len(text) for _, text in call.citizen()) < _NEARLY_EMPTY:
         return CallState.EMPTY
     matter = heard.matters[0][0] if heard.matters else 0.0
-    if _heard(call, "prank") and (matter < 2 * _ONE_WORD or _told_off(call)):
+    playing = matter < 2 * _ONE_WORD and not is_dispatched(call)
+    if _heard(call, "prank") and (playing or _told_off(call)):
         return CallState.PRANK
     if purpose.value == "其他" and _heard(call, "withdrawn"):
         return CallState.WITHDRAWN

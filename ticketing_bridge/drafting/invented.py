@@ -17,6 +17,8 @@ from ticketing_bridge.drafting.numbers import NUMERAL
 
 _NUMBERED = re.compile(f"^(?:[东西南北]?{NUMERAL}|第)")
 _NUMERALS = "一二三四五六七八九"
+#: so many names are taken from the list, others are made of characters
+_LISTED = 0.5
 
 
 class Inventor:
@@ -31,20 +33,24 @@ class Inventor:
         """Another place where ``like`` was said; of a bare number only the figures change."""
         if _NUMBERED.match(like) and len(like) <= 6:
             return re.sub(f"[{_NUMERALS}]", lambda _: self.draw.choice(_NUMERALS), like)
+        return self.some_place()
+
+    def some_place(self) -> str:
+        """A place of any form."""
         return self._filled(self.draw.choice(self.forms["places"]))
 
     def party(self, like: str) -> str:
         """Another company or shop; whoever is no company stays."""
         ending = next((it for it in word_list("parties", "endings") if like.endswith(it)), None)
-        return self._stem(2, 3) + ending if ending and len(like) > len(ending) else like
+        return self.stem(2, 3) + ending if ending and len(like) > len(ending) else like
 
     def _filled(self, form: str) -> str:
         return re.sub(r"<(\w+)>", lambda it: self._part(it[1]), form)
 
     def _part(self, name: str) -> str:
         made: dict[str, Callable[[], str]] = {
-            "stem": lambda: self._stem(1, 3),
-            "long": lambda: self._stem(3, 4),
+            "stem": lambda: self.stem(1, 3),
+            "long": lambda: self.stem(3, 4),
             "n": self._number,
             "room": lambda: "".join(self.draw.choice("一二三四五六零" + _NUMERALS) for _ in range(3)),
         }
@@ -54,8 +60,9 @@ class Inventor:
             return self._filled(self.draw.choice(self.forms[name]))
         return self.draw.choice(word_list("places", name))
 
-    def _stem(self, least: int, most: int) -> str:
-        if self.draw.random() < 0.4:
+    def stem(self, least: int, most: int) -> str:
+        """What tells one name from another."""
+        if self.draw.random() < _LISTED:
             return str(self.draw.choice(self.forms["stems"]))
         return "".join(self.draw.choice(self.characters) for _ in range(self.draw.randint(least, most)))
 

@@ -59,7 +59,7 @@ def _grammar() -> re.Pattern[str]:
     day, part = any_of(w["day"]), any_of(w["part_of_day"])
     holiday = any_of((*w["holidays"], *w["lunar"], *_lunar_days()))
     year = f"(?P<year>去年|今年|前年|明年|{NUMERAL}{{4}}年|{NUMERAL}{{2}}年)"
-    month = "(?P<month>上上个月|上个月|上月|这个月|本月|[一二三四五六七八九十]{1,3}月(?:份)?)"
+    month = "(?P<month>上上个月|上个月|上月|这个月|本月|[元一二三四五六七八九十]{1,3}月(?:份)?)"
     dated = f"{year}?的?(?:{month}(?P<third>初|底|中旬|上旬|下旬|末)?(?P<dom>{_N}几?(?:号|日))?)"
     week = (
         "(?P<shift>上上|上|这|本|下)?(?:一)?个?(?:周|星期|礼拜)"
@@ -72,7 +72,7 @@ def _grammar() -> re.Pattern[str]:
         "(?P<unit>小时|钟头|分钟|天|月|年|周|星期|礼拜)(?P<half>半)?(?:以|之)?前"
     )
     lasted = (
-        f"(?P<lasted>{_N}|半|几)(?P<lastedmany>来|多)?个?(?P<lastedunit>天|月|年|周|星期|礼拜)"
+        f"(?P<lasted>{_N}|半|几)(?P<lastedmany>来|多)?个?多?(?P<lastedunit>天|月|年|周|星期|礼拜)"
         "(?P<lastedhalf>半|多)?了(?!吗|没)"
     )
     third_only = "(?P<monthpart>月初|月底)"
@@ -85,7 +85,7 @@ def _grammar() -> re.Pattern[str]:
         f"(?P<now>刚才|刚刚)?(?:{season}|{ago}|{lasted}|{dated}|{week}|{weekonly}|{dayword}|(?P<holiday>{holiday})(?P<on>那天|当天)?"
         f"|(?P<onlydom>{NUMERAL}{{1,3}}号)(?!楼|院|库|门|线|井|厂|商|铺|车)"
         f"|(?P<onlyyear>去年|前年|大前年|(?:一|二){NUMERAL}年(?=就|我|签|买|交|办|的))|{third_only})?"
-        f"的?(?P<part>{part})?(?:{clock})?"
+        f"(?:(?:那天|当天)(?={part}|{NUMERAL}{{1,3}}点))?的?(?P<part>{part})?(?:{clock})?"
     )
 
 
@@ -200,13 +200,20 @@ def _day(
     if get["month"] or get["onlydom"]:
         return _dated(get, today)
     if get["weekday"]:
-        return _weekday(get["shift"], get["weekday"], today), 3
+        day = _weekday(get["shift"], get["weekday"], today)
+        if not get["shift"] and day == today and _to_come(get["part"], local):
+            day -= timedelta(days=7)  # 星期三晚上, said on a Wednesday morning
+        return day, 3
     if get["day"]:
         days = words("times")["day"][get["day"]]
         return today + timedelta(days=days), 1 if days == 0 and not get["part"] else 3
     if get["holiday"]:
         return _holiday(get["holiday"], today, soon), 3
     return _stretch(get, today) or _only_year(get["onlyyear"], today)
+
+
+def _to_come(part: str | None, local: datetime) -> bool:
+    return part is not None and int(words("times")["part_of_day"][part]) > local.hour
 
 
 def _stretch(get: dict[str, str | None], today: datetime) -> tuple[datetime, int] | None:
@@ -281,7 +288,7 @@ def _dated(get: dict[str, str | None], today: datetime) -> tuple[datetime | None
     if month_word.startswith("上"):
         first = _months(first, -2 if month_word.startswith("上上") else -1)
     elif month_word and month_word[0] not in "这本":
-        month = number(month_word.rstrip("份").rstrip("月"))
+        month = number(month_word.rstrip("份").rstrip("月").replace("元", "一"))
         if not month or month > 12:
             return None, 0
         first = first.replace(month=month)

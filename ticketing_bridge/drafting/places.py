@@ -20,6 +20,8 @@ _SURE = 0.8
 _LIKELY = 0.5
 #: so sure, it is not made longer; so doubtful, it must not stand alone
 _SETTLED, _DOUBT = 0.85, 0.25
+#: below this its beginning may be another, so many characters later
+_DOUBTED, _IN_FRONT = 0.7, 6
 #: how sure the lists and the model are together where neither is alone
 _BOTH = 0.58
 #: what the lists are sure of counts when the model finds it so likely
@@ -68,12 +70,22 @@ def _said(call: DraftInput, number: int, text: str, names: Gazetteer) -> Iterato
 def _agreed(found: Spot, ruled: Sequence[Spot]) -> Spot | None:
     """What the model found, to the end that the lists are surer of; None where both doubt."""
     start, end, sure = found
+    start = _listed_start(found, ruled)
     other = next((it for it in ruled if _overlaps(it, [found])), None)
     if other and other[2] >= _SURE and sure < _SETTLED and other[0] <= start and other[1] > end:
         return (start if sure >= _LIKELY else other[0]), other[1], max(sure, _BOTH)
     if sure >= _LIKELY or (other and sure >= _DOUBT and (other[:2] == found[:2] or other[2] >= _SURE)):
-        return found
+        return start, end, sure
     return None
+
+
+def _listed_start(found: Spot, ruled: Sequence[Spot]) -> int:
+    """Where the model doubts, a place begins where the lists are sure that it does: not 卧室里 育红巷."""
+    start, end, sure = found
+    here = [it for it in ruled if _overlaps(it, [found])]
+    if sure < _DOUBTED and len(here) == 1 and here[0][1] == end and here[0][2] >= _SURE:
+        return here[0][0] if start < here[0][0] <= start + _IN_FRONT else start
+    return start
 
 
 def _overlaps(found: Spot, others: Sequence[Spot]) -> bool:
@@ -86,7 +98,8 @@ def _once(text: str, found: Spot) -> Spot:
     twice = TWICE.match(text[start:end])
     start += len(twice[1]) if twice else 0
     again = next((n for n in range(end - start - 2, 1, -1) if text[end - n : end] == text[start:][:n]), 0)
-    end -= again
+    if again:  # 北门靠菜市场那个北门 is 北门, 长江路长江路 is 长江路
+        end = start + again
     described = described_thing().search(text, start)  # 那个巷子 is one with its 里头
     return start, described.end() if described and described.start() < end < described.end() else end, sure
 

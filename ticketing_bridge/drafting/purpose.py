@@ -42,6 +42,9 @@ def choose_purpose(call: DraftInput, heard: Heard, *, party: bool = False) -> Va
     ranked = in_force().purpose.likely(found, runs_of(call))
     if is_emergency(call).value and ranked[0][0] in _NO_CRY:
         ranked = [it for it in ranked if it[0] not in _NO_CRY]
+    sent = is_dispatched(call)
+    if sent and _new_matter(call, sent) and not _withdrawn(call):
+        ranked = [it for it in ranked if it[0] != "其他"]  # what a unit is to do is a matter
     best, top = ranked[0]
     candidates = tuple(name for name, _ in ranked[1:3])
     if not any(spans.values()) and not heard.matters and len(found) <= _NOTHING_SAID:
@@ -234,7 +237,7 @@ def _answers(call: DraftInput, turn: int, question: str, answer: str) -> bool:
 @lru_cache(maxsize=_KEPT)
 def is_repeat(call: DraftInput) -> Value[bool]:
     """Whether the caller already called the hotline on the same matter."""
-    first = re.compile(any_of(words("flags")["no_repeat"]))
+    first = re.compile("(?<!不是)" + any_of(words("flags")["no_repeat"]))
     found = []
     for turn, text in call.citizen():
         if first.search(text):
@@ -282,6 +285,10 @@ def is_answered(call: DraftInput, purpose: str | None) -> Value[bool]:
     if purpose in {"咨询", None} and _told(call) >= _AN_ANSWER:
         return Value(True, 0.7, because("answered"))
     return Value(False, 0.6, because("no_answer"))
+
+
+def _withdrawn(call: DraftInput) -> bool:
+    return any(pattern("flags", "withdrawn").search(text) for _, text in call.citizen())
 
 
 def _new_matter(call: DraftInput, sent: Span) -> bool:

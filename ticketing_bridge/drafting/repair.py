@@ -17,10 +17,13 @@ from typing import Any, TypeVar
 from config.catalogue import CityData
 from ticketing_bridge.drafting.lexicon import once_a_city, word_list, words
 from ticketing_bridge.drafting.model import Draft, DraftInput, SecondMatter, Span, Value, When
+from ticketing_bridge.drafting.numbers import DIGIT
 from ticketing_bridge.drafting.sounds import syllable
 
 Drafted = TypeVar("Drafted", Draft, SecondMatter)
 _HAN = re.compile("[一-鿿]{2,}")
+#: figures said one by one are a number and no other word: 电话幺八九 is not 电话要八九
+_FIGURES = re.compile(f"{DIGIT}{{4,}}")
 #: characters of the longest word that is looked for
 _LONGEST = 8
 
@@ -40,6 +43,7 @@ def _own() -> frozenset[str]:
     folder = files("ticketing_bridge.drafting") / "data"
     skip = {
         "invented.yaml",
+        "utterances.yaml",
         "privacy.yaml",
         "calibration.yaml",
         "common.yaml",
@@ -86,11 +90,14 @@ def repaired(call: DraftInput, data: CityData, *, places: bool = False) -> Draft
 def _mended(text: str, known: Words) -> str:
     sounds = [syllable(it) for it in text]
     mended = list(text)
+    figures = {at for found in _FIGURES.finditer(text) for at in range(found.start(), found.end())}
     at = 0
     while at < len(text):
         for length in range(min(_LONGEST, len(text) - at), 1, -1):
             word = known.by_sound.get(tuple(sounds[at : at + length]))
-            if word and (word == text[at : at + length] or _odd(text, at, length, known)):
+            if not word or (figures and not figures.isdisjoint(range(at, at + length))):
+                continue
+            if word == text[at : at + length] or _odd(text, at, length, known):
                 mended[at : at + length] = word
                 at += length
                 break

@@ -141,4 +141,4 @@ def _misses(before: str, after: str) -> bool:
 
 
 def _other_call(after: str) -> bool:
-    return bool(re.match(r".{0,3}(?:打过|反映过|投诉过|打的?电话|给你们打|打你们|打了你们)", after))
+    return bool(pattern("times", "other_call").match(after))
