@@ -34,7 +34,7 @@ def find_when(call: DraftInput, masked: Sequence[Span], *, future: bool) -> Valu
     for index, text in call.citizen():
         blocked = [(it.start, it.end) for it in masked if it.turn == index]
         asked = _asks(call, index, "asks_time")
-        if _asks(call, index, "asks_call"):
+        if _asks(call, index, "asks_call") and not _asks(call, index, "asks_no_call"):
             continue
         for moment, _ in ranges(text, list(moments_in(text, call.call_start, blocked, soon))):
             span = Span(index, moment.start, moment.end, text[moment.start : moment.end])
