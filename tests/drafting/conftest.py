@@ -15,8 +15,6 @@ from ticketing_bridge.drafting import Draft, DraftInput, Said, draft_call
 
 Drafter = Callable[..., Draft]
 HERE = Path(__file__).parent
-#: the calls that the weights are fitted to; the issue's forty are not among them
-FITTED = sorted([*HERE.glob("calls-*.jsonl"), *HERE.glob("voices*.jsonl")])
 START = "2026-06-10T09:20:00+08:00"
 
 
