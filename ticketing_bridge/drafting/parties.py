@@ -125,7 +125,7 @@ def find_party(
         ruled += _operator(call)
     if stuck or not (ruled or spotted):
         ruled += [
-            (0.6, it)
+            (1.2, it)
             for it in places
             if it.text.endswith(_w("place_party") + (_w("stuck_party") if stuck else ()))
         ]
