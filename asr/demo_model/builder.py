@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from asr.demo_model import corpus, graph, kaldi_files, language, network, texts
+from asr.demo_model import composed, corpus, graph, kaldi_files, language, network, texts
 from asr.demo_model.corpus import Progress, Words
 from asr.demo_model.extras import need
 from asr.demo_model.lexicon import Lexicon, measured_syllables, write_syllables
@@ -20,28 +20,31 @@ from config.catalogue import load_catalogue
 from voice.pinyin import vocabulary, word_counts, words
 
 SPEECH_SEED, LANGUAGE_SEED = 20_250_701, 20_250_702
-PATTERN_SHARE, EVERYDAY_SHARE, FREE_SHARE = 0.1, 0.05, 0.85
+PATTERN_SHARE, EVERYDAY_SHARE, COMPOSED_SHARE, COMPANY_SHARE, FREE_SHARE = 0.03, 0.03, 0.05, 0.15, 0.74
 """What each kind of text weighs in the language model, whatever its length."""
-TABLE_SHARE = 0.15
+TABLE_SHARE = 0.1
 """How much of the unigrams comes from the general table of words."""
-MOST_NGRAMS = 72_000
-"""So many pairs and so many triples of words are kept: about 2.1 MB."""
+MOST_NGRAMS = 110_000
+"""So many pairs and so many triples of words are kept: about 2.9 MB."""
+COMPOSED_OF_A_LINE, TIMES_IN_COMPANY = 60, 2
+"""So many sentences are put together from a line of choices, so many phrases from a pair of words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How much speech to make, how large a network to train, and how much text to read."""
 
-    sentences: int = 8_000
-    word_strings: int = 6_500
-    non_speech: int = 900
+    pattern_sentences: int = 5_000
+    written_sentences: int = 5_000
+    word_strings: int = 7_000
+    non_speech: int = 1_000
     text_sentences: int = 40_000
     everyday_sentences: int = 20_000
     size: network.Size = field(default_factory=network.Size)
 
 
 QUICK = Plan(
-    2_000, 1_000, 200, 20_000, 10_000, network.Size(width=160, narrow=64, epochs=7, settling_steps=200)
+    1_000, 1_000, 1_000, 200, 20_000, 10_000, network.Size(width=160, narrow=64, epochs=7, settling_steps=200)
 )
 FULL = Plan()
 
@@ -129,7 +132,10 @@ def shipped_names() -> list[Name]:
 def training_texts(plan: Plan) -> list[Words]:
     """What the training voices say: sentences, strings of any words so that all sounds come, and nothing."""
     rng = np.random.default_rng(SPEECH_SEED)
-    made = [tuple(words(line)) for line in texts.sentences(SPEECH_SEED, plan.sentences)]
+    made = [tuple(words(line)) for line in texts.sentences(SPEECH_SEED, plan.pattern_sentences)]
+    written = texts.free_sentences()
+    chosen = rng.choice(len(written), size=plan.written_sentences, replace=False)
+    made += [tuple(words(written[int(index)])) for index in chosen]
     counts = word_counts()
     common = sorted(counts, key=lambda word: (-counts[word], word))
     often, seldom = common[:6_500], common[6_500:]
@@ -141,13 +147,15 @@ def training_texts(plan: Plan) -> list[Words]:
 
 
 def language_texts(plan: Plan) -> list[language.Source]:
-    """What the language model reads: patterns without end, everyday wording, and the sentences by hand."""
+    """What the language model reads: patterns, everyday wording, what is put together, sentences by hand."""
     kinds = (
-        (texts.sentences(LANGUAGE_SEED, plan.text_sentences), PATTERN_SHARE),
-        (texts.sentences(LANGUAGE_SEED, plan.everyday_sentences, "everyday"), EVERYDAY_SHARE),
-        (texts.free_sentences(), FREE_SHARE),
+        (texts.sentences(LANGUAGE_SEED, plan.text_sentences), PATTERN_SHARE, True),
+        (texts.sentences(LANGUAGE_SEED, plan.everyday_sentences, "everyday"), EVERYDAY_SHARE, True),
+        (composed.sentences(COMPOSED_OF_A_LINE), COMPOSED_SHARE, True),
+        (composed.company(TIMES_IN_COMPANY), COMPANY_SHARE, False),
+        (texts.free_sentences(), FREE_SHARE, True),
     )
-    return [language.Source([words(line) for line in lines], share) for lines, share in kinds]
+    return [language.Source([words(line) for line in lines], share, whole) for lines, share, whole in kinds]
 
 
 def _workers() -> int:

@@ -57,7 +57,7 @@ def utterance(
     if not words:
         samples = non_speech(rng)
         silent = np.full(features.frame_count(len(samples)), SILENCE, dtype=np.int16)
-        return features.mfcc(samples), silent, True
+        return features.heard(samples), silent, True
     tokens: list[str] = []
     for word in words:
         tokens.extend(pinyin(word))
@@ -78,7 +78,7 @@ def utterance(
     samples = augment.over_the_line(np.concatenate([before, speech]), line, rng)
     lead_s = round(line.lead_s * augment.RATE) / augment.RATE + len(before) / augment.RATE
     shifted = [(at + lead_s, unit) for at, unit in starts]
-    return features.mfcc(samples), features.labels(shifted, len(samples)), not stage.invented
+    return features.heard(samples), features.labels(shifted, len(samples)), not stage.invented
 
 
 def _before(rng: np.random.Generator) -> augment.Sound:

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from asr.demo_model import pitch
 from asr.demo_model.extras import need
 from asr.demo_model.lexicon import SILENCE, is_silence
 
-DIMENSION = 40
+CEPSTRA = 40
+DIMENSION = CEPSTRA + pitch.DIMENSION
 FRAME_SHIFT, FRAME_LENGTH = 80, 200  # samples at 8 kHz
 MFCC_CONF = """\
 --sample-frequency=8000
@@ -29,6 +31,12 @@ Features = NDArray[np.float32]
 Labels = NDArray[np.int16]
 
 
+def heard(samples: NDArray[Any]) -> Features:
+    """Cepstra and pitch for every 10 ms of 8 kHz speech in 16-bit range: what Vosk gives to the network."""
+    cepstra = mfcc(samples)
+    return np.concatenate([cepstra, pitch.pitch(samples)[: len(cepstra)]], axis=1)
+
+
 def mfcc(samples: NDArray[Any]) -> Features:
     """40 cepstra for every 10 ms of 8 kHz speech in 16-bit range, as Kaldi makes them of MFCC_CONF."""
     fbank = need("kaldi_native_fbank")
@@ -36,16 +44,16 @@ def mfcc(samples: NDArray[Any]) -> Features:
     options.frame_opts.samp_freq = 8000
     options.frame_opts.dither = 0
     options.frame_opts.snip_edges = True
-    options.mel_opts.num_bins = DIMENSION
+    options.mel_opts.num_bins = CEPSTRA
     options.mel_opts.low_freq = 40
     options.mel_opts.high_freq = -200
-    options.num_ceps = DIMENSION
+    options.num_ceps = CEPSTRA
     options.use_energy = False
     stream = fbank.OnlineMfcc(options)
     stream.accept_waveform(8000, samples.astype(np.float32).tolist())
     stream.input_finished()
     frames = [stream.get_frame(index) for index in range(stream.num_frames_ready)]
-    return np.array(frames, dtype=np.float32).reshape(-1, DIMENSION)
+    return np.array(frames, dtype=np.float32).reshape(-1, CEPSTRA)
 
 
 def frame_count(samples: int) -> int:

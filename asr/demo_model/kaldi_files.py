@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from asr.demo_model import pitch
 from asr.demo_model.features import DIMENSION, MFCC_CONF
 from asr.demo_model.network import BYPASS, Layer
 
@@ -46,10 +47,11 @@ def write_acoustic_model(
 
 
 def write_configuration(directory: Path) -> None:
-    """``conf/model.conf`` and ``conf/mfcc.conf``."""
+    """``conf/model.conf``, ``conf/mfcc.conf`` and ``conf/pitch.conf``."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "model.conf").write_text(MODEL_CONF, "ascii")
     (directory / "mfcc.conf").write_text(MFCC_CONF, "ascii")
+    (directory / "pitch.conf").write_text(pitch.configuration(), "ascii")
 
 
 def write_word_boundaries(path: Path, positions: Sequence[str]) -> None:
@@ -115,15 +117,21 @@ def _descriptor(node: str, offsets: Sequence[int]) -> str:
 
 
 def _affine(layer: Layer) -> bytes:
-    rows, columns = layer.weights.shape
-    matrix = b"FM " + _int(rows) + _int(columns) + layer.weights.astype("<f4").tobytes()
     return (
         b"<FixedAffineComponent> <LinearParams> "
-        + matrix
+        + _two_bytes_each(layer.weights)
         + b"<BiasParams> "
         + _vector(layer.bias)
         + b"</FixedAffineComponent> "
     )
+
+
+def _two_bytes_each(weights: NDArray[np.float32]) -> bytes:
+    """A compressed matrix of Kaldi's kind CM2: every weight as one of 65,536 steps from least to most."""
+    rows, columns = weights.shape
+    least, span = float(weights.min()), float(weights.max() - weights.min()) or 1.0
+    steps = np.rint((weights.astype(np.float64) - least) / span * 65535).astype("<u2")
+    return b"CM2 " + struct.pack("<ffii", least, span, rows, columns) + steps.tobytes()
 
 
 def _nothing(dimension: int) -> bytes:

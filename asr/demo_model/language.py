@@ -7,7 +7,7 @@ arithmetic on arrays: a million words of text take seconds and 300 MB.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -56,10 +56,14 @@ class LanguageModel:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Sentences of one kind, cut into words, and their share of the model; all shares sum to one."""
+    """Sentences of one kind, cut into words, and their share of the model; all shares sum to one.
+
+    What is not ``whole`` is a piece out of a sentence and tells nothing of its beginning and its end.
+    """
 
     sentences: Sequence[Sequence[str]]
     share: float
+    whole: bool = True
 
 
 def estimate(
@@ -75,7 +79,7 @@ def estimate(
         raise ValueError(f"{len(words)} words are too many: {_LAST} fit into {BITS} bits")
     general = np.array([0.0, 0.0, *(table[word] for word in words[2:])])
     general /= general.sum()
-    counts = [_counted(source.sentences, words) for source in sources]
+    counts = [_counted(source, words) for source in sources]
     shares = [source.share for source in sources]
     orders = _mixed([_kneser_ney(part, general, table_share) for part in counts], shares)
     return LanguageModel(words, _pruned(orders, counts, shares, most))
@@ -130,16 +134,18 @@ def _leaving(order: NGrams, histories: Keys, left: Numbers) -> NGrams:
     return replace(order, backoff=backoff)
 
 
-def _counted(sentences: Iterable[Sequence[str]], words: Sequence[str]) -> list[Counts]:
+def _counted(source: Source, words: Sequence[str]) -> list[Counts]:
     """How often each n-gram comes, for every length."""
     numbers = {word: number for number, word in enumerate(words)}
+    before, after = ([START_ID], [END_ID]) if source.whole else ([], [])
     spoken: list[int] = []
     lengths: list[int] = []
-    for sentence in sentences:
+    for sentence in source.sentences:
         cut = [numbers.get(word, -1) for word in sentence]
         if cut and min(cut) >= 0:
-            spoken += [START_ID, *cut, END_ID]
-            lengths.append(len(cut) + 2)
+            cut = [*before, *cut, *after]
+            spoken += cut
+            lengths.append(len(cut))
     text = np.array(spoken, dtype=np.uint64)
     sentence_of = np.repeat(np.arange(len(lengths)), lengths)
     found: list[Counts] = []

@@ -16,17 +16,19 @@ from numpy.typing import NDArray
 from asr.demo_model.corpus import Corpus, Progress
 from asr.demo_model.extras import need
 from asr.demo_model.features import DIMENSION
+from asr.demo_model.lexicon import SILENCE
 
 Matrix = NDArray[np.float32]
 
 FIRST = tuple(range(-4, 5))
 """The frames of 10 ms that the first layer sees; it answers every third frame, and so do the others."""
-BLOCKS = (3, 3, 3, 3, 6)
+BLOCKS = (3, 3, 3, 3, 6, 6)
 """How far each block looks back, and then forward, in frames."""
 CONTEXT = 4 + sum(BLOCKS)
 STEP = 3
 WINDOW = 192  # frames answered at once in training
 BYPASS = 0.66
+SILENCE_PRIOR = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +51,10 @@ class Size:
 
     width: int = 256
     narrow: int = 96
-    epochs: float = 9
+    epochs: float = 5
     batch: int = 64
     peak_rate: float = 2e-3
-    settling_steps: int = 1000
+    settling_steps: int = 600
     settling_rate: float = 6e-4
     seed: int = 12345
 
@@ -118,9 +120,14 @@ def _descend(
 
 
 def priors(corpus: Corpus, outputs: int, exponent: float = 0.6) -> NDArray[np.float32]:
-    """How often each unit is the answer, floored and flattened; the decoder divides by them."""
+    """How often each unit is the answer, floored and flattened; the decoder divides by them.
+
+    Silence counts for less, so that the decoder believes in it: where nobody speaks no word is heard.
+    """
     counts = np.bincount(corpus.labels, minlength=outputs).astype(np.float64)
-    return np.asarray(np.maximum(counts / counts.sum(), 1e-4) ** exponent, dtype=np.float32)
+    often: Matrix = np.asarray(np.maximum(counts / counts.sum(), 1e-4) ** exponent, dtype=np.float32)
+    often[SILENCE] *= SILENCE_PRIOR
+    return often
 
 
 def _halves_help(torch: Any) -> bool:

@@ -152,6 +152,7 @@ PARTS = (
     "am/final.mdl",
     "conf/mfcc.conf",
     "conf/model.conf",
+    "conf/pitch.conf",
     "graph/Gr.fst",
     "graph/HCLr.fst",
     "graph/disambig_tid.int",

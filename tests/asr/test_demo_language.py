@@ -227,3 +227,17 @@ def test_words_that_sound_the_same_have_numbers_and_marks_of_their_own(tmp_path:
     assert sorted(numbers.values()) == list(range(5))
     assert len((tmp_path / "disambig_tid.int").read_text("ascii").split()) == 4
     assert set(graph.spoken_words(numbers)) == {"甲", "乙", "丙"}
+
+
+def test_pieces_of_sentences_tell_what_follows_but_not_what_begins_or_ends() -> None:
+    table = {"甲": 1.0, "乙": 1.0, "丙": 1.0}
+    sentences = [["甲", "乙"]] * 4
+    whole, piece = (
+        language.estimate(
+            [Source(sentences, 0.5), Source([["乙", "丙"]] * 4, 0.5, as_sentence)], table, 0.3, 10
+        )
+        for as_sentence in (True, False)
+    )
+    assert piece.probability(["乙"], "丙") == pytest.approx(whole.probability(["乙"], "丙"), rel=0.2)
+    assert piece.probability([language.START], "乙") < whole.probability([language.START], "乙")
+    assert piece.probability(["丙"], language.END) < whole.probability(["丙"], language.END)

@@ -11,12 +11,14 @@ import pytest
 from asr.demo_model import (
     augment,
     builder,
+    composed,
     extras,
     features,
     kaldi_files,
     lexicon,
     model_path,
     network,
+    pitch,
     progress,
     speakers,
     texts,
@@ -162,6 +164,45 @@ def test_acoustic_model_is_binary_kaldi(tmp_path) -> None:
     assert b"input=Append(Offset(input, -2), Offset(input, -1), input)" in data
     assert b"component=sum3 input=Sum(Scale(0.66, relu1), relu3)" in data
     assert data.count(b"<FixedAffineComponent> ") == 3
+
+
+def test_weights_are_kept_in_two_bytes_each_to_within_a_step() -> None:
+    weights = np.linspace(-1.5, 2.5, 24, dtype=np.float32).reshape(4, 6)
+    layer = network.Layer(weights, np.zeros(4, np.float32), (0,))
+    data = kaldi_files._affine(layer)
+    at = data.index(b"CM2 ") + 4
+    least, span = np.frombuffer(data, "<f4", 2, at)
+    assert np.frombuffer(data, "<i4", 2, at + 8).tolist() == [4, 6]
+    steps = np.frombuffer(data, "<u2", 24, at + 16).reshape(4, 6)
+    assert np.abs(least + span * steps / 65535 - weights).max() < 1e-4
+
+
+@pytest.mark.parametrize("hertz", [90.0, 220.0, 330.0])
+def test_the_pitch_of_a_voice_is_heard_as_vosk_hears_it(hertz: float) -> None:
+    at = np.arange(8000) / 8000
+    voice = sum(np.sin(2 * np.pi * hertz * n * at) / n for n in range(1, 8)) * 5000
+    found = pitch.pitch(voice)
+    assert found.shape[1] == pitch.DIMENSION
+    assert np.exp(np.median(found[:, 3])) == pytest.approx(hertz, rel=0.02)
+    assert np.abs(found[20:, 1]).max() < 0.1, "a level voice has no tone"
+    assert len(pitch.pitch(np.zeros(1))) == 0
+
+
+def test_vosk_is_told_of_the_pitch_what_the_training_was() -> None:
+    conf = (model_path() / "conf" / "pitch.conf").read_text("ascii")
+    assert conf == pitch.configuration()
+    assert "--delta-pitch-noise-stddev=0\n" in conf, "decoding would differ from run to run"
+    assert "simulate" not in conf
+
+
+def test_sentences_are_put_together_from_choices_the_same_every_time() -> None:
+    made = composed.sentences(8) + composed.company(1)
+    assert made == composed.sentences(8) + composed.company(1)
+    assert not [text for text in made if set(text) & set("[]{}|")]
+    rng = np.random.default_rng(3)
+    assert {composed.chosen("[水|电]停了[|又停了]", rng) for _ in range(40)} == {
+        "水停了", "电停了", "水停了又停了", "电停了又停了",
+    }  # fmt: skip
 
 
 def test_lost_packets_are_silent_or_the_one_before_again() -> None:
