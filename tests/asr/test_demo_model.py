@@ -178,14 +178,14 @@ def test_weights_are_kept_in_two_bytes_each_to_within_a_step() -> None:
 
 
 @pytest.mark.parametrize("hertz", [90.0, 220.0, 330.0])
-def test_the_pitch_of_a_voice_is_heard_as_vosk_hears_it(hertz: float) -> None:
+def test_the_pitch_of_a_voice_is_heard_as_vosk_hears_it(model: Ear, hertz: float) -> None:
     at = np.arange(8000) / 8000
     voice = sum(np.sin(2 * np.pi * hertz * n * at) / n for n in range(1, 8)) * 5000
-    found = pitch.pitch(voice)
+    found = model.pitch(voice)
     assert found.shape[1] == pitch.DIMENSION
     assert np.exp(np.median(found[:, 3])) == pytest.approx(hertz, rel=0.02)
     assert np.abs(found[20:, 1]).max() < 0.1, "a level voice has no tone"
-    assert len(pitch.pitch(np.zeros(1))) == 0
+    assert len(model.pitch(np.zeros(1))) == 0
 
 
 def test_vosk_is_told_of_the_pitch_what_the_training_was() -> None:

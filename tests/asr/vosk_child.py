@@ -14,8 +14,12 @@ from functools import cache
 from multiprocessing import get_context
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from asr.demo_model import model_path
 from asr.demo_model.evaluation import listen
+from asr.demo_model.pitch import pitch
 from voice.pcm import Pcm, to_bytes
 
 
@@ -40,6 +44,10 @@ def _words(sound: Pcm) -> list[dict[str, Any]]:
     return list(json.loads(recogniser.FinalResult())["result"])
 
 
+def _pitch(samples: NDArray[Any]) -> NDArray[np.float32]:
+    return pitch(samples)
+
+
 @dataclass(frozen=True, slots=True)
 class Ear:
     """The demo model, listening."""
@@ -53,6 +61,10 @@ class Ear:
     def words(self, sound: Pcm) -> list[dict[str, Any]]:
         """Words with start, end (seconds) and conf."""
         return self.pool.submit(_words, sound).result(60)
+
+    def pitch(self, samples: NDArray[Any]) -> NDArray[np.float32]:
+        """What the library that Vosk brings tells of a voice's pitch."""
+        return self.pool.submit(_pitch, samples).result(60)
 
 
 @contextmanager
