@@ -85,11 +85,14 @@ async def with_words(database: Database) -> None:
 
 
 def in_clear(url: str, *tables: str) -> str:
-    """All that lies in these tables, as text."""
+    """All that lies in these tables, as text; bytes are read as such, so that no hex digits tell a number."""
     with psycopg.connect(url) as connection:
-        return "\n".join(
-            row[0] for table in tables for row in connection.execute(f"SELECT t::text FROM {table} AS t")
-        )
+        rows = [row for table in tables for row in connection.execute(f"SELECT t::text FROM {table} AS t")]
+    return re.sub(
+        r"\\x((?:[0-9a-f]{2})+)",
+        lambda found: bytes.fromhex(found[1]).decode(errors="replace"),
+        "\n".join(row[0] for row in rows),
+    )
 
 
 WORDS = ("transcript", "draft", "live_segment", "transcript_words", "work_sheet")
