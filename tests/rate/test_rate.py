@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -78,6 +79,15 @@ def test_each_definition(name: str, reached: int, base: int, unknown: int, perce
     assert (rate.reached, rate.base, rate.unknown, rate.percent_text) == (reached, base, unknown, percent)
     assert rate.reached + rate.misses + rate.unknown == rate.base
     assert (rate.unresolved, rate.open) == (1, 1)
+
+
+def test_only_a_definition_that_says_so_counts_who_was_called_back() -> None:
+    """Also whoever we reached by call-back while the call was still on: after 0 ms."""
+    fact = fact_of(a_call(1, Outcome.TIMEOUT))
+    assert fact
+    facts = [replace(fact, recovered_ms=0)]
+    assert measure(shipped()["recovered"], facts).reached == 1
+    assert measure(shipped()["person"], facts).reached == 0
 
 
 def test_nothing_by_nothing_is_a_dash() -> None:

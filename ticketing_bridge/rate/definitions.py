@@ -37,8 +37,9 @@ def counts(definition: RateDefinition, fact: RateFact) -> bool:
 def reached(definition: RateDefinition, fact: RateFact) -> bool | None:
     """Whether a call of the base counts as reached; None: it cannot be said (its wait is not known)."""
     if fact.outcome not in definition.reached:
-        within_ms = (definition.recovered_min or 0) * 60_000
-        return fact.outcome in MISSED and fact.recovered_ms is not None and fact.recovered_ms <= within_ms
+        if definition.recovered_min is None or fact.outcome not in MISSED or fact.recovered_ms is None:
+            return False
+        return fact.recovered_ms <= definition.recovered_min * 60_000
     if definition.within_s is None:
         return True
     wait_ms = fact.queue_ms if definition.clock is Clock.QUEUE else fact.until_ms
