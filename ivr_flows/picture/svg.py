@@ -56,9 +56,7 @@ def draw_svg(
     ``names`` are queues, flows and the like as people read them; see ``names_of``.
     """
     picture = arrange(flow, names or Names())
-    most = (
-        max((max(it.next.values(), default=0) for it in traffic.nodes.values()), default=0) if traffic else 0
-    )
+    most = traffic.most if traffic else 0
     top = 44
     width, height = max(_LEAST_WIDTH, round(picture.width)), round(picture.height + top + _LEGEND)
     title = escape(flow.title or flow.flow)
@@ -149,7 +147,7 @@ def _ways(box: Box, here: NodeTraffic | None, most: int) -> Iterator[str]:
         look = ' class="nobody"' if count == 0 else ""
         yield f'<path{look} d="{bend}" stroke-width="{thick:.1f}"/>'
         yield _head(end + 4, y)
-        for number, label in enumerate(_labels(way, here)):
+        for number, label in enumerate(_labels(way, count)):
             # the first stands above the line, the others below it
             below = y - 4 - thick / 2 if number == 0 else y + 16 * number
             yield f'<text class="way" x="{stem + 8:.0f}" y="{below:.0f}">{escape(_short(label))}</text>'
@@ -162,8 +160,7 @@ def _short(label: str) -> str:
     return label if len(label) <= _LABEL else label[: _LABEL - 1] + "…"
 
 
-def _labels(way: Way, here: NodeTraffic | None) -> list[str]:
-    count = _count(way, here)
+def _labels(way: Way, count: int | None) -> list[str]:
     return way.labels if count is None else [*way.labels, f"{count} 次"]
 
 

@@ -44,10 +44,6 @@ def _words(sound: Pcm) -> list[dict[str, Any]]:
     return list(json.loads(recogniser.FinalResult())["result"])
 
 
-def _pitch(samples: NDArray[Any]) -> NDArray[np.float32]:
-    return pitch(samples)
-
-
 @dataclass(frozen=True, slots=True)
 class Ear:
     """The demo model, listening."""
@@ -64,7 +60,7 @@ class Ear:
 
     def pitch(self, samples: NDArray[Any]) -> NDArray[np.float32]:
         """What the library that Vosk brings tells of a voice's pitch."""
-        return self.pool.submit(_pitch, samples).result(60)
+        return self.pool.submit(pitch, samples).result(60)
 
 
 @contextmanager

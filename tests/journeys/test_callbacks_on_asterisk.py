@@ -15,7 +15,7 @@ from facts.call import Outcome
 from ivr_flows import line_context, load_flow, prompt_texts
 from ivr_flows.prompts import render_prompts
 from telephony.pbx.program import AsteriskProgram
-from tests.agents.conftest import Listening, heard_by
+from tests.agents.conftest import Listening, heard_by, until
 from tests.journeys.people import a_ticket
 from tests.pbx import AmiWitness, RunningPbx, free_port, pbx_up
 from tests.pbx_people import Telephones
@@ -118,7 +118,7 @@ async def test_a_citizen_asks_to_be_called_back_and_is(
                 (owed,) = await uow.callbacks.newest()
                 return owed.state is CallbackState.REACHED and owed.channel is None
 
-        await eventually(done)
+        await until(done)
     async with database.unit_of_work() as uow:
         (owed,) = await uow.callbacks.newest()
         (attempt,) = await uow.callbacks.attempts([owed.id])
@@ -159,17 +159,10 @@ async def test_a_citizen_is_asked_how_it_went(pbx: RunningPbx, ami: AmiWitness, 
                 (task,) = await uow.follow_ups.newest()
                 return task.state is FollowUpState.DONE
 
-        await eventually(done)
+        await until(done)
     async with database.unit_of_work() as uow:
         (task,) = await uow.follow_ups.newest()
         said = {it.question: it.answer for it in await uow.follow_ups.answers([task.id])}
         assert await uow.calls.list() == [], "no citizen's call"
     assert said == {"是否解决": "已解决", "是否满意": "满意", "回访结果": "完成"}
     assert (task.attempts, task.recording is not None) == (1, True)
-
-
-async def eventually(seen: Callable[[], object], timeout_s: float = 60.0) -> None:
-    """Return when it is seen."""
-    async with asyncio.timeout(timeout_s):
-        while not await seen():  # type: ignore[misc]
-            await asyncio.sleep(0.1)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from facts.errors import HotlineError
-from ticketing_bridge.bench.figures import status_mb
+from ticketing_bridge.bench.figures import Figure, status_mb
 
 TOOLS = Path(__file__).resolve().parents[2] / ".tools"
 
@@ -57,3 +57,15 @@ async def kept(session: Any, pid: int) -> tuple[float, float, float]:
     heap = await session.send("Runtime.getHeapUsage")
     counters = await session.send("Memory.getDOMCounters")
     return heap["usedSize"] / 1e6, float(counters["nodes"]), status_mb(pid, "VmRSS")
+
+
+def growth(first: tuple[float, float, float], last: tuple[float, float, float]) -> list[Figure]:
+    """What is kept at the end, and how it grew since the first look."""
+    return [
+        Figure("heap_mb", last[0], "MB", "the page's JavaScript heap at the end, swept"),
+        Figure("heap_growth", last[0] / first[0], "×", "of the heap since the first look"),
+        Figure("nodes", last[1], "nodes", "of the page at the end"),
+        Figure("nodes_growth", last[1] / first[1], "×", "of the page's nodes"),
+        Figure("web_mb", last[2], "MB", "memory of the web role at the end"),
+        Figure("web_growth", last[2] / first[2], "×", "of the web role's memory"),
+    ]

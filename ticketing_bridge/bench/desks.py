@@ -194,7 +194,7 @@ async def _talk(
         mark = "".join(MARKS[int(digit)] for digit in f"{number:04d}")
         wanted = "event: fields" if final else mark
         said = LiveText(
-            str(call.key), Leg.CALLER, segment, final, text if final else text + mark, *_at(segment),
+            str(call.key), Leg.CALLER, segment, final, text if final else text + mark, *said_at(segment),
             stream="bench",
         )  # fmt: skip
         coming, began = listener.expect(wanted), time.monotonic()
@@ -208,7 +208,15 @@ async def _talk(
         await asyncio.sleep(max(0.0, began + PARTIAL_EVERY_S - time.monotonic()))
 
 
-def _at(segment: int) -> tuple[float, float]:
+async def told(floor: Floor, call: Call) -> None:
+    """The ledger has written this row."""
+    async with floor.database.unit_of_work() as uow:
+        await uow.calls.upsert([call])
+        await uow.notify(CALL_CHANNEL, str(call.key))
+
+
+def said_at(segment: int) -> tuple[float, float]:
+    """Begin and end of a sentence, seconds of the call."""
     return 9.0 + SENTENCE_EVERY_S * segment, 12.0 + SENTENCE_EVERY_S * segment
 
 
@@ -223,9 +231,7 @@ async def _rings(floor: Floor, times: int) -> list[float]:
                 floor.calls[0], key=key, linkedid=key.uniqueid, agent_legs=legs, arrived_at=datetime.now(UTC)
             )
             coming = page.expect(f'"key": "{key}"')
-            async with floor.database.unit_of_work() as uow:
-                await uow.calls.upsert([call])
-                await uow.notify(CALL_CHANNEL, str(key))
+            await told(floor, call)
             began = time.monotonic()
             delays.append(max(0.0, await asyncio.wait_for(coming, PATIENCE_S) - began))
             await asyncio.sleep(0.3)

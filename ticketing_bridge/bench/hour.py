@@ -19,10 +19,9 @@ from urllib.parse import unquote
 from facts.call import Call
 from facts.identity import CallKey
 from facts.transcript import Leg, LiveText
-from ticketing_bridge.bench.chromium import kept, opened
-from ticketing_bridge.bench.desks import SENTENCE_EVERY_S, SENTENCES, Floor, open_floor
+from ticketing_bridge.bench.chromium import growth, kept, opened
+from ticketing_bridge.bench.desks import SENTENCE_EVERY_S, SENTENCES, Floor, open_floor, said_at, told
 from ticketing_bridge.bench.figures import MINUTES_VARIABLE, Figure, Size
-from ticketing_bridge.call_ledger.service import CALL_CHANNEL
 
 #: how long the full measurement takes, unless this says otherwise
 MINUTES = 60.0
@@ -61,26 +60,19 @@ async def _talks(floor: Floor, calls: Sequence[Call], call_s: float) -> None:
     """One call after the other: it rings, somebody speaks, it is over."""
     for call in calls:
         until = time.monotonic() + call_s
-        await _told(floor, replace(call, arrived_at=datetime.now(UTC)))
+        await told(floor, replace(call, arrived_at=datetime.now(UTC)))
         segment = 0
         while time.monotonic() < until:
             text = SENTENCES[segment % len(SENTENCES)]
-            place = (9.0 + SENTENCE_EVERY_S * segment, 12.0 + SENTENCE_EVERY_S * segment)
             for share in (0.3, 0.6, 1.0):
                 said = text[: int(len(text) * share)]
+                at = said_at(segment)
                 floor.broadcast.send(
-                    LiveText(str(call.key), Leg.CALLER, segment, share == 1.0, said, *place, stream="bench")
+                    LiveText(str(call.key), Leg.CALLER, segment, share == 1.0, said, *at, stream="bench")
                 )
                 await asyncio.sleep(SENTENCE_EVERY_S / 3)
             segment += 1
-        await _told(floor, replace(call, ended_at=datetime.now(UTC)))
-
-
-async def _told(floor: Floor, call: Call) -> None:
-    """The ledger has written this row."""
-    async with floor.database.unit_of_work() as uow:
-        await uow.calls.upsert([call])
-        await uow.notify(CALL_CHANNEL, str(call.key))
+        await told(floor, replace(call, ended_at=datetime.now(UTC)))
 
 
 async def _measured(session: Any, pid: int, minutes: float, settle_s: float) -> list[Figure]:
@@ -89,12 +81,4 @@ async def _measured(session: Any, pid: int, minutes: float, settle_s: float) -> 
     first = await kept(session, pid)
     await asyncio.sleep(max(0.0, began + minutes * 60 - time.monotonic()))
     last = await kept(session, pid)
-    return [
-        Figure("minutes", minutes, "min", "how long"),
-        Figure("heap_mb", last[0], "MB", "the page's JavaScript heap at the end, swept"),
-        Figure("heap_growth", last[0] / first[0], "×", "growth of that"),
-        Figure("nodes", last[1], "nodes", "of the page at the end"),
-        Figure("nodes_growth", last[1] / first[1], "×", "growth of those"),
-        Figure("web_mb", last[2], "MB", "memory of the web role at the end"),
-        Figure("web_growth", last[2] / first[2], "×", "growth of that"),
-    ]
+    return [Figure("minutes", minutes, "min", "how long"), *growth(first, last)]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-import secrets
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -13,17 +11,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from facts.call import Call
-from telephony.simulation.diary import Diary
-from telephony.simulation.outside import outside_world
-from telephony.simulation.outside_config import OutsidePaths
-from telephony.simulation.play import PlayedCall, Player
 from telephony.simulation.scenario import HangUp, KeyPress, Moment, ScenarioCall
 from telephony.simulation.scenario_file import plan
 from ticketing_bridge.bench.figures import Figure, Size
-from ticketing_bridge.bench.programmes.play import settled, silent
+from ticketing_bridge.bench.programmes.play import settled, silent_people
 from ticketing_bridge.bench.programmes.stage import Stage, stage
 from ticketing_bridge.demo.people import match_rows
-from ticketing_bridge.demo.run import prompt_times
 
 #: seconds between two arrivals
 APART_S = 0.1
@@ -84,20 +77,9 @@ async def _play(up: Stage, ways: Sequence[Way]) -> list[Call | None]:
     """The callers' rows, in their order; None: there is none."""
     since = datetime.now(UTC)
     planned = plan([way.call(number) for number, way in enumerate(ways)], up.hotline)
-    paths = OutsidePaths.of(up.settings)
-    dialogues = await asyncio.to_thread(silent, planned, paths.speech, 1)
-    async with outside_world(up.settings, up.hotline, up.secrets, up.program) as phones:
-        with Diary(paths.diary) as diary:
-            player = Player(
-                phones,
-                diary,
-                dialogues,
-                prompt_times(up.settings, up.hotline),
-                run_id=f"bench-{secrets.token_hex(4)}",
-                at_once=len(planned),
-            )
-            played: list[PlayedCall] = await player.play(planned)
-            rows = await settled(up, since)
+    async with silent_people(up, planned, 1, at_once=len(planned)) as player:
+        played = await player.play(planned)
+        rows = await settled(up, since)
     matched, _ = match_rows(played, rows)
     return [matched.get(call.id) for call in planned]
 

@@ -17,7 +17,7 @@ from random import Random
 from config.secrets import load_or_make_secrets
 from config.settings import load_settings
 from facts.transcript import Leg, LiveText
-from ticketing_bridge.bench.desks import SENTENCES, Floor, call_path, open_floor
+from ticketing_bridge.bench.desks import SENTENCES, Floor, call_path, open_floor, said_at
 from ticketing_bridge.bench.figures import Figure, Size, spread_ms
 from ticketing_bridge.bench.processes import family_cpu_s
 from ticketing_bridge.bench.seats import Answered, Seat, SheetForm
@@ -65,9 +65,9 @@ async def measure(size: Size) -> list[Figure]:
     async with open_floor(warm + agents, furnished=size.of(1.0, 0.02), durable=durable) as up:
         _said(up)
         seats = await _seated(up)
-        await _all(seats[:warm], 1, lambda: 0.0)
-        seats = seats[warm:]
         clock = _Clock(up)
+        await clock.of(seats[:warm], 1, lambda: 0.0)
+        seats = seats[warm:]
         dice = Random(12345)
         paced, paced_cost = await clock.of(seats, 1, lambda: dice.uniform(0, within_s))
         burst, burst_cost = await clock.of(seats, 2, lambda: 0.0)
@@ -107,9 +107,8 @@ def _said(up: Floor) -> None:
     """What has been said at every desk by now."""
     for call in up.calls:
         for number, text in enumerate(SENTENCES):
-            at = 9.0 + 4 * number
             up.broadcast.send(
-                LiveText(str(call.key), Leg.CALLER, number, True, text, at, at + 3, stream="bench")
+                LiveText(str(call.key), Leg.CALLER, number, True, text, *said_at(number), stream="bench")
             )
 
 
@@ -148,11 +147,6 @@ async def _opened(seats: Sequence[Seat], matter: int) -> dict[str, SheetForm]:
 
     await _few_at_once(seats, one)
     return forms
-
-
-async def _all(seats: Sequence[Seat], matter: int, waits_s: Callable[[], float]) -> list[_Saved]:
-    """Everybody opens the page; then everybody saves, each after a wait."""
-    return await _pressed(seats, matter, await _opened(seats, matter), waits_s)
 
 
 async def _pressed(

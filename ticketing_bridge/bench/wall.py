@@ -26,7 +26,7 @@ from facts.agents import AgentNow, AgentState
 from telephony.ami.codec import AmiMessage
 from ticketing_bridge.agents.keeper import AGENT_CHANNEL
 from ticketing_bridge.bench.browser import sign_in
-from ticketing_bridge.bench.chromium import kept, opened
+from ticketing_bridge.bench.chromium import growth, kept, opened
 from ticketing_bridge.bench.figures import MINUTES_VARIABLE, Figure, Size, spread_ms
 from ticketing_bridge.bench.ledger import writer
 from ticketing_bridge.bench.role import running_role
@@ -108,12 +108,7 @@ async def _measured(page: Any, shift: _Shift, minutes: float, pid: int) -> list[
         *spread_ms("event_to_pixel", delays, f"a caller joins, to the wall's pixel ({len(delays)} callers)"),
         Figure("late", sum(it > 1.0 for it in delays), "events", "later than 1 s"),
         Figure("minutes", minutes, "min", "how long"),
-        Figure("heap_mb", last[0], "MB", "the page's JavaScript heap at the end, swept"),
-        Figure("heap_growth", last[0] / first[0], "×", "of the heap since a tenth of the time"),
-        Figure("nodes", last[1], "nodes", "of the page at the end"),
-        Figure("nodes_growth", last[1] / first[1], "×", "of the page's nodes"),
-        Figure("web_mb", last[2], "MB", "memory of the web role at the end"),
-        Figure("web_growth", last[2] / first[2], "×", "of the web role's memory"),
+        *growth(first, last),
     ]
 
 

@@ -8,7 +8,7 @@ from ticketing_bridge.drafting.answers import chose
 from ticketing_bridge.drafting.lexicon import because, pattern, words
 from ticketing_bridge.drafting.matters import Heard
 from ticketing_bridge.drafting.model import CallState, DraftInput, EarlierTicket, Span, Value
-from ticketing_bridge.drafting.purpose import is_dispatched
+from ticketing_bridge.drafting.purpose import citizen_says, is_dispatched
 
 #: fewer characters than these from the caller in the whole call is no matter
 _NEARLY_EMPTY = 8
@@ -22,17 +22,13 @@ def state_of(call: DraftInput, purpose: Value[str | None], heard: Heard) -> Call
         return CallState.EMPTY
     matter = heard.matters[0][0] if heard.matters else 0.0
     playing = matter < 2 * _ONE_WORD and not is_dispatched(call)
-    if _heard(call, "prank") and (playing or _told_off(call)):
+    if citizen_says(call, "prank") and (playing or _told_off(call)):
         return CallState.PRANK
-    if purpose.value == "其他" and _heard(call, "withdrawn"):
+    if purpose.value == "其他" and citizen_says(call, "withdrawn"):
         return CallState.WITHDRAWN
     if purpose.value is None and matter < _ONE_WORD:
         return CallState.GARBLED
     return CallState.MATTER
-
-
-def _heard(call: DraftInput, what: str) -> bool:
-    return any(pattern("flags", what).search(text) for _, text in call.citizen())
 
 
 def _told_off(call: DraftInput) -> bool:

@@ -43,7 +43,7 @@ def choose_purpose(call: DraftInput, heard: Heard, *, party: bool = False) -> Va
     if is_emergency(call).value and ranked[0][0] in _NO_CRY:
         ranked = [it for it in ranked if it[0] not in _NO_CRY]
     sent = is_dispatched(call)
-    if sent and _new_matter(call, sent) and not _withdrawn(call):
+    if sent and _new_matter(call, sent) and not citizen_says(call, "withdrawn"):
         ranked = [it for it in ranked if it[0] != "其他"]  # what a unit is to do is a matter
     best, top = ranked[0]
     candidates = tuple(name for name, _ in ranked[1:3])
@@ -287,8 +287,9 @@ def is_answered(call: DraftInput, purpose: str | None) -> Value[bool]:
     return Value(False, 0.6, because("no_answer"))
 
 
-def _withdrawn(call: DraftInput) -> bool:
-    return any(pattern("flags", "withdrawn").search(text) for _, text in call.citizen())
+def citizen_says(call: DraftInput, flag: str) -> bool:
+    """Whether the citizen says what the flag stands for."""
+    return any(pattern("flags", flag).search(text) for _, text in call.citizen())
 
 
 def _new_matter(call: DraftInput, sent: Span) -> bool:

@@ -48,12 +48,7 @@ class CallRows:
     async def seal(self, rows: Sequence[dict[str, Any]]) -> None:
         """Put tokens into rows (the number and ``CALL_TEXTS``)."""
         tokens = await self._numbers.tokens(it for row in rows for it in _in_row(row, numbers_in))
-        for row in rows:
-            if row["caller_number"] is not None:
-                row["caller_number"] = tokens[row["caller_number"]]
-            for name in CALL_TEXTS:
-                if any(map(numbers_in, texts_of(row[name]))):
-                    row[name] = each_text(row[name], lambda it: text_with_tokens(it, tokens))
+        _put(rows, tokens, numbers_in, text_with_tokens)
 
     async def know(self, calls: Sequence[Call]) -> None:
         """Have the tokens of all numbers in these calls."""
@@ -63,13 +58,23 @@ class CallRows:
         """The calls of rows, with their numbers."""
         found = [dict(row) for row in rows]
         numbers = await self._numbers.opened(it for row in found for it in _in_row(row, tokens_in))
-        for row in found:
-            if row["caller_number"] is not None:
-                row["caller_number"] = numbers[row["caller_number"]]
-            for name in CALL_TEXTS:
-                if any(map(tokens_in, texts_of(row[name]))):
-                    row[name] = each_text(row[name], lambda it: text_with_numbers(it, numbers))
+        _put(found, numbers, tokens_in, text_with_numbers)
         return [call_from_row(row) for row in found]
+
+
+def _put(
+    rows: Sequence[dict[str, Any]],
+    others: Mapping[str, str],
+    within: Callable[[str], Sequence[str]],
+    text_with: Callable[[str, Mapping[str, str]], str],
+) -> None:
+    """Put the others (tokens for numbers, or numbers for tokens) into rows of calls."""
+    for row in rows:
+        if row["caller_number"] is not None:
+            row["caller_number"] = others[row["caller_number"]]
+        for name in CALL_TEXTS:
+            if any(map(within, texts_of(row[name]))):
+                row[name] = each_text(row[name], lambda it: text_with(it, others))
 
 
 def _numbers_of_call(call: Call) -> Iterator[str]:

@@ -8,7 +8,8 @@ import random
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -112,25 +113,13 @@ async def play(stage: Stage, seed: int, calls: int, a_second: float, faults: Fau
     report = Report(calls, seed)
     began, since = time.monotonic(), datetime.now(UTC)
     planned = plan(programmes(seed, calls, a_second), stage.hotline)
-    paths = OutsidePaths.of(stage.settings)
-    dialogues = await asyncio.to_thread(silent, planned, paths.speech, seed)
-    async with outside_world(stage.settings, stage.hotline, stage.secrets, stage.program) as phones:
-        with Diary(paths.diary) as diary:
-            player = Player(
-                phones,
-                diary,
-                dialogues,
-                prompt_times(stage.settings, stage.hotline),
-                run_id=f"bench-{secrets.token_hex(4)}",
-                at_once=200,
-                emergency=frozenset(service.number for service in stage.hotline.emergency),
-            )
-            beside = [asyncio.create_task(_break(stage, faults)), asyncio.create_task(_watch(stage, report))]
-            played = await player.play(planned, lambda _, done, total: tell("calls", done, total))
-            await beside[0]
-            tell("rows", 0, calls)
-            rows = await settled(stage, since)
-            beside[1].cancel()
+    async with silent_people(stage, planned, seed, at_once=200) as player:
+        beside = [asyncio.create_task(_break(stage, faults)), asyncio.create_task(_watch(stage, report))]
+        played = await player.play(planned, lambda _, done, total: tell("calls", done, total))
+        await beside[0]
+        tell("rows", 0, calls)
+        rows = await settled(stage, since)
+        beside[1].cancel()
     report.took_s = time.monotonic() - began
     report.outcomes = Counter(str(row.outcome) for row in rows)
     report.backfilled = sum(CallFlag.BACKFILLED in row.flags for row in rows)
@@ -146,7 +135,27 @@ async def play(stage: Stage, seed: int, calls: int, a_second: float, faults: Fau
     return report
 
 
-def silent(planned: Sequence[PlannedCall], folder: Path, seed: int) -> dict[str, Dialogue]:
+@asynccontextmanager
+async def silent_people(
+    stage: Stage, planned: Sequence[PlannedCall], seed: int, *, at_once: int
+) -> AsyncIterator[Player]:
+    """People with telephones outside who say nothing, for these calls."""
+    paths = OutsidePaths.of(stage.settings)
+    dialogues = await asyncio.to_thread(_silent, planned, paths.speech, seed)
+    async with outside_world(stage.settings, stage.hotline, stage.secrets, stage.program) as phones:
+        with Diary(paths.diary) as diary:
+            yield Player(
+                phones,
+                diary,
+                dialogues,
+                prompt_times(stage.settings, stage.hotline),
+                run_id=f"bench-{secrets.token_hex(4)}",
+                at_once=at_once,
+                emergency=frozenset(service.number for service in stage.hotline.emergency),
+            )
+
+
+def _silent(planned: Sequence[PlannedCall], folder: Path, seed: int) -> dict[str, Dialogue]:
     """Nobody says anything: talks of 4 to 8 seconds."""
     dice = random.Random(f"talks {seed}")
     folder.mkdir(parents=True, exist_ok=True)
