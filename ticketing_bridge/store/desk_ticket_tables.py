@@ -73,6 +73,7 @@ ticket = Table(
     Index("ticket_call", "call"),
     Index("ticket_person", "person_lookup"),
     Index("ticket_phone", "phone_last4"),
+    Index("ticket_in_clear", "number", postgresql_where=text("phone_last4 ~ '^[^~]'")),
 )
 
 #: by what a ticket is found: keyed tokens of its words; NULL: its caller was erased, it is found no more

@@ -44,6 +44,7 @@ city_ticket = Table(
     Index("city_ticket_digits", "digits"),
     Index("city_ticket_phone", "phone_last4"),
     Index("city_ticket_closed", "closed_at"),
+    Index("city_ticket_in_clear", "number", postgresql_where=text("phone_last4 ~ '^[^~]'")),
 )
 
 #: whom to ask about a closed ticket; gone as soon as the follow-up is made
@@ -52,6 +53,7 @@ ticket_contact = Table(
     metadata,
     Column("ticket", Text, ForeignKey("city_ticket.number", ondelete="CASCADE"), primary_key=True),
     Column("phone", Text, nullable=False),
+    Index("ticket_contact_in_clear", "ticket", postgresql_where=text("phone ~ '^[^~]'")),
 )
 
 #: progress queries, for their limits; numbers as digests
@@ -131,6 +133,7 @@ callback = Table(
     Index("callback_state", "state", "due_at"),
     Index("callback_call", "call"),
     Index("callback_number", "number"),
+    Index("callback_in_clear", "id", postgresql_where=text("number ~ '^[^~]'")),
 )
 
 callback_attempt = Table(
@@ -169,6 +172,7 @@ follow_up_task = Table(
     at_column("updated_at", now=True),
     Index("follow_up_state", "state", "due_at"),
     Index("follow_up_number", "number", "dialled_at"),
+    Index("follow_up_task_in_clear", "id", postgresql_where=text("number ~ '^[^~]'")),
 )
 
 #: answers of robot and person apart
