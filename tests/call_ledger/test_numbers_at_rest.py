@@ -96,7 +96,7 @@ async def test_a_dump_has_nobodys_number_and_everything_is_as_it_was_said(
         again = NewCallback("city", CallbackKind.MISSED, OWED, "main", "main", NOW, NOW)
         assert await uow.callbacks.add(again) is None
         await uow.callbacks.put_attempt(owed.id, 1, dialed_at=NOW)
-        assert await uow.callbacks.dialled_since(NOW) == {OWED: 1}
+        assert await uow.callbacks.dialled_since(NOW, [OWED, CITIZEN, ""]) == {OWED: 1, CITIZEN: 0}
         assert [it.number for it in await uow.follow_ups.newest()] == [ASKED]
         assert [it for _, it in await uow.tickets.closed_with_contact(NOW, None, 9)] == [CONTACT]
         long_ago, soon = NOW - timedelta(days=9999), NOW + timedelta(days=9999)
@@ -250,4 +250,4 @@ async def test_two_who_meet_a_number_at_once_agree(database: Database) -> None:
         }  # fmt: skip
     async with database.unit_of_work() as other:
         assert await other.numbers.token(CITIZEN) == token
-        assert await other.numbers.known([CITIZEN, OWED]) == [CITIZEN, OWED, token]
+        assert await other.numbers.known([CITIZEN, OWED]) == [CITIZEN, token, OWED]

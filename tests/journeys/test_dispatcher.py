@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from sqlalchemy import event
+
 from facts.call import CallFlag, CallState, Outcome
 from facts.identity import CallKey
 from telephony.ami.events import CallbackStage, GapFilled, LinkLost, LinkUp
@@ -203,6 +205,33 @@ async def test_reports_are_for_a_person(shift: Shift) -> None:
     for made in (first, second):
         row = await shift.row(made.id)
         assert (row.state, row.reason) == (CallbackState.BY_PERSON, "report")
+
+
+async def test_a_round_asks_no_more_for_many_and_opens_their_numbers_once(shift: Shift) -> None:
+    """It comes round every second."""
+    await shift.look()
+    await added(shift, new_callback(due_at=NOON + minutes(60)))
+    for_one = await asked_in_a_round(shift)
+    for number in ("13909790011", "13909790012", "13909790013"):
+        await added(shift, new_callback(number=number, due_at=NOON + minutes(60)))
+    for_many = await asked_in_a_round(shift)
+    assert for_many == for_one
+    assert sum("sealed_number" in it for it in for_many) == 1, "\n\n".join(for_many)
+    assert len(for_many) <= 7, "\n\n".join(for_many)
+
+
+async def asked_in_a_round(shift: Shift) -> list[str]:
+    """What the database is asked meanwhile."""
+    asked: list[str] = []
+
+    def note(connection: object, cursor: object, statement: str, *rest: object) -> None:
+        asked.append(" ".join(statement.split()))
+
+    engine = shift.database._engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    await shift.dispatcher.look()
+    event.remove(engine, "before_cursor_execute", note)
+    return asked
 
 
 async def test_who_wants_to_be_called_is_forgotten_after_two_days(shift: Shift) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -69,8 +69,8 @@ async def promise(
     plain = number_to_call(number, hotline)
     if plain is None or hotline.queue(queue) is None:
         return False
-    dialled = await uow.callbacks.dialled_since(midnight(now))
-    if dialled.get(plain, 0) >= hotline.callback.daily_per_number:
+    dialled = await uow.callbacks.dialled_since(midnight(now), [plain])
+    if dialled[plain] >= hotline.callback.daily_per_number:
         return False
     known = await uow.calls.get(call)
     arrived_at = known.arrived_at if known else now
@@ -134,15 +134,16 @@ async def want_missed(uow: UnitOfWork, hotline: Hotline, pbx_id: str, now: datet
 
 
 async def standing(
-    uow: UnitOfWork, hotline: Hotline, pbx_id: str, wanted: Sequence[Callback], now: datetime, fresh_s: float
+    uow: UnitOfWork, hotline: Hotline, pbx_id: str, owed: Iterable[Callback], now: datetime, fresh_s: float
 ) -> Standing:
-    """What is known at the moment of deciding."""
-    states = [await uow.queues.get(pbx_id, queue.id, not_older_s=fresh_s) for queue in hotline.queues]
+    """What is known of those that are wanted, at the moment of deciding."""
+    wanted = [it for it in owed if it.state is CallbackState.WANTED]
+    states = await uow.queues.of_pbx(pbx_id, not_older_s=fresh_s)
     return Standing(
-        {state.queue: state for state in states if state is not None},
-        await uow.callbacks.dialled_since(midnight(now)),
-        await uow.callbacks.sensitive([it.id for it in wanted], SENSITIVE_ANSWERS),
-        await uow.callbacks.on_the_line([it.id for it in wanted]),
+        {queue.id: states[queue.id] for queue in hotline.queues if queue.id in states},
+        await uow.callbacks.dialled_since(midnight(now), [it.number for it in wanted]),
+        await uow.callbacks.sensitive(wanted, SENSITIVE_ANSWERS),
+        await uow.callbacks.on_the_line(wanted),
     )
 
 

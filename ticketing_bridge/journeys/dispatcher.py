@@ -26,6 +26,7 @@ from ticketing_bridge.journeys.callback_rules import Decision, News, due
 from ticketing_bridge.journeys.callbacks import (
     CALLBACK_CHANNEL,
     apply_news,
+    midnight,
     standing,
     take_stage,
     want_missed,
@@ -44,6 +45,7 @@ from ticketing_bridge.store.journey_records import (
     GIVEN_UP_STATES,
     RUNNING_STATES,
     Callback,
+    CallbackState,
     FollowUp,
     FollowUpState,
 )
@@ -198,12 +200,13 @@ class Dispatcher:
     async def _call_back(self, now: datetime) -> None:
         async with self._database.unit_of_work() as uow:
             owed = await uow.callbacks.unfinished(self._pbx_id)
-            known = await standing(uow, self._hotline, self._pbx_id, owed, now, FRESH_S) if owed else None
-        if known is None:
-            return
+            wanted = any(it.state is CallbackState.WANTED for it in owed)
+            known = await standing(uow, self._hotline, self._pbx_id, owed, now, FRESH_S) if wanted else None
         for callback in owed:
             if callback.state in GIVEN_UP_STATES and callback.channel is not None:
                 await self._tried(self._maker.hang_up(callback.channel), callback.id)
+        if known is None:
+            return
         for decision in due(owed, known, self._hotline.callback, now):
             await self._do(decision, now)
 
@@ -281,7 +284,7 @@ class Dispatcher:
             for task in tasks:
                 if task.state is FollowUpState.DIALING and now - (task.dialled_at or now) > LOST_AFTER:
                     await uow.follow_ups.save(after_call(task, {}, policy, now))
-            today = await uow.callbacks.dialled_since(now.replace(hour=0, minute=0, second=0, microsecond=0))
+            today = await uow.callbacks.dialled_since(midnight(now), [task.number for task in tasks])
         for task in due_follow_ups(tasks, today, self._hotline, now):
             async with self._database.unit_of_work() as uow:
                 locked = await uow.follow_ups.locked(task.id)

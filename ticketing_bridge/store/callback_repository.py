@@ -7,7 +7,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import TextClause, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -60,7 +60,7 @@ WITH spoken AS (
   FROM unnest(CAST(:owed AS bigint[]), CAST(:numbers AS text[])) AS owed (id, number)
   JOIN call ON call.caller_number = owed.number AND call.arrived_at > now() - interval '30 days'
   UNION SELECT owed.id, call.key, call.answers FROM callback owed JOIN call ON call.key = owed.call
-  WHERE owed.id = ANY(CAST(:ids AS bigint[]))
+  WHERE owed.id = ANY(CAST(:owed AS bigint[]))
 )
 SELECT DISTINCT spoken.id FROM spoken
 LEFT JOIN LATERAL (
@@ -75,8 +75,16 @@ _ON_THE_LINE = text("""
 SELECT DISTINCT owed.id FROM callback owed
 JOIN unnest(CAST(:owed AS bigint[]), CAST(:numbers AS text[])) AS named (id, number) ON named.id = owed.id
 JOIN call ON call.caller_number = named.number OR call.key = owed.call
-WHERE owed.id = ANY(CAST(:ids AS bigint[])) AND owed.state = 'wanted'
-  AND call.ended_at IS NULL AND call.arrived_at > owed.due_at - interval '4 hours'
+WHERE owed.state = 'wanted' AND call.ended_at IS NULL AND call.arrived_at > owed.due_at - interval '4 hours'
+""")
+
+_DIALLED = text("""
+SELECT number, count(*) FROM (
+  SELECT owed.number FROM callback_attempt tried JOIN callback owed ON owed.id = tried.callback
+  WHERE tried.dialed_at >= :moment AND owed.number = ANY(CAST(:names AS text[]))
+  UNION ALL SELECT number FROM follow_up_task
+  WHERE dialled_at >= :moment AND number = ANY(CAST(:names AS text[]))
+) AS dialled GROUP BY number
 """)
 
 
@@ -191,17 +199,16 @@ class CallbackRepository:
         rows = await self._connection.execute(query.order_by(callback_attempt.c.id))
         return [CallbackAttempt(**row) for row in rows.mappings()]
 
-    async def dialled_since(self, moment: datetime) -> dict[str, int]:
-        """How often each number was dialled by us, call-backs and follow-ups together."""
-        query = text("""
-            SELECT number, count(*) FROM (
-              SELECT owed.number FROM callback_attempt tried JOIN callback owed ON owed.id = tried.callback
-              WHERE tried.dialed_at >= :moment
-              UNION ALL SELECT number FROM follow_up_task WHERE dialled_at >= :moment
-            ) AS dialled GROUP BY number""")
-        rows = (await self._connection.execute(query, {"moment": moment})).all()
-        numbers = await self._numbers.opened(row[0] for row in rows)
-        return {numbers[row[0]]: row[1] for row in rows}
+    async def dialled_since(self, moment: datetime, numbers: Iterable[str]) -> dict[str, int]:
+        """How often each of these numbers was dialled by us, call-backs and follow-ups together."""
+        names = await self._numbers.names(numbers)
+        of_name = {name: number for number, known in names.items() for name in known}
+        found = dict.fromkeys(names, 0)
+        if of_name:
+            values = {"moment": moment, "names": [*of_name]}
+            for name, count in await self._connection.execute(_DIALLED, values):
+                found[of_name[name]] += count
+        return found
 
     async def missed(
         self, pbx_id: str, since: datetime, outcomes: Collection[str], reached: Collection[str]
@@ -221,24 +228,20 @@ class CallbackRepository:
         }
         return [*(await self._connection.execute(_MISSED, values)).scalars()]
 
-    async def sensitive(self, callback_ids: Sequence[int], words: Collection[str]) -> frozenset[int]:
+    async def sensitive(self, callbacks: Collection[Callback], words: Collection[str]) -> frozenset[int]:
         """Those of them that only a person may make. ``words``: answers that ask to stay unknown."""
-        if not callback_ids:
-            return frozenset()
-        values = {"ids": [*callback_ids], "words": [*words], **await self._numbers_of(callback_ids)}
-        return frozenset((await self._connection.execute(_SENSITIVE, values)).scalars())
+        return await self._ids(_SENSITIVE, callbacks, words=[*words])
 
-    async def on_the_line(self, callback_ids: Sequence[int]) -> frozenset[int]:
+    async def on_the_line(self, callbacks: Collection[Callback]) -> frozenset[int]:
         """Wanted ones among them whose citizen's call, the one that asked or another, goes on."""
-        if not callback_ids:
-            return frozenset()
-        values = {"ids": [*callback_ids], **await self._numbers_of(callback_ids)}
-        return frozenset((await self._connection.execute(_ON_THE_LINE, values)).scalars())
+        return await self._ids(_ON_THE_LINE, callbacks)
 
-    async def _numbers_of(self, callback_ids: Sequence[int]) -> dict[str, list[Any]]:
-        """All that may stand for the numbers of these, and of which one."""
-        query = select(callback).where(callback.c.id.in_(callback_ids))
-        found = await self._callbacks((await self._connection.execute(query)).mappings())
-        await self._numbers.known(it.number for it in found)
-        pairs = [(it.id, name) for it in found for name in (await self._numbers.known([it.number]) or [""])]
-        return {"owed": [it for it, _ in pairs], "numbers": [name or None for _, name in pairs]}
+    async def _ids(self, query: TextClause, callbacks: Collection[Callback], **more: Any) -> frozenset[int]:
+        """Answer of a query about these, which is given all that may stand for the number of each."""
+        if not callbacks:
+            return frozenset()
+        names = await self._numbers.names(it.number for it in callbacks)
+        # who has no number has a call all the same
+        pairs = [(it.id, name) for it in callbacks for name in names.get(it.number, (None,))]
+        values = {"owed": [it for it, _ in pairs], "numbers": [name for _, name in pairs], **more}
+        return frozenset((await self._connection.execute(query, values)).scalars())

@@ -83,14 +83,15 @@ class QueueStateRepository:
 
     async def get(self, pbx_id: str, queue: str, *, not_older_s: float) -> QueueState | None:
         """How a queue stands; None when nobody has said so lately."""
+        return (await self.of_pbx(pbx_id, not_older_s=not_older_s)).get(queue)
+
+    async def of_pbx(self, pbx_id: str, *, not_older_s: float) -> dict[str, QueueState]:
+        """How a PBX's queues stand, by their ids, but for those of which nobody has said so lately."""
         age = func.extract("epoch", func.now() - queue_state.c.at)
-        query = select(queue_state).where(
-            queue_state.c.pbx_id == pbx_id, queue_state.c.queue == queue, age <= not_older_s
-        )
-        row = (await self._connection.execute(query)).mappings().first()
-        if row is None:
-            return None
-        return QueueState(**{name: value for name, value in row.items() if name != "pbx_id"})
+        query = select(queue_state).where(queue_state.c.pbx_id == pbx_id, age <= not_older_s)
+        found = (await self._connection.execute(query)).mappings()
+        states = [QueueState(**{name: row[name] for name in row if name != "pbx_id"}) for row in found]
+        return {state.queue: state for state in states}
 
     async def fresh(self, not_older_s: float) -> list[QueueState]:
         """How all queues stand of which somebody has said so lately; of several PBXs added up."""

@@ -89,6 +89,9 @@ class Numbers:
         self._vault = vault
         self._tokens: dict[str, str] = {}
         self._numbers: dict[str, str] = {}
+        #: tokens of numbers that were opened: looking for them tells nothing new. Apart from ``_tokens``,
+        #: because what is written must mark its number as seen
+        self._opened: dict[str, str] = {}
         #: whether what is written is sealed
         self.seals = vault is not None
         #: False while answers cannot be read (``uow.unanswered()``): all that is needed must be known before
@@ -116,10 +119,15 @@ class Numbers:
 
     async def known(self, numbers: Iterable[str]) -> list[str]:
         """What stands for these numbers in the tables: their tokens, and they themselves where unsealed."""
-        wanted = [it for it in numbers if it]
+        return [name for names in (await self.names(numbers)).values() for name in names]
+
+    async def names(self, numbers: Iterable[str]) -> Mapping[str, Sequence[str]]:
+        """The same by number; nothing is asked for numbers that were opened within this transaction."""
+        wanted = dict.fromkeys(it for it in numbers if it)
         if self._vault is not None:
-            await self._find({it for it in wanted if it not in self._tokens}, date.min)
-        return [*wanted, *(self._tokens[it] for it in wanted if it in self._tokens)]
+            await self._find(wanted.keys() - self._opened.keys() - self._tokens.keys(), date.min)
+        tokens = self._opened | self._tokens
+        return {it: [*dict.fromkeys((it, tokens.get(it, it)))] for it in wanted}
 
     async def opened(self, stored: Iterable[str]) -> Mapping[str, str]:
         """Numbers by what stands for them; ``ERASED`` for tokens that are nobody's any more.
@@ -157,6 +165,7 @@ class Numbers:
             await self._connection.execute(_DESTROY, {"tokens": tokens, "by": by})
         self._tokens.clear()
         self._numbers.clear()
+        self._opened.clear()
         return len(tokens)
 
     def keyed_digest(self, digest: bytes) -> bytes:
@@ -214,9 +223,12 @@ class Numbers:
                 continue
             try:
                 key = self._vault.unwrap(bytes(row.wrapped), row.subject)
-                self._numbers[row.token] = unseal(key, bytes(row.sealed), number_subject(row.token)).decode()
+                number = unseal(key, bytes(row.sealed), number_subject(row.token)).decode()
             except SealBroken:
                 broken += 1
+                continue
+            self._numbers[row.token] = number
+            self._opened[number] = row.token
         if broken:
             # calls are followed and counted whoever has lost the key: their numbers are as good as erased
             log.error("numbers_not_opened", numbers=broken, fix="restore HOME/secrets.json of this database")
