@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any
 
 import numpy as np
@@ -30,10 +31,20 @@ _PATTERN_FILES = ("patterns", "everyday")
 
 @cache
 def text_file(name: str) -> Mapping[str, Any]:
-    """One file of ``text/``."""
-    raw = resources.files("asr.demo_model").joinpath(f"text/{name}.yaml").read_text("utf-8")
-    loaded: Mapping[str, Any] = yaml.safe_load(raw)
+    """One YAML file of ``text/``, also of a folder there."""
+    loaded: Mapping[str, Any] = yaml.safe_load(_place(f"{name}.yaml").read_text("utf-8"))
     return loaded
+
+
+def text_lines(folder: str) -> Iterator[tuple[str, str]]:
+    """The names of a folder's text files with their lines, but for empty ones."""
+    for file in sorted(_place(folder).iterdir(), key=lambda it: it.name):
+        if file.name.endswith(".txt"):
+            yield from ((file.name, line) for line in file.read_text("utf-8").splitlines() if line)
+
+
+def _place(name: str) -> Traversable:
+    return resources.files("asr.demo_model").joinpath(f"text/{name}")
 
 
 @cache
@@ -66,9 +77,7 @@ def free_sentences() -> list[str]:
 @cache
 def spoken_lines() -> list[str]:
     """The sentences of all files in ``text/spoken/``, one a line."""
-    folder = resources.files("asr.demo_model").joinpath("text/spoken")
-    files = sorted(file.name for file in folder.iterdir() if file.name.endswith(".txt"))
-    return [line for name in files for line in folder.joinpath(name).read_text("utf-8").splitlines() if line]
+    return [line for _, line in text_lines("spoken")]
 
 
 def terms() -> list[str]:
@@ -84,7 +93,7 @@ def sentences(seed: int, count: int, file: str = "patterns") -> Iterator[str]:
     weights = np.array([float(group["weight"]) for group in groups])
     chosen = rng.choice(len(groups), size=count, p=weights / weights.sum())
     for index in chosen:
-        yield expand(_pick(groups[index]["say"], rng), rng)
+        yield expand(pick(groups[index]["say"], rng), rng)
 
 
 def expand(pattern: str, rng: Rng, depth: int = 0) -> str:
@@ -94,12 +103,13 @@ def expand(pattern: str, rng: Rng, depth: int = 0) -> str:
 
     def fill(match: re.Match[str]) -> str:
         maker = _MAKERS.get(match[1])
-        return maker(rng) if maker else expand(_pick(slots()[match[1]], rng), rng, depth + 1)
+        return maker(rng) if maker else expand(pick(slots()[match[1]], rng), rng, depth + 1)
 
     return _SLOT.sub(fill, pattern)
 
 
-def _pick(choices: Sequence[str], rng: Rng) -> str:
+def pick(choices: Sequence[str], rng: Rng) -> str:
+    """One of them, each as likely as the others."""
     return str(choices[int(rng.integers(len(choices)))])
 
 
@@ -126,7 +136,7 @@ def _mobile(rng: Rng) -> str:
 
 
 def _landline(rng: Rng) -> str:
-    area = _pick(("0979", "0971", "0977", "010", "0519", "", "", ""), rng)
+    area = pick(("0979", "0971", "0977", "010", "0519", "", "", ""), rng)
     return read_digits(area + "8") + _digits(rng, 6)
 
 
@@ -149,14 +159,14 @@ def _house(rng: Rng) -> str:
 def _money(rng: Rng) -> str:
     kind = int(rng.integers(0, 5))
     if kind == 0:
-        return read_number(int(rng.integers(1, 100)) * 100) + _pick(("元", "块", "块钱", "多块钱"), rng)
+        return read_number(int(rng.integers(1, 100)) * 100) + pick(("元", "块", "块钱", "多块钱"), rng)
     if kind == 1:
-        return _count(1, 60)(rng) + "万" + _pick(("", "元", "多", "块钱"), rng)
+        return _count(1, 60)(rng) + "万" + pick(("", "元", "多", "块钱"), rng)
     if kind == 2:
-        return f"{_count(1, 50)(rng)}万{_pick('一二三四五六七八九', rng)}" + _pick(("", "千", "千元"), rng)
+        return f"{_count(1, 50)(rng)}万{pick('一二三四五六七八九', rng)}" + pick(("", "千", "千元"), rng)
     if kind == 3:
-        return read_number(int(rng.integers(5, 2000))) + _pick(("元", "块", "块钱"), rng)
-    return read_number(int(rng.integers(1, 10)) * 1000) + _pick(("元", "块", "多"), rng)
+        return read_number(int(rng.integers(5, 2000))) + pick(("元", "块", "块钱"), rng)
+    return read_number(int(rng.integers(1, 10)) * 1000) + pick(("元", "块", "多"), rng)
 
 
 def _two_characters(rng: Rng) -> str:
@@ -167,8 +177,8 @@ def _two_characters(rng: Rng) -> str:
 
 
 def _person(rng: Rng) -> str:
-    given = "".join(_pick(slots()["given_characters"], rng) for _ in range(1 if rng.random() < 0.3 else 2))
-    return _pick(slots()["surname"], rng) + given
+    given = "".join(pick(slots()["given_characters"], rng) for _ in range(1 if rng.random() < 0.3 else 2))
+    return pick(slots()["surname"], rng) + given
 
 
 _MAKERS: Mapping[str, Callable[[Rng], str]] = {
@@ -184,7 +194,7 @@ _MAKERS: Mapping[str, Callable[[Rng], str]] = {
     "month": _between(1, 12),
     "day": _between(1, 31),
     "hour": _count(1, 23),
-    "minute": lambda rng: _pick(("十", "十五", "二十", "三十", "四十", "四十五", "五十", "零五"), rng),
+    "minute": lambda rng: pick(("十", "十五", "二十", "三十", "四十", "四十五", "五十", "零五"), rng),
     "temperature": _between(5, 28),
     "kilometre": _between(1, 3000),
     "percent": _between(1, 99),
