@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from facts.errors import HotlineError
-from ticketing_bridge.call_ledger.service import AFTER_CALL
+from ticketing_bridge.call_ledger.rows import AFTER_CALL
 from ticketing_bridge.store.database import UnitOfWork
 from ticketing_bridge.store.records import RecordedCall
 

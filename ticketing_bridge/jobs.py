@@ -19,7 +19,7 @@ from procrastinate.exceptions import ConnectorException
 from facts.errors import HotlineError
 from facts.identity import CallKey
 from facts.tasks import end_tasks
-from ticketing_bridge.call_ledger.service import AFTER_CALL, AFTER_MESSAGE
+from ticketing_bridge.call_ledger.rows import AFTER_CALL, AFTER_MESSAGE
 from ticketing_bridge.journeys.callbacks import AFTER_CALLBACK
 from ticketing_bridge.store.database import Database
 from ticketing_bridge.store.delivery_repository import DELIVER_TASK

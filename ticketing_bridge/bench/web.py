@@ -25,7 +25,7 @@ from ticketing_bridge.bench.ledger import writer
 from ticketing_bridge.bench.role import running_role
 from ticketing_bridge.bench.start import wait_for_web
 from ticketing_bridge.bench.traffic import as_messages, calls_on_the_wire, talking_call
-from ticketing_bridge.call_ledger.service import CALL_CHANNEL
+from ticketing_bridge.call_ledger.rows import CALL_CHANNEL
 from ticketing_bridge.desk.auth import hash_password
 from ticketing_bridge.live.broadcast import LiveBroadcast
 from ticketing_bridge.store import Database, EmbeddedPostgres, upgrade

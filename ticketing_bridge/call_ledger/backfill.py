@@ -23,7 +23,7 @@ from telephony.pbx_logs.matching import EDGE, unheard
 from telephony.pbx_logs.reconstruct import events_of
 from telephony.pbx_logs.source import LogSource, PbxLogs
 from ticketing_bridge.call_ledger.hearing import heard, readable
-from ticketing_bridge.call_ledger.service import write_calls
+from ticketing_bridge.call_ledger.rows import write_calls
 from ticketing_bridge.store.database import Database, UnitOfWork
 from ticketing_bridge.store.gap_repository import Gap
 from ticketing_bridge.store.records import EventRecord

@@ -10,7 +10,7 @@ from facts.call import Call, CallState
 from facts.identity import CallKey
 from telephony.call_fold import CallTracker, FoldRules
 from ticketing_bridge.call_ledger.hearing import heard, readable
-from ticketing_bridge.call_ledger.service import write_calls
+from ticketing_bridge.call_ledger.rows import write_calls
 from ticketing_bridge.store.database import Database, UnitOfWork
 from ticketing_bridge.store.numbers import ERASED
 

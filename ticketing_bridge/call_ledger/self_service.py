@@ -14,7 +14,7 @@ from telephony.ami.events import PbxEvent, SelfServiceSettled
 from telephony.call_fold import CallTracker, FoldRules, fold_call
 from ticketing_bridge.call_ledger.backfill import AROUND, LATE, LiveCalls, event_record
 from ticketing_bridge.call_ledger.hearing import heard, readable
-from ticketing_bridge.call_ledger.service import write_calls
+from ticketing_bridge.call_ledger.rows import write_calls
 from ticketing_bridge.store.database import Database, UnitOfWork
 
 log = structlog.get_logger(__name__)

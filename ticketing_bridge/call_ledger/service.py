@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Final, Self, TypeAlias, TypeVar
+from typing import Self, TypeAlias
 
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from facts.call import Call, CallState, Outcome
+from facts.call import Call
 from facts.identity import CallKey
 from telephony.ami.codec import AmiMessage
 from telephony.ami.events import (
@@ -25,22 +25,16 @@ from telephony.ami.events import (
     read_event,
 )
 from telephony.ami.identity import EventKeys
-from telephony.call_fold import FOLD_VERSION, CallTracker
+from telephony.call_fold import CallTracker
 from ticketing_bridge.call_ledger.hearing import heard, readable
+from ticketing_bridge.call_ledger.patience import Patience
+from ticketing_bridge.call_ledger.rows import write_calls
 from ticketing_bridge.call_ledger.spool import EventSpool, SpoolUnwritable
-from ticketing_bridge.store.database import Database, UnitOfWork
+from ticketing_bridge.store.database import Database
 from ticketing_bridge.store.errors import DatabaseAway
-from ticketing_bridge.store.job_repository import JobOf
 from ticketing_bridge.store.records import EventRecord
 
 log = structlog.get_logger(__name__)
-
-#: NOTIFY channel that carries keys of calls whose row changed
-CALL_CHANNEL: Final = "hotline_call"
-#: what is handed out once when a call that an agent had is over: task → queue
-AFTER_CALL: Final = {"draft_call": "draft", "transcribe_call": "speech"}
-#: and when a call is over in which a message was left
-AFTER_MESSAGE: Final = {"transcribe_voicemail": "speech"}
 
 #: events are folded this long after they came, and written this long after that (seconds)
 FOLD_S = 0.01
@@ -61,7 +55,6 @@ BEFORE_ARRIVAL = timedelta(seconds=5)
 _NOT_KEPT = (MemberStatus, SnapshotQueueMember)
 
 
-T = TypeVar("T")
 _Taken: TypeAlias = tuple[EventRecord, PbxEvent]
 
 
@@ -116,7 +109,7 @@ class LedgerWriter:
         self._recovered = False
         self._away = False
         self._tasks: list[asyncio.Task[None]] = []
-        self._steps: set[asyncio.Task[Any]] = set()
+        self._patience = Patience(WRITE_TIMEOUT_S)
 
     async def __aenter__(self) -> Self:
         self._away = not (self._may_return() and await self._tried(self._recover))
@@ -299,27 +292,7 @@ class LedgerWriter:
                     await uow.events.add_batch(batch)
                     await write_calls(uow, calls)
 
-        await self._in_time(transaction())
-
-    async def _in_time(self, step: Coroutine[None, None, T], timeout_s: float = WRITE_TIMEOUT_S) -> T:
-        """Wait for the database, but not for the driver's own patience with a frozen one.
-
-        Raises:
-            TimeoutError: it took too long; the step is cancelled and left to end by itself.
-        """
-        task = asyncio.create_task(step, name="ledger-step")
-        self._steps.add(task)
-        task.add_done_callback(self._steps.discard)
-        try:
-            done, _ = await asyncio.wait({task}, timeout=timeout_s)
-        except asyncio.CancelledError:
-            task.cancel()
-            raise
-        if not done:
-            task.cancel()
-            task.add_done_callback(_look_at)
-            raise TimeoutError
-        return task.result()
+        await self._patience.wait_for(transaction())
 
     async def _store_one_by_one(self, batch: Sequence[EventRecord], calls: Sequence[Call]) -> None:
         """The database refuses something: keep all but that."""
@@ -350,7 +323,7 @@ class LedgerWriter:
             await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
             waits = self._away and self._may_return()
             attempt = attempt + 1 if waits else 0
-            if waits and await self._tried(lambda: self._in_time(self._database.ping())):
+            if waits and await self._tried(lambda: self._patience.wait_for(self._database.ping())):
                 async with self._alone:
                     back = await self._tried(self._drain if self._recovered else self._recover)
                 if back:
@@ -363,7 +336,7 @@ class LedgerWriter:
     async def _recover(self) -> None:
         """Open calls from their stored events, then what is on the disk, of the last process or ours."""
         known = await asyncio.to_thread(lambda: [*self.spool.waiting()])
-        for earlier in await self._in_time(self._open_calls_events(), REPLAY_TIMEOUT_S):
+        for earlier in await self._patience.wait_for(self._open_calls_events(), REPLAY_TIMEOUT_S):
             self.tracker.take(earlier)
         self.tracker.changed_calls()
         self._recovered = True
@@ -398,35 +371,8 @@ class LedgerWriter:
         return [event for record in wanted if (event := readable(record))]
 
 
-async def write_calls(uow: UnitOfWork, calls: Sequence[Call]) -> None:
-    """Rows of calls, what is to be done after their end, and the news of it."""
-    await uow.calls.upsert(calls, FOLD_VERSION)
-    over = [call for call in calls if call.state is CallState.ENDED]
-    talks = [str(call.key) for call in over if _had_agent(call)]
-    messages = [str(call.key) for call in over if call.voicemail and not _had_agent(call)]
-    await uow.jobs.defer_once(
-        [
-            JobOf(task, queue, key, {"call": key}, lock=f"call {key}")
-            for tasks, keys in ((AFTER_CALL, talks), (AFTER_MESSAGE, messages))
-            for task, queue in tasks.items()
-            for key in keys
-        ]
-    )
-    await uow.notify(CALL_CHANNEL, *(str(call.key) for call in calls))
-
-
-def _look_at(step: asyncio.Task[Any]) -> None:
-    """The end of a step that was given up: nothing more to do with it."""
-    if not step.cancelled():
-        step.exception()
-
-
 def _storable(headers: Mapping[str, str]) -> Mapping[str, str]:
     """PostgreSQL keeps every character but NUL."""
     if "\x00" not in "".join(headers.values()):
         return headers
     return {name: value.replace("\x00", "\ufffd") for name, value in headers.items()}
-
-
-def _had_agent(call: Call) -> bool:
-    return call.outcome is Outcome.ANSWERED or bool(call.agent_legs)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from ticketing_bridge.access import Permission, Person
-from ticketing_bridge.call_ledger.service import CALL_CHANNEL
+from ticketing_bridge.call_ledger.rows import CALL_CHANNEL
 from ticketing_bridge.store.database import UnitOfWork
 from ticketing_bridge.store.desk_ticket_records import Approval
 from ticketing_bridge.tickets.model import Ticket
