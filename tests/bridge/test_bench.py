@@ -5,17 +5,22 @@ from __future__ import annotations
 import importlib
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
+from facts.call import Call, CallState, JourneyStep
+from facts.identity import CallKey
 from ticketing_bridge.bench import run as bench_run
-from ticketing_bridge.bench.figures import BenchReport, Figure, Size
+from ticketing_bridge.bench.figures import BenchReport, Figure, Size, never
+from ticketing_bridge.bench.menus import WAYS, failures
 from ticketing_bridge.bench.run import ALONE, BENCHES, BenchFailed, BenchUnknown, run_benches
 from ticketing_bridge.cli import bench as command
 
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 #: one figure that each must have
 EXPECTED = {
     "ami": "events_per_s",
@@ -89,3 +94,25 @@ def test_the_command_prints_for_scripts(monkeypatch: pytest.MonkeyPatch) -> None
     assert printed["benches"]["ami"]["figures"]["ratio"]["median"] == 1.5
     assert printed["machine"]["cores"] >= 1
     assert "hotline demo" in CliRunner().invoke(app, ["path"]).stdout
+
+
+def test_what_must_not_be_is_named_and_the_answer_is_no(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = Call(
+        CallKey("city", "1"), "", "", None, "12345", "main", NOON, CallState.ENDED,
+        steps=(JourneyStep(NOON, "main", "hour"),),
+    )  # fmt: skip
+    failed = failures(WAYS[:2], [row, None])
+    assert failed == [
+        f"caller 1 of 2: 'main.hour', not {WAYS[0].path!r}",
+        f"caller 2 of 2: 'no row', not {WAYS[1].path!r}",
+    ]
+    figures = (never("failed", 2, "callers", failed), never("lost", 3, "saves"), never("twice", 0, "there"))
+    report = BenchReport("menus", (figures,), 0.5, 1.5)
+    monkeypatch.setattr(bench_run, "run_benches", lambda names, **_: [report])
+    app = typer.Typer()
+    command.add_to(app)
+    found = CliRunner().invoke(app, ["menus", "--json"])
+    said = [line for line in found.stderr.splitlines() if line]
+    assert (found.exit_code, said) == (1, [*(f"✗ menus: {it}" for it in failed), "✗ menus: 3 saves"])
+    assert json.loads(found.stdout)["benches"]["menus"]["wrong"] == [*failed, "3 saves"]
+    assert CliRunner().invoke(app, ["menus"]).exit_code == 1

@@ -19,7 +19,7 @@ from typing import Any
 
 from config.settings import load_settings
 from ticketing_bridge.bench.delivery_worker import SECRETS
-from ticketing_bridge.bench.figures import Figure, Size
+from ticketing_bridge.bench.figures import Figure, Size, never
 from ticketing_bridge.bench.outside.faults import Fault, by_chance
 from ticketing_bridge.bench.outside.georeport import GeoReport
 from ticketing_bridge.bench.outside.receiver import WebhookReceiver
@@ -181,8 +181,8 @@ async def _figures(
         Figure("faults_percent", RATE * 100, "%", f"of all requests fail, in {len(Fault)} ways"),
         Figure("kills", kills, "", "kill -9 of the worker during attempts"),
         Figure("once", once, "", "there exactly once by our key"),
-        Figure("missing", sum(count[number] == 0 for count in held for number in numbers), "", "not there"),
-        Figure("twice", sum(count[number] > 1 for count in held for number in numbers), "", "there twice"),
+        never("missing", sum(count[number] == 0 for count in held for number in numbers), "not there"),
+        never("twice", sum(count[number] > 1 for count in held for number in numbers), "there twice"),
         Figure("states_back", mapped, "", "whose last state came back"),
         Figure("attempts_each", attempts / len(rows), "", "attempts a delivery"),
         Figure("delivered_s", delivered_s, "s", "until all were there"),

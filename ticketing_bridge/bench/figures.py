@@ -42,6 +42,14 @@ class Figure:
     value: float
     unit: str
     about: str
+    #: what ought not to be, a line each: with any the benchmark says no
+    wrong: tuple[str, ...] = ()
+
+
+def never(name: str, count: int, about: str, which: Sequence[str] = ()) -> Figure:
+    """How often that was which ought not to be. ``which``: each of them; without it the count is told."""
+    wrong = (*which,) or ((f"{count} {about}",) if count else ())
+    return Figure(name, count, "", f"{about} (must be 0)", wrong)
 
 
 def spread_ms(name: str, seconds: Sequence[float], about: str) -> list[Figure]:
@@ -82,6 +90,11 @@ class BenchReport:
             by_name.setdefault(figure.name, []).append(figure)
         return [_summary(figures) for figures in by_name.values()]
 
+    @property
+    def wrong(self) -> list[str]:
+        """What ought not to be, of all repeats."""
+        return [text for run in self.runs for figure in run for text in figure.wrong]
+
     def as_json(self) -> dict[str, Any]:
         """For scripts."""
         return {
@@ -89,6 +102,7 @@ class BenchReport:
             "load_before": self.load_before,
             "load_after": self.load_after,
             "figures": {one.name: asdict(one) for one in self.summaries},
+            "wrong": self.wrong,
         }
 
     def as_table(self, what: str) -> Table:

@@ -132,7 +132,7 @@ def measure_apart(name: str, size: Size, bytecode: Path, calls: int | None = Non
             f"{name} ended with code {process.returncode}: {last}",
             fix=f"HOTLINE_HOME=/tmp/bench python -m ticketing_bridge.bench {name} shows all of it",
         )
-    return tuple(Figure(**facts) for facts in json.loads(out))
+    return tuple(Figure(**{**facts, "wrong": tuple(facts["wrong"])}) for facts in json.loads(out))
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -56,7 +57,10 @@ def bench(
     ] = False,
     json_: Json = False,
 ) -> None:
-    """Measure the parts of the hotline on this machine, apart from any installation on it."""
+    """Measure the parts of the hotline on this machine. Exit code 1 when what must not be was seen.
+
+    Nothing is taken from any installation on it.
+    """
     from ticketing_bridge.bench.figures import (  # noqa: PLC0415 - not needed to serve
         MINUTES_VARIABLE,
         machine,
@@ -91,10 +95,18 @@ def bench(
         reports = run_benches(names, repeat=repeat, calls=calls if name == "rate" else None, tell=tell)
     if json_:
         print_json({"machine": facts, "benches": {report.name: report.as_json() for report in reports}})
-        return
-    console.print(machine_line(facts), highlight=False, markup=False)
-    for report in reports:
-        console.print(report.as_table(BENCHES[report.name]))
+    else:
+        console.print(machine_line(facts), highlight=False, markup=False)
+        for report in reports:
+            console.print(report.as_table(BENCHES[report.name]))
+    _tell_wrong([f"✗ {report.name}: {text}" for report in reports for text in report.wrong])
+
+
+def _tell_wrong(lines: Sequence[str]) -> None:
+    for line in lines:
+        errors.print(line, highlight=False, markup=False, soft_wrap=True)
+    if lines:
+        raise typer.Exit(1)
 
 
 def _soak(minutes: float, streams: int, *, as_json: bool) -> None:
