@@ -27,13 +27,7 @@ from telephony.pbx.install import ensure_asterisk
 from telephony.pbx.local import LocalPbx
 from telephony.pbx.program import AsteriskProgram
 from tests.database import keep_key
-
-
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """A port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from ticketing_bridge.bench.ports import free_port
 
 
 def free_rtp_range(size: int = 200) -> tuple[int, int]:

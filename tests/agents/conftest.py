@@ -25,10 +25,11 @@ from facts.identity import CallKey
 from telephony.live_audio.server import AudioSocketServer, AudioStream
 from telephony.live_audio.tap_control import TapControlServer
 from telephony.pbx.program import AsteriskProgram
-from tests.pbx import AmiWitness, RunningPbx, free_port, pbx_up
+from tests.pbx import AmiWitness, RunningPbx, pbx_up
 from tests.pbx_people import Telephones
 from tests.sip_phone import SipPhone
 from ticketing_bridge.agents.service import AgentWork
+from ticketing_bridge.bench.ports import free_port
 from ticketing_bridge.desk.health import TELEPHONY_CHANNEL
 from ticketing_bridge.house import House
 from ticketing_bridge.roles.telephony import run_telephony

@@ -25,7 +25,7 @@ from facts.errors import HotlineError
 from telephony.pbx_agent.following import chunks
 from telephony.pbx_agent.shipping import Cargo, Shipper, ShipRefused, ShipUnsafe
 from tests.database import keep_key
-from tests.pbx import free_port
+from ticketing_bridge.bench.ports import free_port
 from ticketing_bridge.call_ledger.backfill import Backfill
 from ticketing_bridge.call_ledger.shipped_logs import ShippedLogs
 from ticketing_bridge.cli.app import make_app

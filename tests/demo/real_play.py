@@ -21,7 +21,8 @@ from telephony.simulation.outside_config import OutsidePaths
 from telephony.simulation.play import PlayedCall, Player
 from telephony.simulation.scenario_file import parse_scenario, plan
 from telephony.simulation.speech import Dialogue, speak_all
-from tests.pbx import RunningPbx, free_port, free_rtp_range, pbx_up
+from tests.pbx import RunningPbx, free_rtp_range, pbx_up
+from ticketing_bridge.bench.ports import free_port
 from ticketing_bridge.demo.case import Case
 from ticketing_bridge.demo.evidence import Evidence
 from ticketing_bridge.demo.findings import Disagreement, Witness

@@ -21,7 +21,8 @@ import yaml
 from config.secrets import load_or_make_secrets
 from facts.transcript import Transcript
 from telephony.pbx.program import AsteriskProgram
-from tests.pbx import free_port, free_rtp_range
+from tests.pbx import free_rtp_range
+from ticketing_bridge.bench.ports import free_port
 from ticketing_bridge.store import Database, EmbeddedPostgres
 from ticketing_bridge.store.sealing import Vault
 

@@ -17,9 +17,10 @@ from ivr_flows.prompts import render_prompts
 from telephony.pbx.program import AsteriskProgram
 from tests.agents.conftest import Listening, heard_by, until
 from tests.journeys.people import a_ticket
-from tests.pbx import AmiWitness, RunningPbx, free_port, pbx_up
+from tests.pbx import AmiWitness, RunningPbx, pbx_up
 from tests.pbx_people import Telephones
 from tests.sip_phone import wait_until
+from ticketing_bridge.bench.ports import free_port
 from ticketing_bridge.house import House
 from ticketing_bridge.journeys.dispatcher import LOCAL, LOOK_S
 from ticketing_bridge.journeys.follow_ups import make_tasks

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from telephony.agi.keys import KEPT
 from ticketing_bridge.bench.figures import Figure, Size, spread_ms
 from ticketing_bridge.bench.flow_server import MENUS, READY
+from ticketing_bridge.bench.ports import free_port
 from ticketing_bridge.bench.processes import cpu_s, rss_mb
-from ticketing_bridge.bench.role import free_port
 from ticketing_bridge.demo.likeness import percentile
 
 #: processes that share the port, as ``flows_processes`` of an installation

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ticketing_bridge.bench.ports import free_port
 from ticketing_bridge.supervision import BEAT_FD, role_command
 
 #: settings that name a port, so that no role meets a running hotline
@@ -27,13 +27,6 @@ class RunningRole:
     began: float
     first_beat_s: float
     web_port: int
-
-
-def free_port() -> int:
-    """A port of loopback that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

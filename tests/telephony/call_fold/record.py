@@ -18,10 +18,11 @@ from config.settings import load_settings
 from telephony.ami.events import MemberPause, MemberStatus, parse_event
 from telephony.pbx.install import ensure_asterisk
 from telephony.pbx.program import AsteriskProgram
-from tests.pbx import RunningPbx, free_port, pbx_up
+from tests.pbx import RunningPbx, pbx_up
 from tests.pbx_people import Flows, Telephones
 from tests.telephony.call_fold.shapes import SHAPES, Stage
 from tests.telephony.call_fold.shapes.clock import seconds_to_midnight, shifted
+from ticketing_bridge.bench.ports import free_port
 
 FOLDER = Path(__file__).parent / "evidence"
 HOTLINE = Path(__file__).parent / "hotline"

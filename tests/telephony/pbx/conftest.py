@@ -11,8 +11,9 @@ import pytest
 from config.hotline import Hotline, load_hotline
 from telephony.ami.link import AmiAddress
 from telephony.pbx.program import AsteriskProgram
-from tests.pbx import AmiWitness, RunningPbx, free_port, pbx_up
+from tests.pbx import AmiWitness, RunningPbx, pbx_up
 from tests.pbx_people import Flows, Telephones
+from ticketing_bridge.bench.ports import free_port
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,8 @@ from telephony.simulation.outside_config import OutsidePaths
 from telephony.simulation.play import Player, PromptTimes
 from telephony.simulation.scenario_file import parse_scenario, plan
 from telephony.simulation.speech import speak_all, speak_to_stranger
-from tests.pbx import RunningPbx, free_port, free_rtp_range, pbx_up
+from tests.pbx import RunningPbx, free_rtp_range, pbx_up
+from ticketing_bridge.bench.ports import free_port
 
 pytestmark = [pytest.mark.pbx, pytest.mark.timeout(120)]
 

@@ -22,7 +22,7 @@ from telephony.simulation.scenario_file import plan
 from telephony.simulation.speech import plain
 from ticketing_bridge.bench.matters.drawing import Composed, compose
 from ticketing_bridge.bench.matters.judging import Verdict, mean, values_of
-from ticketing_bridge.bench.programmes.stage import free_ports
+from ticketing_bridge.bench.ports import free_ports
 from ticketing_bridge.bring_up import ShowStage, serving
 from ticketing_bridge.demo.run import DemoHouse, run_demo
 from ticketing_bridge.drafting import DraftInput, draft_call

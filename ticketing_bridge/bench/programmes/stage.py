@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -22,6 +20,7 @@ from config.settings import Settings, load_settings
 from telephony.pbx.install import ensure_asterisk
 from telephony.pbx.local import LocalPbx
 from telephony.pbx.program import AsteriskProgram
+from ticketing_bridge.bench.ports import free_port, free_ports
 from ticketing_bridge.bring_up import render_sounds
 from ticketing_bridge.house import House
 from ticketing_bridge.store import Database, EmbeddedPostgres, upgrade
@@ -37,13 +36,6 @@ SPECIAL: Mapping[str, Mapping[str, Any]] = {
     "safety": {"ring_s": 3, "overflow": "main", "overflow_after_s": 4},
     "stuck": {"join_empty": False},
 }
-
-
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """A port of loopback that nobody uses now."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def city(agents: int, special: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -165,24 +157,6 @@ class Stage:
     @property
     def house(self) -> House:
         return House(self.settings, self.hotline, self.secrets)
-
-
-def free_ports() -> dict[str, int]:
-    """The settings of all ports, none of which anybody uses now."""
-    first = random.randrange(12000, 30000, 2)
-    return {
-        "sip_port": free_port(socket.SOCK_DGRAM),
-        "ami_port": free_port(),
-        "agi_port": free_port(),
-        "audiosocket_port": free_port(),
-        "web_port": free_port(),
-        "rtp_first": first,
-        "rtp_last": first + 799,
-        "outside_sip_port": free_port(socket.SOCK_DGRAM),
-        "outside_ami_port": free_port(),
-        "outside_rtp_first": first + 800,
-        "outside_rtp_last": first + 1599,
-    }
 
 
 @asynccontextmanager
