@@ -7,12 +7,12 @@ another. Lengths are in pixels of the drawing.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ivr_flows.graph import edges_of
 from ivr_flows.nodes import Part, Queue
-from ivr_flows.picture.names import Names
+from ivr_flows.picture.names import Names, WaitingKey
 from ivr_flows.picture.words import WHILE_WAITING, kind_of, said_by, way_of
 from ivr_flows.schema import Flow, Purpose
 
@@ -42,7 +42,9 @@ class Way:
     """A line to the right: what the caller does, and where it leads."""
 
     labels: list[str]
+    #: the node; "" for another flow's begin (``flow``) and for the queue that a flow without an end leads to
     target: str
+    flow: str = ""
     #: the node itself when it hangs from here; else ``reference`` says where it is
     box: Box | None = None
     reference: str = ""
@@ -59,13 +61,15 @@ class Box:
     kind: str
     lines: list[str]
     text: str
+    #: below the lines: what each key does while somebody waits here
+    keys: Sequence[WaitingKey] = ()
     ways: list[Way] = field(default_factory=list)
     x: float = 0.0
     y: float = 0.0
 
     @property
     def height(self) -> float:
-        return HEAD + LINE * len(self.lines) + PADDING
+        return HEAD + LINE * (len(self.lines) + len(self.keys)) + PADDING
 
 
 @dataclass(slots=True)
@@ -106,11 +110,7 @@ def arrange(flow: Flow, names: Names) -> Picture:
     """Give every node its place. ``names`` shows queues, opening hours, emergency numbers and flows."""
     starts = {flow.purpose: flow.start, **flow.entries}
     homes = _homes(flow, list(dict.fromkeys(starts.values())))
-    boxes = {
-        name: Box(name, node, 0, kind_of(node), _lines(node, text := said_by(node, names.of), names), text)
-        for name, node in flow.nodes.items()
-        if name in homes
-    }
+    boxes = {name: _box(name, node, names) for name, node in flow.nodes.items() if name in homes}
     for name, box in boxes.items():
         box.ways = _ways(name, box.node, boxes, homes, names.of)
     roots = [(ENTRIES[purpose], boxes[start]) for purpose, start in starts.items() if start in boxes]
@@ -126,10 +126,12 @@ def arrange(flow: Flow, names: Names) -> Picture:
     return picture
 
 
-def _lines(node: Part, text: str, names: Names) -> list[str]:
+def _box(name: str, node: Part, names: Names) -> Box:
     """What a box says; where somebody waits, what each key does meanwhile."""
+    text = said_by(node, names.of)
     keys = names.keys.get(node.queue, ()) if isinstance(node, Queue) else ()
-    return [*wrapped(text), *([WHILE_WAITING, *keys] if keys else ())]
+    lines = [*wrapped(text), *([WHILE_WAITING] if keys else ())]
+    return Box(name, node, 0, kind_of(node), lines, text, keys)
 
 
 def _homes(flow: Flow, starts: list[str]) -> dict[str, str | None]:
@@ -153,7 +155,7 @@ def _ways(
     for edge in edges_of(node):
         target = edge.target if edge.target and edge.target in boxes else ""
         key = f"flow:{edge.flow}" if edge.flow else target
-        way = ways.setdefault(key, Way([], target))
+        way = ways.setdefault(key, Way([], target, edge.flow or ""))
         label = way_of(node, edge)
         if label and label not in way.labels:
             way.labels.append(label)

@@ -11,12 +11,20 @@ from ivr_flows.schema import Flow
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingKey:
+    """A key that counts while somebody waits: what the picture says of it, and the flow that it leads to."""
+
+    label: str
+    flow: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Names:
     """Ids as people read them."""
 
     of: Mapping[str, str] = field(default_factory=dict)
     #: what each key does while somebody waits in a queue, by the queue as a flow names it
-    keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    keys: Mapping[str, Sequence[WaitingKey]] = field(default_factory=dict)
 
 
 def names_of(hotline: Hotline, flows: Iterable[Flow], flow: Flow | None = None) -> Names:
@@ -33,8 +41,11 @@ def names_of(hotline: Hotline, flows: Iterable[Flow], flow: Flow | None = None) 
     return Names(of, keys | ({"{line.queue}": keys[own]} if own else {}))
 
 
-def _keys(queue: WaitingQueue, of: Mapping[str, str], titles: Mapping[str, str]) -> list[str]:
+def _keys(queue: WaitingQueue, of: Mapping[str, str], titles: Mapping[str, str]) -> list[WaitingKey]:
     return [
-        f"按 {key} {titles.get(choice.flow or '') or of.get(choice.queue or '', '')}".rstrip()
+        WaitingKey(
+            f"按 {key} {titles.get(choice.flow or '') or of.get(choice.queue or '', '')}".rstrip(),
+            choice.flow or "",
+        )
         for key, choice in queue.keys.items()
     ]

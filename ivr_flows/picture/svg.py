@@ -9,7 +9,7 @@ from math import sqrt
 from ivr_flows.nodes import CallbackOffer, HangUp, Queue, Record, Transfer
 from ivr_flows.picture.layout import BOX_WIDTH, GAP, HEAD, LINE, PADDING, Box, Picture, Way, arrange
 from ivr_flows.picture.names import Names
-from ivr_flows.picture.traffic import NodeTraffic, Traffic
+from ivr_flows.picture.traffic import NodeTraffic, Traffic, into
 from ivr_flows.picture.words import LEGEND, LEGEND_OF_TRAFFIC
 from ivr_flows.schema import Flow
 
@@ -115,10 +115,20 @@ def _box(box: Box, here: NodeTraffic | None) -> Iterator[str]:
         f'<text class="name" text-anchor="end" x="{box.x + BOX_WIDTH - PADDING:.0f}" '
         f'y="{box.y + 18:.0f}">{escape(aside)}</text>'
     )
-    for number, line in enumerate(box.lines):
-        y = box.y + HEAD + LINE * number + 13
-        yield f'<text x="{box.x + PADDING:.0f}" y="{y:.0f}">{escape(line)}</text>'
+    for number, line in enumerate([*box.lines, *(key.label for key in box.keys)]):
+        yield f'<text x="{box.x + PADDING:.0f}" y="{_line(box, number):.0f}">{escape(line)}</text>'
+    for number, key in enumerate(box.keys, start=len(box.lines)):
+        if here is not None and key.flow:
+            yield (
+                f'<text class="count" text-anchor="end" x="{box.x + BOX_WIDTH - PADDING:.0f}" '
+                f'y="{_line(box, number):.0f}">{here.next.get(into(key.flow), 0)} 次</text>'
+            )
     yield "</g>"
+
+
+def _line(box: Box, number: int) -> float:
+    """Where a line of a box stands."""
+    return box.y + HEAD + LINE * number + 13
 
 
 def _look(box: Box) -> str:
@@ -165,7 +175,8 @@ def _labels(way: Way, count: int | None) -> list[str]:
 
 
 def _count(way: Way, here: NodeTraffic | None) -> int | None:
-    return here.next.get(way.target, 0) if here is not None and way.target else None
+    place = into(way.flow) if way.flow else way.target
+    return here.next.get(place, 0) if here is not None and place else None
 
 
 def _head(x: float, y: float) -> str:

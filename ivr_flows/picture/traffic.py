@@ -9,9 +9,14 @@ from dataclasses import dataclass, field
 from facts.call import JourneyStep
 
 
+def into(flow: str) -> str:
+    """What comes next when a caller goes on in another flow: no node has such a name."""
+    return f"flow:{flow}"
+
+
 @dataclass(slots=True)
 class NodeTraffic:
-    """One node: how often it was entered, and what came next ("" where the flow ended there)."""
+    """One node: how often it was entered; what came next: a node, ``into`` a flow, "" where it ended."""
 
     visits: int = 0
     next: Counter[str] = field(default_factory=Counter)
@@ -31,19 +36,19 @@ class Traffic:
 
     def add(self, steps: Sequence[JourneyStep], flow: str) -> None:
         """Count one call's steps; those of other flows part its visits."""
-        own = [step.node if step.flow == flow else "" for step in steps]
-        if not any(own):
+        if all(step.flow != flow for step in steps):
             return
         self.calls += 1
-        for node, after in zip(own, [*own[1:], ""], strict=True):
-            if node:
-                entered = self.nodes.setdefault(node, NodeTraffic())
+        places = [step.node if step.flow == flow else into(step.flow) for step in steps]
+        for step, after in zip(steps, [*places[1:], ""], strict=True):
+            if step.flow == flow:
+                entered = self.nodes.setdefault(step.node, NodeTraffic())
                 entered.visits += 1
                 entered.next[after] += 1
 
     @classmethod
     def of_ways(cls, calls: int, ways: Iterable[tuple[str, str, int]]) -> Traffic:
-        """The traffic as the database counts it: (node, what came next or "", how often)."""
+        """The traffic as the database counts it: (node, what came next as in ``NodeTraffic``, how often)."""
         made = cls(calls)
         for node, after, count in ways:
             here = made.nodes.setdefault(node, NodeTraffic())

@@ -23,7 +23,7 @@ async def test_the_picture_counts_the_callers_of_the_period(house: House, visito
         assert await uow.journeys.calls("main", now - timedelta(days=1), now) == 1
         assert sorted(await uow.journeys.ways("main", now - timedelta(days=1), now)) == [
             ("greet", "person", 1),
-            ("person", "", 1),
+            ("person", "flow:survey", 1),
         ]
         assert await uow.journeys.calls("main", now - timedelta(days=2), now - timedelta(days=1)) == 0
     await signed_in(visitor)

@@ -24,6 +24,10 @@ from ticketing_bridge.store import Database
 FLOWS = sorted(load_settings().flow_folder.glob("*.yaml"))
 
 
+#: from a node into another flow, and two who went before
+LEADS_ON = (("message", "flow:voicemail", 11), ("message", "", 2))
+
+
 def words(drawn: str) -> str:
     return "\n".join(ElementTree.fromstring(drawn).itertext())
 
@@ -66,15 +70,22 @@ def test_who_reads_the_main_line_knows_what_key_3_does_while_waiting() -> None:
     said = [line for line in words(draw_svg(flow, names)).splitlines() if line]
     waiting = said.index("等候时：")
     assert said[waiting + 1 : waiting + 4] == ["按 1 营商环境专线", "按 2 环境保护专线", "按 3 安全生产专线"]
+    traffic = Traffic.of_ways(9, [("person", "flow:safety", 7), ("person", "", 2)])
+    drawn = draw_svg(flow, names, traffic)
+    places = {text: y for y, text in re.findall(r'<text[^>]* y="(\d+)">([^<]+)</text>', drawn)}
+    assert places["按 3 安全生产专线"] == places["7 次"] != places["按 2 环境保护专线"]
 
 
 def test_the_thickest_line_is_the_one_that_most_callers_went() -> None:
     flow = load_flow(load_settings().flow_folder / "no_agent.yaml")
-    drawn = Traffic.of_ways(110, [("offer", "promised", 100), ("offer", "message", 4), ("message", "", 4)])
+    drawn = Traffic.of_ways(110, [("offer", "promised", 100), ("offer", "message", 4), *LEADS_ON])
     svg = draw_svg(flow, Names(), drawn)
     widths = [float(it) for it in re.findall(r'V \S+ H \S+" stroke-width="([\d.]+)"', svg)]
-    assert sorted(set(widths)) == [1.0, 1.5, 2.2, 7.0], "of the whole picture; 1.5: into another flow"
+    assert sorted(set(widths)) == [1.0, 2.2, 3.0, 7.0], "of the whole picture"
     assert svg.count('class="nobody"') == widths.count(1.0) > 0
+    leads_on = svg.partition('stroke-width="3.0"/>')[2].partition("转到“voicemail”")[0]
+    assert "11 次" in leads_on
+    assert leads_on.count("<path") == 1, "but for the arrow's head nothing is drawn in between"
     assert "虚线：没有人走过" in words(svg)
 
 
@@ -87,7 +98,7 @@ def test_callers_are_counted_on_the_way_they_went() -> None:
         return [other, *(JourneyStep(now, "no_agent", node) for node in nodes)]
 
     calls = [journey("offer", "promised")] * 3 + [
-        journey("offer", "message"),
+        [*journey("offer", "message"), JourneyStep(now, "voicemail", "leave")],
         journey("offer"),
         [journey()[0]],
     ]
@@ -95,6 +106,7 @@ def test_callers_are_counted_on_the_way_they_went() -> None:
     assert traffic.calls == 5
     assert traffic.nodes["offer"].visits == 5
     assert traffic.nodes["offer"].next == {"promised": 3, "message": 1, "": 1}
+    assert traffic.nodes["message"].next == {"flow:voicemail": 1}
     said = words(draw_svg(flow, Names(), traffic))
     assert "没有话务员时 · 5 个电话" in said
     assert "3 次" in said

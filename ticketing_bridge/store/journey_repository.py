@@ -26,8 +26,9 @@ _WAYS = text(
                lead(flow) OVER journey AS next_flow, lead(node) OVER journey AS next_node
         FROM step WINDOW journey AS (PARTITION BY key ORDER BY at)
     )
-    SELECT node, CASE WHEN next_flow = flow THEN next_node ELSE '' END AS after, count(*)
-    FROM way WHERE flow = :flow GROUP BY 1, 2
+    SELECT node, count(*),
+           CASE WHEN next_flow = flow THEN next_node ELSE coalesce('flow:' || next_flow, '') END AS after
+    FROM way WHERE flow = :flow GROUP BY node, after
     """
 )
 
@@ -44,6 +45,6 @@ class JourneyRepository:
         return int(found.scalar_one())
 
     async def ways(self, flow: str, from_: datetime, to: datetime) -> list[tuple[str, str, int]]:
-        """(node, the next node of the same flow or "", how often) of those calls."""
+        """(node, what came next, how often): a node of the same flow, ``flow:`` and another, or ""."""
         rows = await self._connection.execute(_WAYS, {"flow": flow, "from_": from_, "to_": to})
-        return [(str(node), str(after), int(count)) for node, after, count in rows]
+        return [(str(node), str(after), int(count)) for node, count, after in rows]
