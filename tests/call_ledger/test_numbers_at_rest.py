@@ -239,7 +239,8 @@ async def test_numbers_are_asked_for_before_nothing_is_answered(database: Databa
         async with uow.unanswered():
             with pytest.raises(RuntimeError, match="must be known"):
                 await uow.numbers.token(CITIZEN)
-        assert await uow.numbers.number(await uow.numbers.token(CITIZEN)) == CITIZEN
+        token = await uow.numbers.token(CITIZEN)
+        assert (await uow.numbers.opened([token]))[token] == CITIZEN
 
 
 async def test_two_who_meet_a_number_at_once_agree(database: Database) -> None:

@@ -53,12 +53,16 @@ from ticketing_bridge.desk.workplace import calling
 from ticketing_bridge.desk.workplace import page as workplace_page
 from ticketing_bridge.desk.workplace.drafting_process import Drafter, ThreadDrafter
 from ticketing_bridge.desk.workplace.office import WorkplaceOffice
+from ticketing_bridge.desk.workplace.saving import Saver
 from ticketing_bridge.store import Database, DatabaseAway
 
 log = structlog.get_logger(__name__)
 
-#: what each part of the desk asks of everybody who comes to it; single routes may ask more
+#: what each part of the desk asks of everybody who comes to it; single routes may ask more. They are looked
+#: through in this order: where agents work comes first
 PAGES = (
+    (workplace_page, Permission.TICKETS_WORK),
+    (calling, Permission.TICKETS_WORK),
     (pages, Permission.CALLS_SEE),
     (events, Permission.CALLS_SEE),
     (search_page, Permission.CALLS_SEARCH),
@@ -72,8 +76,6 @@ PAGES = (
     (ledger_page, Permission.DRAFTS_EDIT),
     (catalogue_page, Permission.CATALOGUE_EDIT),
     (recording_page, Permission.RECORDINGS_HEAR),
-    (workplace_page, Permission.TICKETS_WORK),
-    (calling, Permission.TICKETS_WORK),
     (delivery_page, Permission.DELIVERY_SEE),
     (wall_page, Permission.WALL_SEE),
     (team_page, Permission.AGENTS_SEE),
@@ -105,15 +107,16 @@ def create_app(
     board, wall = Board(desk), WallBoard(desk)
     work = agent_work(settings, database, hotline)
     workplaces = WorkplaceOffice(desk, control or work, agents or work, drafter or ThreadDrafter())
+    saver = Saver(workplaces)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with desk, board, wall, workplaces:
+        async with desk, board, wall, workplaces, saver:
             yield
 
     app = FastAPI(title=hotline.name, docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.desk, app.state.board, app.state.wall = desk, board, wall
-    app.state.work, app.state.workplaces = work, workplaces
+    app.state.work, app.state.workplaces, app.state.saver = work, workplaces, saver
     app.mount("/static", Assets(directory=STATIC), name="static")
     app.include_router(pages.open_router)
     app.include_router(pages.own_router)

@@ -17,11 +17,13 @@ from config.delivery_files import DeliveryFiles
 from config.hotline import Hotline
 from config.settings import Settings
 from config.sites import pbx_sites
+from facts.gathering import Gathering
 from facts.tasks import end_task
 from ivr_flows import FlowStore
 from ticketing_bridge.catalogue.keeper import keep_catalogue
 from ticketing_bridge.desk.auth import Brake
 from ticketing_bridge.desk.city import City
+from ticketing_bridge.desk.doorman import Knock, Welcome, doorman
 from ticketing_bridge.desk.feed import LiveFeed
 from ticketing_bridge.desk.health import TELEPHONY_CHANNEL, Health, HealthView, TelephonyBeat
 from ticketing_bridge.desk.hearings import Hearings
@@ -76,6 +78,8 @@ class Desk:
     followed: Remembered = field(default_factory=Remembered)
     hearings: Hearings = field(default_factory=Hearings)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
+    #: who sends a request: its session's token and the call that it is about
+    doorman: Gathering[Knock, Welcome] = field(init=False)
     _city: City | None = None
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
@@ -85,10 +89,12 @@ class Desk:
         self.flows = FlowStore(self.settings.flow_folder)
         self.catalogue = CatalogueStore(self.settings.home)
         self.delivery = DeliveryFiles(self.settings.hotline_config, self.settings.home)
+        self.doorman = doorman(self.database)
         self.health = Health(site.id for site in pbx_sites(self.settings, self.hotline))
 
     async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(self.feed)
+        await self._stack.enter_async_context(self.doorman)
         listening = asyncio.create_task(self._listen(), name="desk-listening")
         self._stack.push_async_callback(end_task, listening)
         keeping = asyncio.create_task(keep_catalogue(self.database, self.catalogue), name="desk-catalogue")

@@ -60,17 +60,11 @@ async def signed_in(request: Request) -> Visitor:
     if not token:
         raise SignInFirst
     desk: Desk = request.app.state.desk
-    call = request.path_params.get("key")
-    async with desk.database.unit_of_work() as uow:
-        batch = uow.batch()
-        found = uow.users.ask_session(batch, token)
-        secret = uow.desk_tickets.ask_secret_calls(batch, [call] if call else [])
-        await batch.send()
-    account = uow.users.account_of(found)
-    if account is None:
+    welcome = await desk.doorman((token, request.path_params.get("key")))
+    if welcome.account is None:
         raise SignInFirst
-    request.state.secret_calls = uow.desk_tickets.secret_of(secret)
-    visitor = Visitor(account, token)
+    request.state.secret_calls = welcome.secret
+    visitor = Visitor(welcome.account, token)
     request.state.visitor = visitor
     return visitor
 
@@ -102,12 +96,11 @@ def needs(*any_of: Permission) -> Any:
 
 async def still_welcome(desk: Desk, visitor: Visitor, call: str | None = None) -> bool:
     """Whether the session of an open stream still holds, with its role, and its call is still theirs."""
-    async with desk.database.unit_of_work() as uow:
-        account = await uow.users.by_session(visitor.token)
-        secret = await uow.desk_tickets.secret_calls([call]) if call is not None else {}
+    welcome = await desk.doorman((visitor.token, call))
+    account = welcome.account
     if account is None or (account.role, account.unit) != (visitor.account.role, visitor.account.unit):
         return False
-    return call not in closed_to(visitor, secret)
+    return call not in closed_to(visitor, welcome.secret)
 
 
 def closed_to(visitor: Visitor, secret: Mapping[str, frozenset[str]]) -> frozenset[str]:

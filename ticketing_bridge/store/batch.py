@@ -6,8 +6,10 @@ costs a turn of the event loop each, and SQLAlchemy's way through a statement co
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import json
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import date
 from typing import Any
 
 import psycopg
@@ -59,12 +61,14 @@ class Answer:
 class Batch:
     """Gathers statements of one transaction and sends them in their order.
 
-    Statements are written for the driver (``%(name)s``); what becomes JSON is given as ``Jsonb``.
+    Statements are written for the driver (``%(name)s``); what becomes JSON is given as ``Jsonb``. One that
+    writes rows of a kind is sent once for all rows of the batch, in the place of the first of them.
     """
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
-        self._waiting: list[tuple[str, Values, Answer | None]] = []
+        self._waiting: list[tuple[str, Values | Sequence[Values], Answer | None]] = []
+        self._rows: dict[str, tuple[list[Values], Answer]] = {}
 
     def do(self, statement: str, values: Values) -> None:
         """Add a statement whose answer nobody reads."""
@@ -76,6 +80,21 @@ class Batch:
         self._waiting.append((statement, values, answer))
         return answer
 
+    def rows(self, statement: str, rows: Iterable[Values]) -> Answer:
+        """Add rows for a statement that reads them from a JSON document, ``%(rows)s``: one for all rows.
+
+        Times and bytes become what PostgreSQL reads them from.
+
+        Returns:
+            What the statement found for all rows of the batch, whoever added them.
+        """
+        if statement not in self._rows:
+            self._rows[statement] = [], Answer()
+            self._waiting.append((statement, *self._rows[statement]))
+        gathered, answer = self._rows[statement]
+        gathered.extend(rows)
+        return answer
+
     async def send(self) -> None:
         """Send what has been gathered since the last time.
 
@@ -83,10 +102,12 @@ class Batch:
             DBAPIError: the first thing that went wrong; the transaction is void.
         """
         waiting, self._waiting = self._waiting, []
+        self._rows = {}
         asked: list[tuple[Answer, psycopg.AsyncCursor[dict[str, Any]]]] = []
         async with pipelined(self._connection) as driver:
             silent = driver.cursor()
-            for statement, values, answer in waiting:
+            for statement, given, answer in waiting:
+                values = given if isinstance(given, Mapping) else {"rows": _document(given)}
                 if answer is None:
                     await silent.execute(statement, values)
                 else:
@@ -94,4 +115,29 @@ class Batch:
                     await cursor.execute(statement, values)
                     asked.append((answer, cursor))
         for answer, cursor in asked:
-            answer.rows = await cursor.fetchall()
+            answer.rows = await cursor.fetchall() if cursor.description is not None else []
+
+
+async def answer_to(connection: AsyncConnection, statement: str, values: Values) -> Answer:
+    """What one statement finds, by itself.
+
+    Raises:
+        DBAPIError: it went wrong; the transaction is void.
+    """
+    batch = Batch(connection)
+    answer = batch.ask(statement, values)
+    await batch.send()
+    return answer
+
+
+def _document(rows: Sequence[Values]) -> str:
+    return json.dumps(rows, ensure_ascii=False, default=_readable)
+
+
+def _readable(value: Any) -> Any:
+    """What JSON has no form for, as PostgreSQL reads it from a text."""
+    if isinstance(value, bytes):
+        return "\\x" + value.hex()
+    if isinstance(value, date):  # a datetime is one, too
+        return value.isoformat()
+    raise TypeError(f"no column is made of {type(value).__name__}")

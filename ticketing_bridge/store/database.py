@@ -68,6 +68,10 @@ from ticketing_bridge.store.workplace_repository import DraftLedgerRepository, S
 #: how long a connection may take to be made, in seconds
 CONNECT_TIMEOUT_S = 3
 
+_TELL = """
+SELECT pg_notify(channel, payload) FROM jsonb_to_recordset(%(rows)s) AS it (channel text, payload text)
+"""
+
 
 def _refuse_hung_up(connection: Any, *_: object) -> None:
     """A connection that the server has left is not taken from the pool: its socket has something to say.
@@ -132,7 +136,7 @@ class UnitOfWork:
         self.knowledge = KnowledgeRepository(connection)
         self.phones = PhoneRepository(connection)
         self.sheets = SheetRepository(connection, words)
-        self.saving = SavingRepository(connection, words)
+        self.saving = SavingRepository(connection, words, self.numbers)
         self.draft_ledger = DraftLedgerRepository(connection)
 
     @asynccontextmanager
@@ -158,7 +162,7 @@ class UnitOfWork:
 
     def tell(self, batch: Batch, channel: str, payload: str) -> None:
         """The same as ``notify``, together with what it is about."""
-        batch.do("SELECT pg_notify(%(channel)s, %(payload)s)", {"channel": channel, "payload": payload})
+        batch.rows(_TELL, [{"channel": channel, "payload": payload}])
 
     async def notify(self, channel: str, *payloads: str) -> None:
         """Tell listeners ids when the transaction commits; equal ones are told once."""

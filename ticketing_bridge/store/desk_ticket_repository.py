@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import TSQUERY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ticketing_bridge.store.batch import Answer, Batch
+from ticketing_bridge.store.batch import Answer, Batch, answer_to
 from ticketing_bridge.store.desk_ticket_records import (
     Approval,
     DataKey,
@@ -182,10 +182,7 @@ class DeskTicketRepository:
 
     async def secret_calls(self, calls: Sequence[str]) -> dict[str, frozenset[str]]:
         """Those of these calls that became confidential tickets, with who took them."""
-        batch = Batch(self._connection)
-        found = self.ask_secret_calls(batch, calls)
-        await batch.send()
-        return self.secret_of(found)
+        return self.secret_of(await answer_to(self._connection, _SECRET_CALLS, {"calls": [*calls]}))
 
     def ask_secret_calls(self, batch: Batch, calls: Sequence[str]) -> Answer:
         """The same together with what else is asked of a request."""

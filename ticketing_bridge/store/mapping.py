@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from facts.call import AgentLeg, AgentRing, Call, CallFlag, CallState, EndedBy, JourneyStep, Outcome, QueueLeg
 from facts.identity import CallKey
@@ -13,6 +13,17 @@ from facts.transcript import Gap, Leg, Transcript, Turn, Word
 from ticketing_bridge.store.records import StoredTranscript
 
 Row = Mapping[Any, Any]
+
+
+class _Record(Protocol):
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+def own_values(record: _Record) -> dict[str, Any]:
+    """A record's own values by their names (``asdict`` copies each of them, to the bottom)."""
+    return {name: getattr(record, name) for name in record.__dataclass_fields__}
+
+
 T = TypeVar("T", QueueLeg, AgentLeg, AgentRing, JourneyStep)
 
 _PLAIN = (

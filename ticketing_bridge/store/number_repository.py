@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from typing import Any
 
 import structlog
 from sqlalchemy import Text, any_, bindparam, cast, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ticketing_bridge.store.batch import Answer, Batch
 from ticketing_bridge.store.desk_ticket_tables import data_key
 from ticketing_bridge.store.number_tables import sealed_number
 from ticketing_bridge.store.numbers import ERASED, is_token, new_token
@@ -56,6 +58,11 @@ _OPEN = (
     .join(data_key, data_key.c.id == sealed_number.c.key)
     .where(sealed_number.c.token == any_(cast(bindparam("tokens"), ARRAY(Text))))
 )
+_OF_CALLS = """
+SELECT it.token, it.sealed, data_key.subject, data_key.wrapped
+FROM sealed_number it JOIN data_key ON data_key.id = it.key
+WHERE it.token IN (SELECT caller_number FROM call WHERE key = ANY(%(calls)s))
+"""
 _DESTROY = text("""
 WITH gone AS (DELETE FROM sealed_number WHERE token = ANY(CAST(:tokens AS text[])) RETURNING key)
 UPDATE data_key SET wrapped = NULL, destroyed_at = now(), destroyed_by = :by
@@ -146,9 +153,14 @@ class Numbers:
             await self._open(tokens[first : first + _AT_ONCE])
         return self._numbers
 
-    async def number(self, stored: str) -> str:
-        """One of them."""
-        return (await self.opened([stored]))[stored]
+    def ask_callers(self, batch: Batch, calls: Sequence[str]) -> Answer:
+        """Read what callers' numbers are opened with, together with the calls; see ``know``."""
+        return batch.ask(_OF_CALLS, {"calls": [*calls]})
+
+    def know(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Numbers that were read already in this transaction."""
+        if self._vault is not None:
+            self._take(rows)
 
     async def forget(self, numbers: Iterable[str], by: str) -> int:
         """Destroy the keys of these numbers: their tokens are nobody's; returns how many there were."""
@@ -216,19 +228,25 @@ class Numbers:
             await self._find({of_token[it] for it in lost}, day)
 
     async def _open(self, tokens: Sequence[str]) -> None:
+        rows = await self._connection.execute(_OPEN, {"tokens": tokens})
+        self._take(row._mapping for row in rows)
+
+    def _take(self, rows: Iterable[Mapping[Any, Any]]) -> None:
         assert self._vault is not None
         broken = 0
-        for row in await self._connection.execute(_OPEN, {"tokens": tokens}):
-            if row.wrapped is None:
+        for row in rows:
+            token, subject = row["token"], row["subject"]
+            self._numbers[token] = ERASED
+            if row["wrapped"] is None:
                 continue
             try:
-                key = self._vault.unwrap(bytes(row.wrapped), row.subject)
-                number = unseal(key, bytes(row.sealed), number_subject(row.token)).decode()
+                key = self._vault.unwrap(bytes(row["wrapped"]), subject)
+                number = unseal(key, bytes(row["sealed"]), number_subject(token)).decode()
             except SealBroken:
                 broken += 1
                 continue
-            self._numbers[row.token] = number
-            self._opened[number] = row.token
+            self._numbers[token] = number
+            self._opened[number] = token
         if broken:
             # calls are followed and counted whoever has lost the key: their numbers are as good as erased
             log.error("numbers_not_opened", numbers=broken, fix="restore HOME/secrets.json of this database")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from psycopg.types.json import Jsonb
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -31,16 +30,17 @@ ROUTE_TASK = "route_outbox"
 ROUTE_QUEUE = "outbox"
 
 
-#: an entry with the job that routes it, in one statement; nothing when this very thing was handed in before
+#: entries with the jobs that route them, in one statement; none for what was handed in before
 _HAND_IN = f"""
 WITH told AS (
   INSERT INTO outbox (kind, subject, revision, key, payload)
-  VALUES (%(kind)s, %(subject)s, %(revision)s, %(key)s, %(payload)s) ON CONFLICT DO NOTHING RETURNING id
+  SELECT kind, subject, revision, key, payload FROM jsonb_populate_recordset(NULL::outbox, %(rows)s)
+  ON CONFLICT DO NOTHING RETURNING id
 )
-SELECT told.id, procrastinate_defer_jobs_v1(ARRAY[ROW(
+SELECT procrastinate_defer_jobs_v1(array_agg(ROW(
     '{ROUTE_QUEUE}', '{ROUTE_TASK}', 0, 'outbox ' || told.id, NULL::text,
     jsonb_build_object('entry', told.id), now()
-)::procrastinate_job_to_defer_v1]) FROM told
+)::procrastinate_job_to_defer_v1 ORDER BY told.id)) FROM told HAVING count(*) > 0
 """
 
 
@@ -95,9 +95,9 @@ class OutboxRepository:
             "subject": subject,
             "revision": revision,
             "key": ":".join(filter(None, parts)),
-            "payload": Jsonb(dict(payload or {})),
+            "payload": dict(payload or {}),
         }
-        return batch.ask(_HAND_IN, values)
+        return batch.rows(_HAND_IN, [values])
 
     async def revive(self, late_s: float) -> int:
         """Give jobs to entries that have lost theirs; how many."""

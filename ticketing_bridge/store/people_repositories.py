@@ -20,10 +20,10 @@ def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-_BY_SESSION = f"""
-SELECT {", ".join(f"account.{name}" for name in Account.__dataclass_fields__)}
+_BY_SESSIONS = f"""
+SELECT web_session.token_digest, {", ".join(f"account.{name}" for name in Account.__dataclass_fields__)}
 FROM account JOIN web_session ON web_session.account_id = account.id
-WHERE web_session.token_digest = %(digest)s AND web_session.expires_at > now() AND NOT account.disabled
+WHERE web_session.token_digest = ANY(%(digests)s) AND web_session.expires_at > now() AND NOT account.disabled
 """
 
 
@@ -81,21 +81,15 @@ class AccountRepository:
             session.insert().values(token_digest=_digest(token), account_id=account_id, expires_at=expires_at)
         )
 
-    async def by_session(self, token: str) -> Account | None:
-        """Who holds this token, while it lasts and the account is not disabled."""
-        batch = Batch(self._connection)
-        found = self.ask_session(batch, token)
-        await batch.send()
-        return self.account_of(found)
-
-    def ask_session(self, batch: Batch, token: str) -> Answer:
-        """The same together with what else is asked of a request."""
-        return batch.ask(_BY_SESSION, {"digest": _digest(token)})
+    def ask_sessions(self, batch: Batch, tokens: Sequence[str]) -> Answer:
+        """Who holds each of these tokens, while it lasts and the account is not disabled."""
+        return batch.ask(_BY_SESSIONS, {"digests": [*{_digest(it) for it in tokens}]})
 
     @staticmethod
-    def account_of(found: Answer) -> Account | None:
-        """Who was found."""
-        return Account(**found.first) if found.first else None
+    def accounts_of(found: Answer, tokens: Sequence[str]) -> Sequence[Account | None]:
+        """Who was found, token by token."""
+        accounts = {row.pop("token_digest"): Account(**row) for row in found.rows}
+        return [accounts.get(_digest(it)) for it in tokens]
 
     async def close_session(self, token: str) -> None:
         """Log out."""
@@ -103,9 +97,9 @@ class AccountRepository:
         await self._connection.execute(session.delete().where(session.c.token_digest == _digest(token)))
 
 
-_AUDIT_LINE = """
+_AUDIT_LINES = """
 INSERT INTO audit (actor, action, subject, fields, reason)
-VALUES (%(actor)s, %(action)s, %(subject)s, %(fields)s, %(reason)s)
+SELECT actor, action, subject, fields, reason FROM jsonb_populate_recordset(NULL::audit, %(rows)s)
 """
 
 
@@ -145,7 +139,7 @@ class AuditRepository:
         """
         reason = mask_phones(reason) if reason else reason
         values = {"actor": actor, "action": action, "subject": subject, "fields": [*fields], "reason": reason}
-        batch.do(_AUDIT_LINE, values)
+        batch.rows(_AUDIT_LINES, [values])
 
     async def list(self, *, subject: str | None = None, limit: int = 200) -> list[AuditEntry]:
         """Newest first."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hmac
 import os
 from base64 import b64decode, b64encode
+from functools import lru_cache
 from hashlib import sha256
 
 from cryptography.exceptions import InvalidTag
@@ -22,6 +23,8 @@ _KEY_ID = 8
 _NONCE = 12
 #: bytes of a token: eight characters
 _TOKEN = 6
+#: tokens that are kept at hand: a text has a hundred of them, and most are of other texts, too
+_TOKENS_KEPT = 20_000
 _HEAD = len(_FORM) + _KEY_ID + _NONCE
 
 
@@ -43,6 +46,8 @@ class Vault:
         self._wrapping = AESGCM(self._derived(secret, b"hotline wrapping"))
         self._lookup = self._derived(secret, b"hotline lookup")
         self._lines = AESGCM(self._derived(secret, b"hotline lines"))
+        #: see ``_token``
+        self.token = lru_cache(_TOKENS_KEPT)(self._token)
 
     @staticmethod
     def _derived(secret: str, purpose: bytes) -> bytes:
@@ -52,7 +57,7 @@ class Vault:
         """A name by which the same value is found again, and which tells nothing about it."""
         return hmac.new(self._lookup, f"{kind}:{value}".encode(), sha256).hexdigest()
 
-    def token(self, kind: str, value: str) -> str:
+    def _token(self, kind: str, value: str) -> str:
         """A short name for an index: other values may have the same, so that what is found is looked at."""
         return b64encode(hmac.digest(self._lookup, f"{kind}:{value}".encode(), sha256)[:_TOKEN]).decode()
 

@@ -27,7 +27,9 @@ def audio_subject(pbx_id: str, base: str) -> str:
     return f"audio:{pbx_id}:{base}"
 
 
-_KEY_OF = "SELECT id, subject, wrapped FROM data_key WHERE subject = %(subject)s AND wrapped IS NOT NULL"
+_KEYS_OF = """
+SELECT id, subject, wrapped FROM data_key WHERE subject = ANY(%(subjects)s) AND wrapped IS NOT NULL
+"""
 
 
 class Seals:
@@ -116,9 +118,9 @@ class WordSeals:
             return values, None
         return None, await self._seals.seal(words_subject(call), values, place)
 
-    def ask_key(self, batch: Batch, call: str) -> Answer:
-        """Read a call's key together with its rows."""
-        return batch.ask(_KEY_OF, {"subject": words_subject(call)})
+    def ask_keys(self, batch: Batch, calls: Iterable[str]) -> Answer:
+        """Read calls' keys together with their rows."""
+        return batch.ask(_KEYS_OF, {"subjects": [words_subject(it) for it in calls]})
 
     def know(self, keys: Iterable[DataKey]) -> None:
         """Keys that were read already in this transaction."""

@@ -21,7 +21,7 @@ from facts.call import Call
 from facts.identity import CallKey
 from facts.transcript import Leg
 from ticketing_bridge.store import tables
-from ticketing_bridge.store.batch import Batch
+from ticketing_bridge.store.batch import Batch, answer_to
 from ticketing_bridge.store.desk_ticket_records import DataKey
 from ticketing_bridge.store.number_repository import Numbers
 from ticketing_bridge.store.number_rows import CallRows
@@ -206,10 +206,8 @@ class SearchRepository:
         """The newest that have the keys, from the one after ``skipped`` on."""
         older = " AND arrived_at <= %(until)s" if until else ""
         statement = _BY_INDEX.format(within=asked.within + older, line=asked.of_line)
-        batch = Batch(self._connection)
         values = asked.values | {"until": until, "most": CANDIDATES, "skipped": skipped}
-        calls = batch.ask(statement, values)
-        await batch.send()
+        calls = await answer_to(self._connection, statement, values)
         return [row["call"] for row in calls.rows]
 
     async def _those_that_say(self, calls: Sequence[str], asked: _Asked, limit: int) -> list[FoundCall]:
@@ -220,9 +218,8 @@ class SearchRepository:
         found: list[FoundCall] = []
         opened, size = 0, limit + FEW_MORE
         while len(found) < limit and opened < len(calls):
-            batch = Batch(self._connection)
-            rows = batch.ask(_TEXTS, {"calls": [*calls[opened : opened + size]]})
-            await batch.send()
+            some = {"calls": [*calls[opened : opened + size]]}
+            rows = await answer_to(self._connection, _TEXTS, some)
             await self._know(rows.rows)
             for row in rows.rows:
                 said = await self._seals.opened(row["content"], row["sealed"], index_place(row["call"]))
@@ -243,10 +240,7 @@ class SearchRepository:
         keys = [it.call for it in found]
         calls = await self._connection.execute(select(tables.call).where(tables.call.c.key.in_(keys)))
         by_key = {str(it.key): it for it in await self._calls.calls(calls.mappings())}
-        batch = Batch(self._connection)
-        wanted = {"calls": keys, "kinds": [it.kind for it in found]}
-        rows = batch.ask(_SAID, wanted)
-        await batch.send()
+        rows = await answer_to(self._connection, _SAID, {"calls": keys, "kinds": [it.kind for it in found]})
         await self._know(rows.rows)
         words = {(row["call"], row["kind"]): await opened_transcript(self._seals, row) for row in rows.rows}
         return [

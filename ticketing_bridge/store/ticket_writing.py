@@ -5,61 +5,84 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import islice
 from typing import Any
 
-from psycopg.types.json import Jsonb
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ticketing_bridge.store.batch import Answer, Batch
+from ticketing_bridge.store.batch import Answer, Batch, answer_to
 from ticketing_bridge.store.desk_ticket_records import DataKey, HistoryRow, TicketRow
 from ticketing_bridge.store.kept_phones import KeptPhones
 
-_OF_SOURCE = "SELECT ticket FROM ticket_source WHERE source = %(source)s"
-_SERIAL = "SELECT nextval('ticket_serial_seq') - base AS serial FROM ticket_serial WHERE day = %(day)s"
+_OF_SOURCES = "SELECT source, ticket FROM ticket_source WHERE source = ANY(%(sources)s)"
+_SERIALS = """
+SELECT nextval('ticket_serial_seq') - base AS serial
+FROM ticket_serial, generate_series(1, %(tickets)s) WHERE day = %(day)s
+"""
 _FIRST_SERIAL = """
 INSERT INTO ticket_serial (day, base) VALUES (%(day)s, nextval('ticket_serial_seq')) ON CONFLICT DO NOTHING
 """
 _KEY_IDS = "SELECT nextval('data_key_id_seq') AS id FROM generate_series(1, %(keys)s)"
-#: the key that there is, or this one; neither when somebody else made it in this very moment
-_KEY = """
-WITH there AS (SELECT id, wrapped FROM data_key WHERE subject = %(subject)s AND wrapped IS NOT NULL),
+#: the keys that there are, or these; neither when somebody else made one in this very moment
+_KEYS = """
+WITH wanted AS (SELECT subject, wrapped FROM jsonb_populate_recordset(NULL::data_key, %(rows)s)),
+there AS (
+  SELECT id, subject, wrapped FROM data_key
+  WHERE subject IN (SELECT subject FROM wanted) AND wrapped IS NOT NULL
+),
 made AS (
-  INSERT INTO data_key (subject, wrapped) SELECT %(subject)s, %(wrapped)s WHERE NOT EXISTS (SELECT FROM there)
-  ON CONFLICT DO NOTHING RETURNING id, wrapped
+  INSERT INTO data_key (subject, wrapped)
+  SELECT subject, wrapped FROM wanted WHERE subject NOT IN (SELECT subject FROM there) ORDER BY subject
+  ON CONFLICT DO NOTHING RETURNING id, subject, wrapped
 )
 SELECT * FROM there UNION ALL SELECT * FROM made
 """
-_ADD_KEY = """
-INSERT INTO data_key (id, subject, wrapped) OVERRIDING SYSTEM VALUE VALUES (%(id)s, %(subject)s, %(wrapped)s)
+_ADD_KEYS = """
+INSERT INTO data_key (id, subject, wrapped) OVERRIDING SYSTEM VALUE
+SELECT id, subject, wrapped FROM jsonb_populate_recordset(NULL::data_key, %(rows)s)
 """
 _TICKET = tuple(TicketRow.__dataclass_fields__)
 _ENTRY = tuple(HistoryRow.__dataclass_fields__)
 
 
-def _columns(names: Sequence[str]) -> str:
-    return ", ".join(f'"{name}"' for name in names)
+def _adding(table: str, names: Sequence[str]) -> str:
+    columns = ", ".join(f'"{name}"' for name in names)
+    return (
+        f"INSERT INTO {table} ({columns}) SELECT {columns} "
+        f"FROM jsonb_populate_recordset(NULL::{table}, %(rows)s)"
+    )
 
 
-def _places(names: Sequence[str]) -> str:
-    return ", ".join(f"%({name})s" for name in names)
-
-
-_ADD_TICKET = f"INSERT INTO ticket ({_columns(_TICKET)}) VALUES ({_places(_TICKET)})"
-_CLAIM = """
-INSERT INTO ticket_source (source, ticket) VALUES (%(source)s, %(ticket)s)
-ON CONFLICT DO NOTHING RETURNING ticket
-"""
-_ADD_ENTRY = f"INSERT INTO ticket_event ({_columns(_ENTRY)}) VALUES ({_places(_ENTRY)})"
+_ADD_TICKETS = _adding("ticket", _TICKET)
+_CLAIM = _adding("ticket_source", ("source", "ticket")) + " ON CONFLICT DO NOTHING RETURNING ticket"
+_ADD_ENTRIES = _adding("ticket_event", _ENTRY)
 _NEXT_VERSION = f"""
-UPDATE ticket SET {", ".join(f'"{name}" = %({name})s' for name in _TICKET if name != "number")}
-WHERE number = %(number)s AND version = %(version)s - 1 RETURNING version
+UPDATE ticket SET {", ".join(f'"{name}" = it."{name}"' for name in _TICKET if name != "number")}
+FROM jsonb_populate_recordset(NULL::ticket, %(rows)s) AS it
+WHERE ticket.number = it.number AND ticket.version = it.version - 1 RETURNING ticket.version
 """
 #: unless its caller was erased
 _WORDS = """
-INSERT INTO ticket_words (ticket, keys) VALUES (%(ticket)s, array_to_tsvector(%(tokens)s::text[]))
+INSERT INTO ticket_words (ticket, keys)
+SELECT ticket, array_to_tsvector(tokens)
+FROM jsonb_to_recordset(%(rows)s) AS it (ticket text, tokens text[])
 ON CONFLICT (ticket) DO UPDATE SET keys = EXCLUDED.keys WHERE ticket_words.keys IS NOT NULL
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a new ticket asks for before it can be written.
+
+    Args:
+        source: by what it is known that this is a ticket already.
+        keys: how many keys of its own it will have.
+        person: to whom the key of the person belongs, and one for when there is none.
+    """
+
+    source: str | None
+    keys: int
+    person: tuple[str, bytes] | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,76 +105,77 @@ class TicketWriting:
         self._connection = connection
         self._phones = phones
 
-    async def draw(self, day: date, source: str | None, keys: int, person: tuple[str, bytes] | None) -> Drawn:
-        """A serial number, ids for keys, and the person's key: made when there is none.
+    async def draw(self, day: date, wanted: Sequence[Wanted]) -> Sequence[Drawn]:
+        """Of each a serial number of the day, ids for keys, and the person's key: made when there is none.
 
         A day has its first number from a sequence: two savers never wait for each other, and numbers of
         transactions that fail are left out.
-
-        Args:
-            day: whose serial number.
-            source: by what it is known that this is a ticket already.
-            keys: how many keys of its own it will have.
-            person: to whom the key of the person belongs, and one for when there is none.
         """
         batch = Batch(self._connection)
-        there = batch.ask(_OF_SOURCE, {"source": source}) if source is not None else None
-        serial = batch.ask(_SERIAL, {"day": day})
-        ids = batch.ask(_KEY_IDS, {"keys": keys})
-        subject, wrapped = person or ("", b"")
-        key = batch.ask(_KEY, {"subject": subject, "wrapped": wrapped}) if person is not None else None
-        await batch.send()
-        return Drawn(
-            serial.value or await self._first_serial(day),
-            there.value if there is not None else None,
-            tuple(row["id"] for row in ids.rows),
-            DataKey(subject=subject, **key.first) if key and key.first else None,
+        there = batch.ask(_OF_SOURCES, {"sources": [it.source for it in wanted if it.source is not None]})
+        serials = batch.ask(_SERIALS, {"day": day, "tickets": len(wanted)})
+        ids = batch.ask(_KEY_IDS, {"keys": sum(it.keys for it in wanted)})
+        subjects = dict(it.person for it in wanted if it.person is not None)
+        keys = batch.rows(
+            _KEYS, [{"subject": it, "wrapped": wrapped} for it, wrapped in sorted(subjects.items())]
         )
+        await batch.send()
+        if len(serials.rows) < len(wanted):
+            serials = await self._first_serials(day, len(wanted))
+        tickets = {row["source"]: row["ticket"] for row in there.rows}
+        own = (row["id"] for row in ids.rows)
+        persons = {row["subject"]: DataKey(**row) for row in keys.rows}
+        return [
+            Drawn(
+                serial["serial"],
+                tickets.get(it.source or ""),
+                tuple(islice(own, it.keys)),
+                persons.get(it.person[0]) if it.person is not None else None,
+            )
+            for it, serial in zip(wanted, serials.rows, strict=True)
+        ]
 
-    async def _first_serial(self, day: date) -> int:
+    async def _first_serials(self, day: date, tickets: int) -> Answer:
         batch = Batch(self._connection)
         batch.do(_FIRST_SERIAL, {"day": day})
-        serial = batch.ask(_SERIAL, {"day": day})
+        serials = batch.ask(_SERIALS, {"day": day, "tickets": tickets})
         await batch.send()
-        return int(serial.value)
+        return serials
 
     def put_key(self, batch: Batch, key: DataKey) -> None:
         """Keep a key under an id that was drawn."""
-        batch.do(_ADD_KEY, {"id": key.id, "subject": key.subject, "wrapped": key.wrapped})
+        batch.rows(_ADD_KEYS, [{"id": key.id, "subject": key.subject, "wrapped": key.wrapped}])
 
     def put_new(
         self, batch: Batch, row: TicketRow, entries: Sequence[HistoryRow], source: str | None
     ) -> Answer | None:
-        """Keep a new ticket with its history; the answer has no row when its source became another one."""
-        batch.do(_ADD_TICKET, self._values(row))
-        claim = batch.ask(_CLAIM, {"source": source, "ticket": row.number}) if source is not None else None
+        """Keep a new ticket with its history; the answer lacks it when its source became another one."""
+        batch.rows(_ADD_TICKETS, [self._values(row)])
+        claim = batch.rows(_CLAIM, [{"source": source, "ticket": row.number}]) if source is not None else None
         for entry in entries:
             self.put_entry(batch, entry)
         return claim
 
     def put_entry(self, batch: Batch, entry: HistoryRow) -> None:
         """Keep what happened to a ticket."""
-        values = {name: getattr(entry, name) for name in _ENTRY}
-        batch.do(_ADD_ENTRY, values | {"data": Jsonb(entry.data)})
+        batch.rows(_ADD_ENTRIES, [{name: getattr(entry, name) for name in _ENTRY}])
 
     def put_words(self, batch: Batch, number: str, tokens: Collection[str]) -> None:
         """Make a ticket findable by these tokens, unless its caller was erased."""
-        batch.do(_WORDS, {"ticket": number, "tokens": [*tokens]})
+        batch.rows(_WORDS, [{"ticket": number, "tokens": [*tokens]}])
 
     async def next_version(self, row: TicketRow) -> bool:
         """The ticket's next version; False when it is not the next one any more."""
         batch = Batch(self._connection)
-        changed = batch.ask(_NEXT_VERSION, self._values(row))
+        changed = batch.rows(_NEXT_VERSION, [self._values(row)])
         await batch.send()
         return bool(changed.rows)
 
     def _values(self, row: TicketRow) -> dict[str, Any]:
         values = {name: getattr(row, name) for name in _TICKET}
-        values |= {"body": Jsonb(row.body), "units": [*row.units], "barred": [*row.barred]}
         return values | self._phones.kept(row.phone_last4, row.phone_hash)
 
     async def of_source(self, source: str) -> str | None:
         """The ticket that this draft, message or row became."""
-        query = text("SELECT ticket FROM ticket_source WHERE source = :source")
-        found: str | None = (await self._connection.execute(query, {"source": source})).scalar()
-        return found
+        found = await answer_to(self._connection, _OF_SOURCES, {"sources": [source]})
+        return found.first["ticket"] if found.first else None

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
-from psycopg.types.json import Jsonb
-from sqlalchemy import func, null, select, text
+from sqlalchemy import func, null, select
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ticketing_bridge.store.batch import Batch
+from ticketing_bridge.store.mapping import own_values
 from ticketing_bridge.store.seals import WordSeals, sheet_place
 from ticketing_bridge.store.workplace_records import (
     CallMark,
@@ -33,9 +32,10 @@ from ticketing_bridge.store.workplace_tables import (
 
 _KEPT = ("call", "matter", "version", "state", "login", "ticket", "entry", "saved_at")
 _KEEP = """
-UPDATE work_sheet SET version = %(version)s, typed = %(typed)s, sealed = %(sealed)s, state = %(state)s,
-  login = %(login)s, ticket = %(ticket)s, entry = %(entry)s, saved_at = %(saved_at)s, changed_at = now()
-WHERE call = %(call)s AND matter = %(matter)s
+UPDATE work_sheet SET version = it.version, typed = it.typed, sealed = it.sealed, state = it.state,
+  login = it.login, ticket = it.ticket, entry = it.entry, saved_at = it.saved_at, changed_at = now()
+FROM jsonb_populate_recordset(NULL::work_sheet, %(rows)s) AS it
+WHERE work_sheet.call = it.call AND work_sheet.matter = it.matter
 """
 
 
@@ -101,11 +101,10 @@ class SheetRepository:
 
     async def put(self, batch: Batch, sheet: Sheet) -> None:
         """The same together with what came of it."""
-        typed = {name: asdict(it) for name, it in sheet.typed.items()}
+        typed = {name: own_values(it) for name, it in sheet.typed.items()}
         plain, sealed = await self._seals.closed(sheet.call, typed, sheet_place(sheet.call, sheet.matter))
         values = {name: getattr(sheet, name) for name in _KEPT}
-        values |= {"typed": None if plain is None else Jsonb(plain), "sealed": sealed}
-        batch.do(_KEEP, values | {"state": sheet.state.value})
+        batch.rows(_KEEP, [values | {"typed": plain, "sealed": sealed, "state": sheet.state.value}])
 
     async def mark(self, call: str, kind: MarkKind, login: str, *, warned: bool, ended: bool) -> CallMark:
         """Say what a call is; steps of the script that were done stay done."""
@@ -140,20 +139,26 @@ class SheetRepository:
 DRAFTED = (Verdict.KEPT, Verdict.MENDED, Verdict.CHANGED)
 RIGHT = (Verdict.KEPT, Verdict.MENDED)
 
-_RECENT = text("""
-SELECT count(*) AS recent, count(*) FILTER (WHERE verdict = ANY(:right)) AS recent_right FROM (
-    SELECT verdict FROM draft_verdict
-    WHERE rules = :rules AND field = :field AND id > :after AND verdict = ANY(:drafted)
-    ORDER BY id DESC LIMIT :window
-) newest
-""")
+_COUNTS = """
+SELECT field, verdict, count(*) AS times FROM draft_verdict WHERE rules = %(rules)s GROUP BY field, verdict
+"""
+_RECENT = """
+SELECT wanted.field, count(newest.verdict) AS recent,
+  count(newest.verdict) FILTER (WHERE newest.verdict = ANY(%(right)s)) AS recent_right
+FROM unnest(%(fields)s::text[], %(after)s::bigint[]) AS wanted (field, after)
+LEFT JOIN LATERAL (
+  SELECT verdict FROM draft_verdict
+  WHERE rules = %(rules)s AND field = wanted.field AND id > wanted.after AND verdict = ANY(%(drafted)s)
+  ORDER BY id DESC LIMIT %(window)s
+) newest ON true
+GROUP BY wanted.field
+"""
 
 
-_JUDGE = """
-INSERT INTO draft_verdict (call, matter, field, rules, verdict, confidence, shown, login)
-SELECT it.* FROM jsonb_to_recordset(%(verdicts)s) AS it (
-  call text, matter int, field text, rules text, verdict text, confidence float8, shown boolean, login text
-) ON CONFLICT DO NOTHING
+_VERDICT = ", ".join(FieldVerdict.__dataclass_fields__)
+_JUDGE = f"""
+INSERT INTO draft_verdict ({_VERDICT})
+SELECT {_VERDICT} FROM jsonb_populate_recordset(NULL::draft_verdict, %(rows)s) ON CONFLICT DO NOTHING
 """
 
 
@@ -171,7 +176,7 @@ class DraftLedgerRepository:
 
     def put(self, batch: Batch, verdicts: Sequence[FieldVerdict]) -> None:
         """The same together with the sheet."""
-        batch.do(_JUDGE, {"verdicts": Jsonb([asdict(it) for it in verdicts])})
+        batch.rows(_JUDGE, map(own_values, verdicts))
 
     async def rules(self) -> list[str]:
         """Drafting versions that there are verdicts on, the newest first."""
@@ -190,28 +195,22 @@ class DraftLedgerRepository:
             after: verdicts up to this id do not count any more in ``recent``, by field.
             window: how many of the newest drafted ones are ``recent``.
         """
-        table = draft_verdict.c
-        query = (
-            select(table.field, table.verdict, func.count())
-            .where(table.rules == rules)
-            .group_by(table.field, table.verdict)
-        )
+        batch = Batch(self._connection)
+        values = {
+            "rules": rules,
+            "fields": [*fields],
+            "after": [after.get(field, 0) for field in fields],
+            "window": window,
+            "drafted": [*DRAFTED],
+            "right": [*RIGHT],
+        }
+        counted, newest = batch.ask(_COUNTS, values), batch.ask(_RECENT, values)
+        await batch.send()
         all_: dict[str, dict[Verdict, int]] = {}
-        for field, verdict, count in await self._connection.execute(query):
-            all_.setdefault(field, {})[Verdict(verdict)] = count
-        found = []
-        for field in fields:
-            values = {
-                "rules": rules,
-                "field": field,
-                "after": after.get(field, 0),
-                "window": window,
-                "drafted": [*DRAFTED],
-                "right": [*RIGHT],
-            }
-            recent, right = (await self._connection.execute(_RECENT, values)).one()
-            found.append(FieldCounts(field, rules, all_.get(field, {}), recent, right))
-        return found
+        for row in counted.rows:
+            all_.setdefault(row["field"], {})[Verdict(row["verdict"])] = row["times"]
+        recent = {row["field"]: (row["recent"], row["recent_right"]) for row in newest.rows}
+        return [FieldCounts(it, rules, all_.get(it, {}), *recent[it]) for it in fields]
 
     async def switches(self, rules: str) -> dict[str, FieldSwitch]:
         """The newest decision about each field."""

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from ticketing_bridge.tickets.model import Caller, Texts, Ticket
 from ticketing_bridge.tickets.office import TicketOffice, open_office
-from ticketing_bridge.tickets.service import NewTicket, TicketExists, TicketService, TicketUnknown
+from ticketing_bridge.tickets.service import TicketService, TicketUnknown
 from ticketing_bridge.tickets.states import Act, State
+from ticketing_bridge.tickets.taking import NewTicket, TicketExists
 from ticketing_bridge.tickets.why import TicketChanged, TicketRefused, Why
 
 __all__ = [

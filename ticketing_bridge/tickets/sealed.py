@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -10,9 +10,10 @@ from facts.telephone import LAST_DIGITS, national, new_salt, phone_digest
 from ticketing_bridge.store.batch import Batch
 from ticketing_bridge.store.database import UnitOfWork
 from ticketing_bridge.store.desk_ticket_records import DataKey, HistoryRow, TicketRow
+from ticketing_bridge.store.mapping import own_values
 from ticketing_bridge.store.sealing import Vault
 from ticketing_bridge.store.seals import Seals
-from ticketing_bridge.store.ticket_writing import Drawn
+from ticketing_bridge.store.ticket_writing import Drawn, Wanted
 from ticketing_bridge.tickets.life import from_json, to_json
 from ticketing_bridge.tickets.model import Caller, Entry, Ticket
 from ticketing_bridge.tickets.states import Act
@@ -37,16 +38,20 @@ class Sealer(Seals):
         super().__init__(uow.keys, vault)
         self._writing = uow.ticket_writing
 
-    async def draw(self, day: date, source: str | None, caller: Caller) -> Drawn:
-        """What a new ticket of this caller needs before it can be sealed."""
-        lookup = self._found_by(_phone(caller))
-        subject = person_subject(lookup) if lookup else None
-        own = 1 if subject else 2  # whom nobody could find again has a key with the ticket
-        person = (subject, self._vault.new_key(subject)[1]) if subject else None
-        drawn = await self._writing.draw(day, source, own, person)
-        if drawn.person is not None:
-            self.take(drawn.person)
+    async def draw(self, day: date, wanted: Sequence[tuple[str | None, Caller]]) -> Sequence[Drawn]:
+        """What new tickets need before they can be sealed, each of a source and a caller."""
+        drawn = await self._writing.draw(day, [self._wanted(*it) for it in wanted])
+        for it in drawn:
+            if it.person is not None:
+                self.take(it.person)
         return drawn
+
+    def _wanted(self, source: str | None, caller: Caller) -> Wanted:
+        lookup = self._found_by(_phone(caller))
+        if not lookup:  # whom nobody could find again has a key with the ticket
+            return Wanted(source, 2, None)
+        subject = person_subject(lookup)
+        return Wanted(source, 1, (subject, self._vault.new_key(subject)[1]))
 
     def make_keys(self, batch: Batch, number: str, drawn: Drawn) -> None:
         """Keys of a new ticket's own, under the ids that were drawn."""
@@ -95,7 +100,7 @@ class Sealer(Seals):
     async def row(self, ticket: Ticket, before: TicketRow | None, caller: Caller | None) -> TicketRow:
         """A ticket as it is kept. ``caller`` None: who called is as it was before."""
         texts = await self.seal(
-            ticket_subject(ticket.number), asdict(ticket.texts), f"ticket:{ticket.number}"
+            ticket_subject(ticket.number), own_values(ticket.texts), f"ticket:{ticket.number}"
         )
         person = await self._person(ticket, before, caller)
         hidden = tuple(it for it in ticket.barred if it not in ticket.admitted)
@@ -132,7 +137,7 @@ class Sealer(Seals):
         subject = person_subject(lookup or self._vault.lookup("ticket", ticket.number))
         salt = new_salt() if phone else None
         return {
-            "person": await self.seal(subject, asdict(caller), f"person of {ticket.number}"),
+            "person": await self.seal(subject, own_values(caller), f"person of {ticket.number}"),
             "person_lookup": lookup,
             "phone_last4": phone[-LAST_DIGITS:] if phone else None,
             "phone_salt": salt,

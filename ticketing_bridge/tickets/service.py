@@ -8,34 +8,29 @@ second is told ``TicketChanged``, and nothing of the first is lost.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from facts.errors import HotlineError
-from facts.masking import mask_spoken
 from ticketing_bridge.access import AccessRefused, Permission, Person
-from ticketing_bridge.store.batch import Answer, Batch
 from ticketing_bridge.store.database import UnitOfWork
 from ticketing_bridge.store.desk_ticket_records import TicketRow
-from ticketing_bridge.store.outbox_records import OutboxKind
 from ticketing_bridge.tickets.barring import barred_units
 from ticketing_bridge.tickets.checks import WHO, check
-from ticketing_bridge.tickets.life import born, follow
+from ticketing_bridge.tickets.life import follow
 from ticketing_bridge.tickets.limits import LOCAL
-from ticketing_bridge.tickets.model import Caller, Entry, Texts, Ticket
-from ticketing_bridge.tickets.numbering import ticket_number
+from ticketing_bridge.tickets.model import Caller, Entry, Ticket
 from ticketing_bridge.tickets.office import TicketOffice
 from ticketing_bridge.tickets.preparing import prepare
 from ticketing_bridge.tickets.sealed import Sealer
 from ticketing_bridge.tickets.searching import ticket_tokens
-from ticketing_bridge.tickets.states import Act, State, follows
+from ticketing_bridge.tickets.states import Act, follows
+from ticketing_bridge.tickets.taking import NewTicket, Taking, new_entry, put_on_record, tell
 from ticketing_bridge.tickets.undertakings import Undertakings
 from ticketing_bridge.tickets.views import preview
 from ticketing_bridge.tickets.why import TicketChanged, TicketRefused, Why
 
-#: acts of which the outside is told: who handles it, or how it ended
-_TOLD = frozenset(Act) - {Act.NOTE, Act.CREATE, Act.REPORT_TRACK, Act.ADMIT}
 #: kinds of approvals
 ADMIT, LOWER = "admit_named_unit", "lower_confidentiality"
 
@@ -44,62 +39,6 @@ class TicketUnknown(HotlineError):
     """There is no such ticket, or it is not yours to see."""
 
     error_id = "ticket-unknown"
-
-
-class TicketExists(HotlineError):
-    """This became a ticket already."""
-
-    error_id = "ticket-exists"
-    exit_code = 1
-
-    def __init__(self, number: str) -> None:
-        super().__init__(f"it is ticket {number} already", fix="open that one")
-        self.number = number
-
-
-@dataclass(frozen=True, slots=True)
-class NewTicket:
-    """What a person confirmed. Numbers in texts are masked before anything is kept."""
-
-    channel: str
-    purpose: str
-    appeal: str
-    texts: Texts
-    caller: Caller = field(default_factory=Caller, repr=False)
-    #: None: as the rules have it for this purpose
-    level: str | None = None
-    #: by what it is known that this became a ticket: ``draft:<call>``, ``api:<client>:<key>``
-    source: str | None = None
-    call: str | None = None
-    draft_version: int | None = None
-    dedicated_line: str | None = None
-    caller_kind: str = "自然人"
-    emergency: bool = False
-    repeat: bool = False
-    anonymous: bool = False
-    confidential: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A new ticket that is not written yet: what belongs to the same moment may be added to ``batch``."""
-
-    ticket: Ticket
-    batch: Batch
-    _uow: UnitOfWork
-    _source: str | None
-    _claim: Answer | None
-
-    async def kept(self) -> Ticket:
-        """Write it with everything that was added.
-
-        Raises:
-            TicketExists: its source became another ticket in this very moment.
-        """
-        await self.batch.send()
-        if self._source is not None and self._claim is not None and not self._claim.rows:
-            raise TicketExists(await self._uow.ticket_writing.of_source(self._source) or "")
-        return self.ticket
 
 
 class TicketService:
@@ -115,77 +54,17 @@ class TicketService:
             TicketExists: its source is a ticket already; naming it.
             AccessRefused: the person may not.
         """
-        return await (await self.take(uow, person, new, at)).kept()
+        taking = await self.taking(uow, [new], at)
+        ticket = await taking.take(new, person)
+        await taking.kept()
+        return ticket
 
-    async def take(
-        self,
-        uow: UnitOfWork,
-        person: Person,
-        new: NewTicket,
-        at: datetime,
-        act: Act | None = None,
-        given: Mapping[str, Any] | None = None,
-    ) -> Taken:
-        """The same, with the first thing that is done to it; ``kept`` writes all of it at once.
-
-        Raises:
-            TicketExists: its source is a ticket already; naming it.
-            TicketRefused: the act cannot be done.
-            AccessRefused: the person may not.
-        """
-        person.must(Permission.TICKETS_WORK)
+    async def taking(self, uow: UnitOfWork, news: Sequence[NewTicket], at: datetime) -> Taking:
+        """Begin to write new tickets together: what all of them need is read at once."""
         sealer = Sealer(uow, self.office.vault)
-        day = at.astimezone(LOCAL).date()
-        drawn = await sealer.draw(day, new.source, new.caller)
-        if drawn.there is not None:
-            raise TicketExists(drawn.there)
-        number = ticket_number(day, drawn.serial, self.office.rules.number.serial_digits)
-        entries = [self._creation(number, person, new, at)]
-        ticket = born(entries[0])
-        if act is not None:
-            entries.append(self._entry(ticket, act, person, at, given or {}, new.caller))
-            ticket = follow(ticket, entries[1])
-        batch = uow.batch()
-        sealer.make_keys(batch, number, drawn)
-        rows = [await sealer.history_row(entry) for entry in entries]
-        claim = uow.ticket_writing.put_new(
-            batch, await sealer.row(ticket, None, new.caller), rows, new.source
-        )
-        uow.ticket_writing.put_words(batch, number, ticket_tokens(self.office.vault, ticket.texts))
-        _put_on_record(uow, batch, entries[0], "created", _known(new.caller))
-        if new.caller.to_call:
-            uow.outbox.put(batch, OutboxKind.RECEIPT, number)
-        for entry in entries[1:]:
-            _put_on_record(uow, batch, entry, entry.act, sorted(entry.data))
-            _tell(uow, batch, ticket, entry.act)
-        return Taken(ticket, batch, uow, new.source, claim)
-
-    def _creation(self, number: str, person: Person, new: NewTicket, at: datetime) -> Entry:
-        """The entry with which a history begins."""
-        # 举报 is confidential by default (数据安全法 12)
-        confidential = new.confidential or new.purpose == "举报"
-        texts = _masked(new.texts)
-        data = {
-            "channel": new.channel,
-            "purpose": new.purpose,
-            "appeal": new.appeal,
-            "level": new.level or self.office.rules.usual_level(new.purpose, emergency=new.emergency),
-            "received_at": at.astimezone(LOCAL).isoformat(),
-            "call": new.call,
-            "draft_version": new.draft_version,
-            "dedicated_line": new.dedicated_line,
-            "caller_kind": new.caller_kind,
-            "emergency": new.emergency,
-            "repeat": new.repeat,
-            "anonymous": new.anonymous,
-            "confidential": confidential,
-            "known": _known(new.caller),
-            "barred": barred_units(
-                self.office.units, new.purpose, texts, new.caller, confidential=confidential
-            ),
-        }
-        self.office.rules.level(str(data["level"]))
-        return _entry(number, 1, Act.CREATE, person, at, data, asdict(texts))
+        drawn = await sealer.draw(at.astimezone(LOCAL).date(), [(it.source, it.caller) for it in news])
+        of = {id(new): (new, it) for new, it in zip(news, drawn, strict=True)}
+        return Taking(self.office, self._entry, uow, at, sealer, of)
 
     async def do(
         self,
@@ -250,7 +129,7 @@ class TicketService:
         refuse(check(ticket, act, person, data), ticket, act)
         if act in _SENDS and ticket.hides_person and "unit_content" in prepared.texts:
             self._looked_through(ticket, caller, prepared.texts, given)
-        return _entry(ticket.number, ticket.version + 1, act, person, at, data, prepared.texts)
+        return new_entry(ticket.number, ticket.version + 1, act, person, at, data, prepared.texts)
 
     def _looked_through(
         self, ticket: Ticket, caller: Caller | None, texts: Mapping[str, Any], given: Mapping[str, Any]
@@ -278,7 +157,7 @@ class TicketService:
         row, now, sealer = await self._opened(uow, ticket.number, person)
         if follows(now.state, act) is None:
             refuse(Why.STATE, now, act)
-        entry = _entry(now.number, now.version + 1, act, person, at, data, {})
+        entry = new_entry(now.number, now.version + 1, act, person, at, data, {})
         return await self._keep(uow, sealer, row, follow(now, entry), entry)
 
     async def _keep(
@@ -291,8 +170,8 @@ class TicketService:
         if entry.texts:
             tokens = ticket_tokens(self.office.vault, changed.texts)
             uow.ticket_writing.put_words(batch, changed.number, tokens)
-        _put_on_record(uow, batch, entry, entry.act, sorted(entry.data))
-        _tell(uow, batch, changed, entry.act)
+        put_on_record(uow, batch, entry, entry.act, sorted(entry.data))
+        tell(uow, batch, changed, entry.act)
         await batch.send()
         return changed
 
@@ -380,40 +259,3 @@ def may_act(person: Person) -> bool:
     return person.may(Permission.TICKETS_OWN_UNIT) or any(
         person.may(it) for it in {who.permission for who in WHO.values()}
     )
-
-
-def _put_on_record(uow: UnitOfWork, batch: Batch, entry: Entry, what: str, fields: Sequence[str]) -> None:
-    uow.audit.put(batch, entry.by, f"ticket-{what}", subject=entry.ticket, fields=fields)
-
-
-def _tell(uow: UnitOfWork, batch: Batch, ticket: Ticket, act: Act) -> None:
-    if act is Act.DISPATCH:
-        uow.outbox.put(batch, OutboxKind.TICKET, ticket.number, revision=ticket.version)
-    elif act in _TOLD and ticket.dispatched_at is not None:
-        uow.outbox.put(batch, OutboxKind.UPDATE, ticket.number, revision=ticket.version)
-    if ticket.state in (State.CLOSED, State.ANSWERED, State.UNREASONABLE) and act is not Act.RATE:
-        uow.outbox.put(batch, OutboxKind.RESULT, ticket.number, revision=ticket.version)
-
-
-def _entry(
-    number: str,
-    version: int,
-    act: Act,
-    person: Person,
-    at: datetime,
-    data: Mapping[str, Any],
-    texts: Mapping[str, Any],
-) -> Entry:
-    return Entry(
-        number, version, act, at.astimezone(LOCAL), person.name, person.role, person.unit, data, texts
-    )
-
-
-def _known(caller: Caller) -> list[str]:
-    return [name for name, value in asdict(caller).items() if value]
-
-
-def _masked(texts: Texts) -> Texts:
-    plain: Sequence[str] = ("title", "content", "when", "party", "demand", "answer")
-    masked = {name: mask_spoken(getattr(texts, name) or "") for name in plain}
-    return replace(texts, **masked, places=tuple(mask_spoken(it) for it in texts.places))

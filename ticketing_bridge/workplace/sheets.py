@@ -34,6 +34,10 @@ class SheetClosed(HotlineError):
     error_id = "sheet-closed"
     exit_code = 1
 
+    def __init__(self, ticket: str | None) -> None:
+        super().__init__(f"it is ticket {ticket}" if ticket else "it was dropped", fix="open another matter")
+        self.ticket = ticket
+
 
 class FieldUnknown(HotlineError):
     """A work sheet has no such field, or its text is too long."""
@@ -77,7 +81,7 @@ def type_in(sheet: Sheet, name: str, value: str, *, seen: int, by: str, accepted
         SheetClosed: it is a ticket already.
     """
     if sheet.state is not SheetState.OPEN:
-        raise SheetClosed
+        raise SheetClosed(sheet.ticket)
     if name not in form():
         raise FieldUnknown(f"there is no field {name!r}", fix=f"one of {', '.join(form())}")
     if len(value) > LONGEST:
@@ -99,7 +103,7 @@ def give_back(sheet: Sheet, name: str) -> Sheet:
         SheetClosed: it is a ticket already.
     """
     if sheet.state is not SheetState.OPEN:
-        raise SheetClosed
+        raise SheetClosed(sheet.ticket)
     if name not in sheet.typed:
         return sheet
     typed = {key: it for key, it in sheet.typed.items() if key != name}
@@ -115,7 +119,7 @@ def finished(
         SheetClosed: something has already.
     """
     if sheet.state is not SheetState.OPEN:
-        raise SheetClosed
+        raise SheetClosed(sheet.ticket)
     return replace(sheet, state=state, ticket=ticket, entry=entry, saved_at=now, version=sheet.version + 1)
 
 

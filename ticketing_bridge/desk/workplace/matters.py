@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from facts.call import Call
 from facts.errors import HotlineError
 from ticketing_bridge.access import Permission, Person
 from ticketing_bridge.desk.desk import SHEET_CHANNEL
@@ -18,8 +17,9 @@ from ticketing_bridge.store.workplace_records import Sheet, SheetState
 from ticketing_bridge.tickets.earlier import rows_of_number
 from ticketing_bridge.tickets.model import Caller, Texts, Ticket
 from ticketing_bridge.tickets.sealed import Sealer
-from ticketing_bridge.tickets.service import NewTicket, Taken, TicketService
+from ticketing_bridge.tickets.service import TicketService
 from ticketing_bridge.tickets.states import OPEN, Act, State
+from ticketing_bridge.tickets.taking import NewTicket
 from ticketing_bridge.workplace.form import YES
 from ticketing_bridge.workplace.proposals import JOINT
 from ticketing_bridge.workplace.sheets import ShownField, finished
@@ -134,11 +134,9 @@ def _compared(row: TicketRow, ticket: Ticket) -> tuple[CallersTicket, Comparable
     return _view(row, ticket), Comparable.of(matter)
 
 
-def new_ticket(
-    call: Call, sheet: Sheet, fields: Mapping[str, ShownField], draft_version: int | None
-) -> NewTicket:
+def new_ticket(sheet: Sheet, keeping: Keeping) -> NewTicket:
     """What the person confirmed, as tickets take it."""
-    value = {name: it.value.strip() for name, it in fields.items()}
+    value = {name: it.value.strip() for name, it in keeping.fields.items()}
     return NewTicket(
         channel="电话",
         purpose=value["purpose"] or "其他",
@@ -153,46 +151,50 @@ def new_ticket(
         ),
         caller=Caller(
             name=value["caller_name"] or None,
-            phone=call.caller_number or None,
+            phone=keeping.caller_number or None,
             callback_phone=value["callback_phone"] or None,
         ),
         source=f"desk:{sheet.call}:{sheet.matter}",
         call=sheet.call,
-        draft_version=draft_version,
+        draft_version=keeping.draft_version,
         dedicated_line=value["dedicated_line"] or None,
         emergency=value["emergency"] == YES,
-        anonymous=call.caller_number is None and not value["callback_phone"],
+        anonymous=keeping.caller_number is None and not value["callback_phone"],
         confidential=value["confidential"] == YES,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """What saving a sheet needs to know beside the sheet."""
+    """What saving a sheet needs to know beside the sheet. ``caller_number`` None: it was withheld."""
 
-    call: Call
+    caller_number: str | None
     fields: Mapping[str, ShownField]
     rules: str
     draft_version: int | None
     person: Person
-    now: datetime
 
 
-async def dispatch_matter(uow: UnitOfWork, service: TicketService, sheet: Sheet, keeping: Keeping) -> Ticket:
-    """A ticket of this sheet, given to the unit that it names.
+@dataclass(frozen=True, slots=True)
+class Becoming:
+    """A sheet that is to become a ticket, with the first thing that is done to it."""
 
-    Raises:
-        TicketRefused: the unit cannot be given it.
-        TicketExists: it was saved already.
-    """
+    sheet: Sheet
+    keeping: Keeping
+    new: NewTicket
+    act: Act | None
+    given: Mapping[str, Any]
+    #: the knowledge entry that it is answered with
+    entry: int | None = None
+
+
+def dispatching(sheet: Sheet, keeping: Keeping) -> Becoming:
+    """A ticket of this sheet, to be given to the unit that it names."""
     given = {"main": keeping.fields["unit"].value.strip()}
-    taken = await _taken(uow, service, sheet, keeping, Act.DISPATCH, given)
-    return await _finished(uow, taken, sheet, keeping, None)
+    return Becoming(sheet, keeping, new_ticket(sheet, keeping), Act.DISPATCH, given)
 
 
-async def answer_matter(
-    uow: UnitOfWork, service: TicketService, sheet: Sheet, keeping: Keeping, entry: int | None
-) -> Ticket:
+def answering(sheet: Sheet, keeping: Keeping, entry: int | None) -> Becoming:
     """A ticket of this sheet that is closed at the desk by an answer (在线答复).
 
     Raises:
@@ -201,63 +203,66 @@ async def answer_matter(
     answer = keeping.fields["answer"].value.strip()
     if not answer:
         raise NothingToSay
-    taken = await _taken(uow, service, sheet, keeping, Act.ANSWER_ONLINE, {"answer": answer})
-    if entry is not None:
-        await uow.knowledge.was_used(entry)
-    return await _finished(uow, taken, sheet, keeping, entry)
+    new = new_ticket(sheet, keeping)
+    return Becoming(sheet, keeping, new, Act.ANSWER_ONLINE, {"answer": answer}, entry)
+
+
+async def kept(
+    uow: UnitOfWork, service: TicketService, matters: Sequence[Becoming], now: datetime
+) -> Sequence[Ticket | HotlineError]:
+    """Tickets of these sheets, the sheets and the ledger, in one way there and back.
+
+    Of one that is refused nothing is written; instead of its ticket there is what refused it.
+
+    Raises:
+        TicketExists: one was saved already in this very moment; the transaction is void.
+    """
+    taking = await service.taking(uow, [it.new for it in matters], now)
+    told: list[Ticket | HotlineError] = []
+    for it in matters:
+        try:
+            ticket = await taking.take(it.new, it.keeping.person, it.act, it.given)
+        except HotlineError as refused:
+            told.append(refused)
+            continue
+        done = finished(it.sheet, SheetState.SAVED, now, ticket.number, it.entry)
+        await _finish(uow, taking.batch, it.sheet, it.keeping, done)
+        if it.entry is not None:
+            await uow.knowledge.was_used(it.entry)
+        told.append(ticket)
+    await taking.kept()
+    return told
 
 
 async def merge_matter(
-    uow: UnitOfWork, service: TicketService, sheet: Sheet, keeping: Keeping, into: str, reason: str
+    uow: UnitOfWork,
+    service: TicketService,
+    sheet: Sheet,
+    keeping: Keeping,
+    into: str,
+    now: datetime,
 ) -> Ticket:
     """并单: a ticket of this sheet that goes on as part of another one.
 
     Raises:
         TicketRefused: the other one cannot take it in.
     """
-    ticket = await (await _taken(uow, service, sheet, keeping)).kept()
-    merged = await service.do(
-        uow,
-        ticket.number,
-        ticket.version,
-        Act.MERGE,
-        keeping.person,
-        keeping.now,
-        {"into": into, "reason": reason},
-    )
+    ticket = await service.create(uow, keeping.person, new_ticket(sheet, keeping), now)
+    fields = keeping.fields
+    given = {"into": into, "reason": f"{fields['title'].value}（{fields['places'].value}）"}
+    merged = await service.do(uow, ticket.number, ticket.version, Act.MERGE, keeping.person, now, given)
     batch = uow.batch()
-    await _finish(uow, batch, sheet, keeping, finished(sheet, SheetState.MERGED, keeping.now, merged.number))
+    await _finish(uow, batch, sheet, keeping, finished(sheet, SheetState.MERGED, now, merged.number))
     await batch.send()
     return merged
 
 
-async def drop_matter(uow: UnitOfWork, sheet: Sheet, keeping: Keeping) -> None:
+async def drop_matter(uow: UnitOfWork, sheet: Sheet, now: datetime) -> None:
     """No ticket comes of it; what was drafted is no lesson for the ledger."""
     batch = uow.batch()
-    await uow.sheets.put(batch, finished(sheet, SheetState.DROPPED, keeping.now))
+    await uow.sheets.put(batch, finished(sheet, SheetState.DROPPED, now))
     uow.tell(batch, SHEET_CHANNEL, sheet.call)
     await batch.send()
-
-
-async def _taken(
-    uow: UnitOfWork,
-    service: TicketService,
-    sheet: Sheet,
-    keeping: Keeping,
-    act: Act | None = None,
-    given: Mapping[str, Any] | None = None,
-) -> Taken:
-    new = new_ticket(keeping.call, sheet, keeping.fields, keeping.draft_version)
-    return await service.take(uow, keeping.person, new, keeping.now, act, given)
-
-
-async def _finished(
-    uow: UnitOfWork, taken: Taken, sheet: Sheet, keeping: Keeping, entry: int | None
-) -> Ticket:
-    """The ticket, its sheet and the ledger in one way there and back."""
-    done = finished(sheet, SheetState.SAVED, keeping.now, taken.ticket.number, entry)
-    await _finish(uow, taken.batch, sheet, keeping, done)
-    return await taken.kept()
 
 
 async def _finish(uow: UnitOfWork, batch: Batch, sheet: Sheet, keeping: Keeping, done: Sheet) -> None:

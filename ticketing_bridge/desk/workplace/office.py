@@ -30,8 +30,6 @@ from ticketing_bridge.workplace.verdicts import switched_off
 
 #: phone book and switched-off fields are read again after this time (seconds)
 FRESH_S = 5.0
-#: sheets that are saved at the same time; more would only hold each other's connections up
-SAVING_AT_ONCE = 4
 
 
 @dataclass(slots=True)
@@ -53,11 +51,9 @@ class WorkplaceOffice:
     drafts: LiveDrafts = field(init=False)
     standings: Standings = field(init=False)
     matters: OpenMatters = field(default_factory=OpenMatters)
-    #: who saves waits here in the order of pressing; words and fields of others find a connection meanwhile
-    saving: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SAVING_AT_ONCE))
     _phones: tuple[float, Sequence[PhoneEntry]] = (-FRESH_S, ())
     _book: tuple[Sequence[PhoneEntry], City, tuple[BookEntry, ...]] | None = None
-    _off: tuple[float, frozenset[str]] = (-FRESH_S, frozenset())
+    _off: tuple[float, frozenset[str] | None] = (-FRESH_S, None)
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     def __post_init__(self) -> None:
@@ -106,7 +102,8 @@ class WorkplaceOffice:
     async def off(self, uow: UnitOfWork) -> frozenset[str]:
         """Fields whose drafts are switched off, some seconds old at most."""
         read_at, names = self._off
-        if time.monotonic() - read_at > FRESH_S:
+        if names is None or time.monotonic() - read_at > FRESH_S:
+            self._off = time.monotonic(), names  # who comes meanwhile goes by what is known
             states, _ = await states_of(uow, rules_version())
             names = switched_off(states)
             self._off = time.monotonic(), names

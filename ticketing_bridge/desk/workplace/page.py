@@ -20,7 +20,7 @@ from ticketing_bridge.desk.visitor import SignedIn, Visitor, needs, own_form
 from ticketing_bridge.desk.workplace.offers import offers_for, searched_entries, searched_numbers
 from ticketing_bridge.desk.workplace.office import WorkplaceOffice
 from ticketing_bridge.desk.workplace.place import Workplace, fields_event, load_workplace
-from ticketing_bridge.desk.workplace.saving import Refused, Wish, save_sheet
+from ticketing_bridge.desk.workplace.saving import Pressed, Refused, Saver, Wish
 from ticketing_bridge.desk.workplace.stream import home_stream, place_context, workplace_stream
 from ticketing_bridge.desk.workplace.wording import workplace_words
 from ticketing_bridge.store.workplace_records import Sheet
@@ -189,12 +189,11 @@ async def keep_field(
 @router.post("/desk/calls/{key}/{matter}/save", dependencies=WORK)
 async def save(request: Request, visitor: SignedIn, key: str, matter: int) -> Response:
     """The sheet becomes a ticket: dispatched, answered or merged; or it is dropped."""
-    office = office_of(request)
+    saver: Saver = request.app.state.saver
     sent = {name: str(value) for name, value in (await request.form()).items()}
     script = "application/json" in request.headers.get("accept", "")
     try:
-        async with office.saving:
-            done = await save_sheet(office, parse_key(key), _matter(matter), visitor.person, Wish.of(sent))
+        done = await saver.save(Pressed(parse_key(key), _matter(matter), visitor.person, Wish.of(sent)))
     except Refused as refused:
         if script:
             return JSONResponse(refused.facts, refused.status)
