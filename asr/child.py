@@ -1,15 +1,14 @@
 """A recogniser process: ``python -m asr.child MODEL [--lanes N]``, or ``--check MODEL``.
 
 It reads messages (``asr.wire``) from stdin and writes to stdout. Streams are shared out over lanes (threads;
-Vosk lets go of the interpreter while it decodes), each stream belonging to one. When stdin ends the process
-ends at once: its parent is gone or wants it so.
+Vosk lets go of the interpreter while it decodes), each stream belonging to one; open questions come first in
+each (``asr.inbox``). When stdin ends the process ends at once: its parent is gone or wants it so.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import queue
 import signal
 import sys
 import threading
@@ -22,6 +21,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from asr.inbox import Inbox
 from asr.limits import loading_limits
 from asr.models import ModelFacts, model_facts
 from asr.recogniser import LegRecogniser, PartialText, Segment, SpeechModel
@@ -56,11 +56,11 @@ class OpenLeg:
 
 
 class Lane(threading.Thread):
-    """Decodes some of the streams, in the order in which their messages came."""
+    """Decodes some of the streams, each in the order in which its messages came."""
 
     def __init__(self, model: SpeechModel, outbox: Outbox) -> None:
         super().__init__(daemon=True)
-        self.inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self.inbox = Inbox()
         self._model = model
         self._outbox = outbox
         self._legs: dict[int, OpenLeg] = {}

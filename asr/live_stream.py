@@ -19,6 +19,7 @@ from asr.engine import RecogniserProcess
 from asr.phrases import checked_grammar
 from asr.timeline import Timeline
 from asr.transcript import display_text
+from asr.unheard import UnheardVoice
 from asr.wire import POSITION, PROGRESS, Kind, Message
 from facts.audio import TELEPHONE
 from facts.transcript import Gap, Leg, LiveText, Word
@@ -122,14 +123,11 @@ class LiveStream:
         self._flushed = True
         self._closing = False
         self._ended = asyncio.Event()
-        #: the newest text on its way to the callback, and whether an unfinished partial is on show
+        #: the newest text on its way to the callback, and whether words are on show that are not final yet
         self.newest: LiveText | None = None
-        self._showing = False
-
-    @property
-    def speaks(self) -> bool:
-        """Whether words are on show that are not final yet."""
-        return self._showing
+        self.speaks = False
+        #: an answer's voice before its words
+        self._voice = UnheardVoice(RATE_HZ) if question else None
 
     # -- audio in
 
@@ -147,6 +145,9 @@ class LiveStream:
         self._flushed = False
         if silence:
             self._be_silent(silence)
+        if self._voice is not None:
+            self._voice.listen(data, self._received + self._open_bytes // 2)
+            self._tell_voice(self._voice)
         self._open.append(data)
         self._open_bytes += len(data)
         if self._open_bytes >= PIECE_BYTES:
@@ -259,7 +260,7 @@ class LiveStream:
         if self._changes:
             self.grammar = self._changes[-1][1]
             self._changes.clear()
-        if self._showing:
+        if self.speaks:
             self._tell("", *self._span())
         self.state = StreamState.DEFERRED
         self._missed_from = max(self._settled, min(missed, default=self._received))
@@ -285,7 +286,12 @@ class LiveStream:
     def attach(self, process: RecogniserProcess) -> None:
         """Go on in this process, from the oldest audio that is kept."""
         start = self._pieces[0][0] if self._pieces else self._received
-        wish = {"rate_hz": RATE_HZ, "start": start, "grammar": self.grammar}
+        wish = {
+            "rate_hz": RATE_HZ,
+            "start": start,
+            "grammar": self.grammar,
+            "question": self.question,
+        }
         if not process.send(Message.of(Kind.OPEN, self.number, wish)):
             return
         self._sent = self._settled = start
@@ -309,7 +315,7 @@ class LiveStream:
         self._kept += sum(len(piece) // 2 for _, piece in again)
         self._unsettled.clear()
         self._heard_twice_until = self._sent
-        if self._showing:
+        if self.speaks:
             self._tell("", *self._span())
         self.state = StreamState.WAITING
 
@@ -350,6 +356,9 @@ class LiveStream:
                 self._ahead -= self._flying.popleft()[1]
             self._settle(settled)
             self.pump()
+            if self._voice is not None:
+                self._voice.taken(taken)
+                self._tell_voice(self._voice)
         elif message.kind is Kind.PARTIAL:
             self._on_partial(message.json())
         elif message.kind is Kind.FINAL:
@@ -377,12 +386,24 @@ class LiveStream:
         self.segment += 1
         self._settle(int(entries[-1][2] * RATE_HZ))
 
-    def _tell(self, text: str, start_s: float, end_s: float, words: tuple[Word, ...] = ()) -> None:
+    def _tell_voice(self, voice: UnheardVoice) -> None:
+        """Who waits for an answer is told of a voice without words so far, and when it turned out a noise."""
+        told = self.newest is not None and self.newest.unheard
+        if voice.there != told and not self.speaks:
+            self._tell("", *self._span(), unheard=voice.there)
+
+    def _tell(
+        self, text: str, start_s: float, end_s: float, words: tuple[Word, ...] = (), *, unheard: bool = False
+    ) -> None:
         """A final with its words, a partial without."""
         final = bool(words)
-        told = LiveText(self.call, self.leg, self.segment, final, text, start_s, end_s, words, self.stream)
+        told = LiveText(
+            self.call, self.leg, self.segment, final, text, start_s, end_s, words, self.stream, unheard
+        )
+        if self._voice is not None and text:
+            self._voice.understood()
         self.newest = told
-        self._showing = bool(text) and not final
+        self.speaks = bool(text) and not final
         self._engine.tell(self, told)
 
     # -- the end

@@ -39,7 +39,7 @@ class Room(Generic[S]):
     waiting: list[S] = field(default_factory=list)
 
     def open(self, leg: S, free: bool) -> S | None:
-        """A leg begins: it is in ``heard`` or ``waiting`` afterwards. Returns the one that made room for it.
+        """A leg begins. Returns who waits from now on: nobody, the leg itself, or one that made room for it.
 
         ``free``: whether one more leg can be heard (``has_room``).
         """
@@ -50,7 +50,7 @@ class Room(Generic[S]):
         aside = self._least_missed() if leg.question else None
         if aside is None:
             self.waiting.append(leg)
-            return None
+            return leg
         self.heard[self.heard.index(aside)] = leg
         self.waiting.insert(0, aside)
         return aside

@@ -176,13 +176,14 @@ class LiveEngine(EngineEvents):
         made.timeline.origin_s = opened_s
         made.grammar = phrases
         self._streams[made.number] = made
-        if (aside := self._room.open(made, self._has_room())) is not None:
-            aside.set_aside()
-        if made in self._room.heard:
-            self._attach(made)
-        else:
+        left = self._room.open(made, self._has_room())
+        if left is made:
             made.defer()
-        if (left := aside or made).state is StreamState.DEFERRED:
+        else:
+            if left is not None:
+                left.set_aside()
+            self._attach(made)
+        if left is not None:
             log.warning("live_stream_deferred", call=left.call, leg=left.leg.value, capacity=self.capacity)
         return made
 

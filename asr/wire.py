@@ -34,7 +34,7 @@ class WireBroken(HotlineError):
 class Kind(IntEnum):
     """What a message is: below 64 to the recogniser process, above from it."""
 
-    OPEN = 1  # JSON: rate_hz, grammar
+    OPEN = 1  # JSON: rate_hz, start, grammar, question
     AUDIO = 2  # position of the first sample, then samples
     FLUSH = 3  # end the open segment now
     CLOSE = 4  # end the open segment, forget the stream

@@ -76,3 +76,5 @@ class LiveText:
     words: tuple[Word, ...] = ()
     #: which tap of the leg heard it; ``segment`` counts within it
     stream: str = ""
+    #: there is a voice whose words are still to come; without text, and told of answers to questions only
+    unheard: bool = False

@@ -83,9 +83,7 @@ def pitch(samples: NDArray[Any]) -> NDArray[np.float32]:
     given = _Vector(sound.ctypes.data, len(sound))
     found = _Matrix()
     if len(sound) >= 2:  # Kaldi ends the process on less
-        getattr(library, _ENTRY)(
-            _options(_EXTRACTION), _options(_PROCESSING), ctypes.byref(given), ctypes.byref(found)
-        )
+        getattr(library, _ENTRY)(*_options(), ctypes.byref(given), ctypes.byref(found))
     if not found.rows:
         return np.zeros((0, DIMENSION), dtype=np.float32)
     rows = ctypes.cast(found.data, ctypes.POINTER(_FLOAT))
@@ -113,7 +111,13 @@ def _library() -> Any:
     return ctypes.CDLL(str(path))
 
 
-def _options(values: dict[str, tuple[Any, float]]) -> Any:
+@cache
+def _options() -> tuple[Any, Any]:
+    """References to what Kaldi is told; it only reads them."""
+    return _struct(_EXTRACTION), _struct(_PROCESSING)
+
+
+def _struct(values: dict[str, tuple[Any, float]]) -> Any:
     fields = [(name.replace("-", "_"), kind) for name, (kind, _) in values.items()]
     layout = type("Options", (ctypes.Structure,), {"_fields_": fields})
     return ctypes.byref(layout(*(kind(value).value for kind, value in values.values())))

@@ -44,10 +44,11 @@ def test_no_question_waits_while_a_talk_is_heard(
     there: list[Somebody] = []
     for leg, capacity, late, leaves in steps:
         heard_before = len(room.heard)
-        aside = opened(room, leg, capacity, late=late)
+        left = opened(room, leg, capacity, late=late)
         there.append(leg)
         assert len(room.heard) <= max(heard_before, capacity, 1), "a question makes nobody late"
-        assert aside is None or (leg in room.heard and aside is room.waiting[0] and not aside.question)
+        assert (left is leg) == (leg not in room.heard)
+        assert left in (None, leg) or (left is room.waiting[0] and not left.question)
         if leaves is not None and leaves < len(there):
             ended(room, there.pop(leaves), capacity)
         heard, waiting = room.heard, room.waiting
@@ -73,8 +74,8 @@ def test_the_talk_that_misses_least_leaves_its_place_and_comes_back_first() -> N
     late = Somebody("late")
     opened(room, late, 4)
     questions = [Somebody(f"question {number}", question=True) for number in range(5)]
-    aside = [opened(room, question, 4) for question in questions]
-    assert names([it for it in aside if it]) == "younger agent older agent speaking agent caller"
+    left = [opened(room, question, 4) for question in questions]
+    assert names([it for it in left if it]) == "younger agent older agent speaking agent caller question 4"
     assert names(room.heard) == "question 3 question 2 question 1 question 0"
     assert names(room.waiting) == "caller speaking agent older agent younger agent late question 4"
     ended(room, questions[0], 4)

@@ -51,11 +51,17 @@ class Room:
         return self.told
 
     def say(
-        self, text: str, *, final: bool = True, stream: str | None = None, confidence: float = 0.9
+        self,
+        text: str,
+        *,
+        final: bool = True,
+        stream: str = "",
+        confidence: float = 0.9,
+        unheard: bool = False,
     ) -> None:
         words = tuple(Word(it, 0, 1, confidence) for it in text.split()) if final else ()
-        heard = LiveText(str(KEY), Leg.CALLER, 0, final, text, 0, 1, words, stream or self.requests[0].stream)
-        self.broadcast.send(heard)
+        stream = stream or self.requests[0].stream
+        self.broadcast.send(LiveText(str(KEY), Leg.CALLER, 0, final, text, 0, 1, words, stream, unheard))
 
     def _spoke(self) -> None:
         self.spoke += 1
@@ -152,3 +158,22 @@ def test_when_an_answer_is_complete(heard: list[tuple[str, bool, float]], ends: 
     assert answer.ends_at() == ends
     answer.over_at = 2.0
     assert answer.ends_at() == (ends or (12.0 if heard else 7.0))
+
+
+async def test_a_voice_whose_words_are_still_to_come_is_no_silence(room: Room) -> None:
+    room.over.set()
+    asking = room.asking(first_ms=150, most_ms=20_000)
+    await room.tapped.wait()
+    room.say("", final=False, unheard=True)
+    await asyncio.sleep(0.3)
+    assert not asking.done(), "the recogniser is late"
+    room.say("是")
+    assert await asking == Utterance("是", 0.9)
+
+
+def test_a_voice_is_waited_for_as_long_as_the_flow_reckons_with() -> None:
+    answer = Answer(5, 10, over_at=2.0)
+    answer.take(LiveText(str(KEY), Leg.CALLER, 0, False, "", 0, 1, unheard=True), 3.0)
+    assert answer.ends_at() == 17.0
+    answer.take(LiveText(str(KEY), Leg.CALLER, 0, False, "", 0, 1), 4.0)
+    assert answer.ends_at() == 7.0, "it was a noise"

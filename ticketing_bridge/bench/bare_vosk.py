@@ -36,13 +36,16 @@ def hear(model: Any, sound: bytes, *, partials: bool) -> dict[str, Any]:
 
 
 def hold(model: Any, sound: bytes, streams: int, seconds: float) -> dict[str, Any]:
-    """So many streams in real time, a thread a processor, each with its share of them."""
-    late_s: list[float] = []
+    """So many streams in real time, a thread a processor, each with its share of them.
+
+    Answers with what was shown of each: seconds of the monotonic clock, whether it is final, text, words.
+    """
     lanes = min(streams, os.cpu_count() or 1)
-    began = time.monotonic()
+    began, before_s = time.monotonic(), time.process_time()
+    played: list[dict[str, Any]] = []
     threads = [
         threading.Thread(
-            target=_lane, args=(model, sound, range(lane, streams, lanes), began, seconds, late_s)
+            target=_lane, args=(model, sound, range(lane, streams, lanes), began, seconds, played)
         )
         for lane in range(lanes)
     ]
@@ -50,28 +53,28 @@ def hold(model: Any, sound: bytes, streams: int, seconds: float) -> dict[str, An
         thread.start()
     for thread in threads:
         thread.join()
-    late_s.sort()
-    return {"late_p95_s": late_s[int(0.95 * len(late_s))], "rss_mb": _rss_mb()}
+    return {"streams": played, "cpu_s": time.process_time() - before_s, "rss_mb": _rss_mb()}
 
 
 def _lane(
-    model: Any, sound: bytes, streams: range, began: float, seconds: float, late_s: list[float]
+    model: Any, sound: bytes, streams: range, began: float, seconds: float, played: list[dict[str, Any]]
 ) -> None:
     """Pieces of these streams in the order in which they are due; streams begin one after the other."""
-    legs = [
-        (_recogniser(model), PIECE_S * index / len(streams), number) for index, number in enumerate(streams)
-    ]
+    legs: list[tuple[Any, float, int, list[Any]]] = []
+    for index, number in enumerate(streams):
+        shown: list[Any] = []
+        later_s = PIECE_S * index / len(streams)
+        legs.append((_recogniser(model), later_s, number, shown))
+        played.append({"began": began + later_s, "texts": shown})
     pieces = len(sound) // PIECE_BYTES
     for turn in range(int(seconds / PIECE_S)):
-        for recogniser, later_s, number in legs:
+        for recogniser, later_s, number, shown in legs:
             due = began + later_s + (turn + 1) * PIECE_S
             time.sleep(max(0.0, due - time.monotonic()))
             first = (number * 37 + turn) % pieces * PIECE_BYTES
-            if recogniser.AcceptWaveform(sound[first : first + PIECE_BYTES]):
-                json.loads(recogniser.Result())
-            else:
-                json.loads(recogniser.PartialResult())
-            late_s.append(time.monotonic() - due)
+            final = bool(recogniser.AcceptWaveform(sound[first : first + PIECE_BYTES]))
+            text = json.loads(recogniser.Result() if final else recogniser.PartialResult())
+            shown.append((time.monotonic(), final, text))
 
 
 def _recogniser(model: Any) -> Any:

@@ -31,6 +31,8 @@ from voice.wav import write_wav
 #: looking would be counted (an engine keeps 30 s of audio)
 BURST = 500
 LOOK_EVERY_S = 0.1
+#: bytes of the longest answer: everything that many streams showed
+LONGEST_ANSWER = 1 << 26
 #: a pause between two sentences that no silence gate can use
 NO_PAUSE_S = 0.0
 
@@ -57,6 +59,7 @@ async def bare_vosk() -> AsyncIterator[BareVosk]:
         *(sys.executable, "-m", "ticketing_bridge.bench.bare_vosk", str(model_path())),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
+        limit=LONGEST_ANSWER,
     )
     try:
         yield BareVosk(process)

@@ -47,6 +47,8 @@ class Answer:
     most_s: float
     finals: list[LiveText] = field(default_factory=list)
     speaking: bool = False
+    #: there is a voice that the recogniser has not understood yet
+    unheard: bool = False
     over_at: float | None = None
     final_at: float | None = None
 
@@ -56,13 +58,20 @@ class Answer:
             self.finals.append(text)
             self.final_at = now
         self.speaking = not text.final and bool(text.text)
+        self.unheard = text.unheard
 
     def ends_at(self) -> float | None:
-        """When the answer is complete; None while the question is still being asked."""
+        """When the answer is complete; None while the question is still being asked.
+
+        A voice whose words are still to come is no silence: it is waited for as long as a flow reckons
+        with at most (``ivr_flows.bounds``), however late the recogniser is.
+        """
         if self.final_at is not None and not self.speaking:
             return self.final_at + AFTER_FINAL_S
         if self.over_at is None:
             return None
+        if self.unheard:
+            return self.over_at + self.first_timeout_s + self.most_s
         heard = self.speaking or self.final_at is not None
         return self.over_at + (self.most_s if heard else self.first_timeout_s)
 

@@ -30,4 +30,5 @@ def from_line(line: bytes) -> LiveText:
         end_s=float(facts["end_s"]),
         words=tuple(Word(**word) for word in facts.get("words", ())),
         stream=str(facts.get("stream", "")),
+        unheard=facts.get("unheard") is True,
     )

@@ -8,9 +8,6 @@ from telephony.ami.link import AmiAddress, AmiLink
 from telephony.ami.parsing import READ_EVENTS
 from ticketing_bridge.house import House
 
-#: what an originator is told besides the answers to its actions
-_OWN_EVENTS = frozenset((b"FullyBooted", b"OriginateResponse", b"Shutdown"))
-
 
 def reader_link(house: House, site: PbxSite) -> AmiLink:
     """Follows the PBX: events and snapshots."""
@@ -24,7 +21,7 @@ def originator_link(house: House, site: PbxSite, witness: KeyWitness | None = No
     return AmiLink(
         _address(site, "hotline-originator", secret),
         follow=False,
-        wanted=_OWN_EVENTS | WANTED if witness else _OWN_EVENTS,
+        wanted=WANTED if witness else frozenset(),  # what answers an action comes all the same
         on_event=witness.take if witness else None,
     )
 

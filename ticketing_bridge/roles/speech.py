@@ -42,8 +42,6 @@ class Hearing:
         self._keeper = keeper
         self._asked: dict[str, float] = {}
         self._live: dict[str, LiveStream] = {}
-        #: streams of spoken questions: their words are for who asks, and are not kept as the call's
-        self._questions: set[str] = set()
         self.control: TapControlServer | None = None
 
     async def expect(self, request: TapRequest) -> None:
@@ -65,7 +63,7 @@ class Hearing:
             request.offset_s,
             opened_s=opened_s,
             grammar=request.grammar or None,
-            question=_is_question(request),
+            question=request.question or bool(request.grammar),
         )
         self._live[request.stream] = live
         async with self._kept(request, live):
@@ -83,15 +81,14 @@ class Hearing:
             log.warning("grammar refused", stream=stream, why=str(refused))
 
     def is_question(self, stream: str) -> bool:
-        """Whether a stream hears the answer to a spoken question."""
-        return stream in self._questions
+        """Whether a stream hears the answer to a spoken question: its words are for who asks only."""
+        live = self._live.get(stream)
+        return live is not None and live.question
 
     @asynccontextmanager
     async def _kept(self, request: TapRequest, live: LiveStream) -> AsyncIterator[None]:
         """The stream is on; the store knows when it began and how it ended."""
-        if question := _is_question(request):
-            self._questions.add(request.stream)
-        else:
+        if not live.question:
             self._keeper.started(request)
         ending = "lost"
         try:
@@ -100,14 +97,8 @@ class Hearing:
         finally:
             await live.close()
             del self._live[request.stream]
-            if question:
-                self._questions.discard(request.stream)
-            else:
+            if not live.question:
                 self._keeper.ended(request.stream, "gap" if live.gaps else ending)
-
-
-def _is_question(request: TapRequest) -> bool:
-    return request.question or bool(request.grammar)
 
 
 async def tell_status(engine: LiveEngine, file: Path) -> None:
