@@ -46,8 +46,12 @@ def mask_phones(text: str) -> str:
     return _PHONE.sub(lambda found: mask_number(found.group()), text)
 
 
-#: seven or more digits in a row, as a recogniser writes them: a telephone, an identity card, a bank card
-_SPOKEN_NUMBER = re.compile(r"[零〇幺一二两三四五六七八九0-9]{7,}")
+_DIGIT = "[零〇幺一二两三四五六七八九0-9０-９]"
+#: seven or more digits in a row, as a recogniser writes them: a telephone, an identity card, a bank card;
+#: or a mobile number in groups, as people write it
+_SPOKEN_NUMBER = re.compile(
+    rf"{_DIGIT}{{7,}}|(?<![0-9０-９])[1１幺一]{_DIGIT}{{2}}(?:[ 　—－-]{_DIGIT}{{4}}){{2}}"
+)
 
 
 def mask_spoken(text: str) -> str:
@@ -55,6 +59,8 @@ def mask_spoken(text: str) -> str:
 
     >>> mask_spoken("我电话幺三九九七三六一五零八")
     '我电话幺三九****一五零八'
+    >>> mask_spoken("139-0979-1234")
+    '139******1234'
     """
 
     def masked(run: re.Match[str]) -> str:

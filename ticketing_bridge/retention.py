@@ -74,7 +74,7 @@ async def purge(
     done = []
     for data_class, days in office.rules.retention.items():
         before = now - timedelta(days=days)
-        purged, held = await _PURGES[data_class](database, before, folders, by)
+        purged, held = await _PURGES[data_class](_Purging(database, office.vault, before, folders, by))
         async with database.unit_of_work() as uow:
             await uow.keeping.add_run(by, data_class.value, before, purged, held)
             await uow.audit.add(by, "purged", subject=data_class.value, fields=[str(purged), str(held)])
@@ -82,16 +82,27 @@ async def purge(
     return done
 
 
-async def _audio(database: Database, before: datetime, folders: Folders, by: str) -> tuple[int, int]:
+@dataclass(frozen=True, slots=True)
+class _Purging:
+    """What is purged: all that ended before, by whom."""
+
+    database: Database
+    vault: Vault
+    before: datetime
+    folders: Folders
+    by: str
+
+
+async def _audio(it: _Purging) -> tuple[int, int]:
     purged, seen_held = 0, set[tuple[str, str]]()
     while True:
-        async with database.unit_of_work() as uow:
-            found = await uow.keeping.recordings_before(before, BATCH, skip=seen_held)
+        async with it.database.unit_of_work() as uow:
+            found = await uow.keeping.recordings_before(it.before, BATCH, skip=seen_held)
             if not found:
                 return purged, len(seen_held)
-            seen_held |= {(it.pbx_id, it.base) for it in found if it.held}
-            free = [it for it in found if not it.held]
-            await _forget_audio(uow, free, folders, by)
+            seen_held |= {(one.pbx_id, one.base) for one in found if one.held}
+            free = [one for one in found if not one.held]
+            await _forget_audio(uow, free, it.folders, it.by)
         purged += len(free)
 
 
@@ -110,11 +121,11 @@ def _remove(recordings: Sequence[KeptRecording], folders: Folders) -> None:
             remove_recording(folders[it.pbx_id], it.base)
 
 
-async def _words(database: Database, before: datetime, _: Folders, by: str) -> tuple[int, int]:
-    async with database.unit_of_work() as uow:
-        found = await uow.keeping.words_before(before)
+async def _words(it: _Purging) -> tuple[int, int]:
+    async with it.database.unit_of_work() as uow:
+        found = await uow.keeping.words_before(it.before)
         free = [call for call, held in found if not held]
-        await _forget_words(uow, free, by)
+        await _forget_words(uow, free, it.by)
     return len(free), len(found) - len(free)
 
 
@@ -124,19 +135,25 @@ async def _forget_words(uow: UnitOfWork, calls: Sequence[str], by: str) -> None:
     await uow.keeping.forget_words(calls)
 
 
-async def _numbers(database: Database, before: datetime, _: Folders, by: str) -> tuple[int, int]:
-    async with database.unit_of_work() as uow:
-        return await uow.keeping.purge_numbers(before, by)
+async def _numbers(it: _Purging) -> tuple[int, int]:
+    async with it.database.unit_of_work() as uow:
+        return await uow.keeping.purge_numbers(it.before, it.by)
 
 
-async def _persons(database: Database, before: datetime, _: Folders, by: str) -> tuple[int, int]:
-    async with database.unit_of_work() as uow:
-        found = await uow.keeping.persons_before(before)
+async def _persons(it: _Purging) -> tuple[int, int]:
+    async with it.database.unit_of_work() as uow:
+        found = await uow.keeping.persons_before(it.before)
         free = [subject for subject, held in found if not held]
         for subject in free:
-            await uow.keys.destroy(subject, by)
+            await uow.keys.destroy(subject, it.by)
             await uow.keeping.forget_phone(subject.removeprefix("person:"))
-    return len(free), len(found) - len(free)
+        # who left no number has a key with the ticket alone
+        alone = await uow.keeping.numberless_before(it.before)
+        numbers = [number for number, held in alone if not held]
+        keys = [person_subject(it.vault.lookup("ticket", number)) for number in numbers]
+        await uow.keys.destroy_all(keys, it.by)
+        await uow.keeping.forget_persons(numbers)
+    return len(free) + len(numbers), len(found) + len(alone) - len(free) - len(numbers)
 
 
 _PURGES = {

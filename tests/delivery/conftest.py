@@ -14,6 +14,7 @@ from config.delivery import DeliveryConfig, Meaning
 from ticketing_bridge.bench.outside.serving import Outside
 from ticketing_bridge.delivery.outbound import OutboundTicket, Reporter
 from ticketing_bridge.delivery.service import DeliveryService, open_delivery
+from ticketing_bridge.delivery.subjects import Said
 from ticketing_bridge.store import Database, UnitOfWork
 from ticketing_bridge.store.outbox_records import Delivery, DeliveryState, OutboxKind
 
@@ -58,10 +59,8 @@ class Desk:
         ticket = self.tickets.get(number)
         return ticket.reporter if ticket else None
 
-    async def told(
-        self, uow: UnitOfWork, number: str, meaning: Meaning, note: str | None, connector: str
-    ) -> str:
-        self.said.append((number, meaning, note))
+    async def told(self, uow: UnitOfWork, number: str, said: Said) -> str:
+        self.said.append((number, said.meaning, said.note))
         return "applied"
 
 

@@ -23,6 +23,7 @@ from tests.tickets.city import (
     NOW,
     OFFICE,
     PHONE,
+    POLICE,
     REPORT,
     done,
     taken,
@@ -153,6 +154,60 @@ async def test_a_ticket_that_changes_hands_goes_to_who_has_it_then(
         assert [it["ticket"]["unit"] for it in ours.updates] == [LABOUR]
         assert [it["ticket"]["unit"] for it in theirs.items] == [LABOUR]
         assert theirs.updates == []
+
+
+async def test_a_system_speaks_of_its_own_units_part_alone(database: Database, outside: Outside) -> None:
+    """A joint unit's answers for its part; that of a unit which has it no more for nothing."""
+    system = WebhookReceiver(SECRETS["sign"])
+    setting = webhook(outside.serve(system.app()), id="labour", units=[LABOUR])
+    config = DeliveryConfig.model_validate({"connectors": [setting]})
+    async with open_delivery(database, config, SECRETS, HouseTickets(the_service, lambda: NOW)) as service:
+        post = Post(database, service)
+        joint = await taken(database, SERVICE, LIFT)
+        joint = await done(
+            database, SERVICE, joint, (Act.DISPATCH, AGENT, {"main": HOUSING, "joint": [LABOUR]})
+        )
+        moved = await taken(database, SERVICE, LIFT)
+        moved = await done(
+            database, SERVICE, moved, (Act.DISPATCH, AGENT, {"main": LABOUR}),
+            (Act.REDISPATCH, AGENT, {"main": HOUSING, "reason": "改派"}),
+        )  # fmt: skip
+        await routed(database, post)
+        for status in ("signed", "replied", "returned"):
+            for item in system.items:
+                item |= {"status": status, "note": "已办"}
+            await post.time_goes_by()
+            await service.ask("labour")
+        async with database.unit_of_work() as uow:
+            acts = [(it.act, it.unit) for it in await uow.desk_tickets.history(joint.number)]
+            assert (await SERVICE.get(uow, moved.number, LEADER)).version == moved.version
+    assert acts[2:] == [("joint_sign", LABOUR), ("joint_reply", LABOUR)]
+
+
+async def test_who_has_it_no_more_hears_that_and_nothing_of_what_becomes_of_it(
+    database: Database, outside: Outside
+) -> None:
+    system = WebhookReceiver(SECRETS["sign"])
+    setting = webhook(outside.serve(system.app()), id="police", units=[POLICE])
+    config = DeliveryConfig.model_validate({"connectors": [setting]})
+    names = replace(LIFT, texts=replace(LIFT.texts, content="张警官收钱", party=POLICE))
+    async with open_delivery(database, config, SECRETS, HouseTickets(the_service, lambda: NOW)) as service:
+        post = Post(database, service)
+        ticket = await taken(database, SERVICE, names)
+        ticket = await done(database, SERVICE, ticket, (Act.DISPATCH, AGENT, {"main": POLICE}))
+        await routed(database, post)
+        ticket = await done(database, SERVICE, ticket, (Act.HIDE, AGENT, {"reason": "市民要求保密"}))
+        await routed(database, post)
+        await done(
+            database, SERVICE, ticket, (Act.DISPATCH, AGENT, {"main": HOUSING}), (Act.SIGN, HOUSING_CLERK),
+            (Act.REPLY, HOUSING_CLERK, {"answer": "已查实"}),
+        )  # fmt: skip
+        await routed(database, post)
+    told = json.dumps(system.updates, ensure_ascii=False)
+    assert system.updates[0]["ticket"]["withdrawn"] is True
+    assert system.updates[0]["ticket"]["number"] == ticket.number
+    for unsaid in ("张警官", "查实", HOUSING, "signed", "handling"):
+        assert unsaid not in told
 
 
 async def test_what_becomes_secret_before_it_is_sent_stays(database: Database, outside: Outside) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.tickets.city import HOUSING, LABOUR, LEADER, NOW, OFFICE, POLICE
 from tests.tickets.test_states import fresh
-from ticketing_bridge.tickets import Act, State, Ticket
+from ticketing_bridge.tickets import Act, State, Ticket, Why
 from ticketing_bridge.tickets.checks import check
 from ticketing_bridge.tickets.figures import Period, Ratio, by_unit, figures, zone
 from ticketing_bridge.tickets.give_aways import redacted
@@ -184,3 +184,43 @@ def test_what_changes_within_a_ticket() -> None:
         Entry(ticket.number, ticket.version + 1, Act.DISMISS, NOW, "li", "shift_leader", None, {}, {}),
     )
     assert (moved.state, moved.main) == (State.HANDLING, None)
+
+
+def test_what_has_not_ended_is_in_no_figure_and_our_own_delay_makes_no_unit_late() -> None:
+    signed = (Act.SIGN, 2 * HOUR, {})
+    stands = given_to(HOUSING, signed, (Act.SUSPEND, DAY, {"ground": "等待上级批复", "reason": "等"}))
+    waits = given_to(HOUSING, signed, (Act.REPLY, DAY, {"answer": "好"}))
+    refused = given_to(
+        HOUSING,
+        (Act.ASK_REVIEW, 2 * HOUR, {"reason": "不合理"}),
+        (Act.FIND_UNREASONABLE, DAY, {"unit": HOUSING, "answer": "已解释", "reason": "是"}),
+    )
+    today = replace(PERIOD, cutoff=NOW + DAY)
+    assert figures([given_to(HOUSING)], today, RULES).ratios["on_time"] == Ratio(0, 0)
+    assert figures([stands], PERIOD, RULES).ratios["on_time"] == Ratio(0, 0)
+    assert figures([waits], PERIOD, RULES).ratios["on_time"] == Ratio(1, 1)
+    assert figures([refused], PERIOD, RULES).ratios["on_time"] == Ratio(1, 1)
+    # a clock does not stand still for ever, and somebody is told
+    assert kinds(stands, NOW + 60 * DAY) == set()
+    assert kinds(stands, NOW + 62 * DAY) == {(WarningKind.LAGGING, "suspended")}
+
+
+def test_a_re_do_begins_anew() -> None:
+    """What was done and asked before it is no progress, and no follow-up, of it."""
+    satisfied = {"reached": "yes", "solved": "yes", "satisfied": "yes"}
+    acts = [
+        (Act.SIGN, 2 * HOUR, {}),
+        (Act.CONTACT, 3 * HOUR, {"note": "联系"}),
+        (Act.PROGRESS, 4 * HOUR, {"note": "在修"}),
+        (Act.REPLY, DAY, {"answer": "好"}),
+        (Act.ACCEPT_REPLY, DAY, {}),
+        (Act.FOLLOW_UP, DAY, satisfied),
+        (Act.REDO, 2 * DAY, {"reason": "又坏了"}),
+    ]
+    again = given_to(HOUSING, *acts)
+    assert (WarningKind.LAGGING, "no_progress") in kinds(again, NOW + 9 * DAY)
+    accepted = given_to(
+        HOUSING, *acts, (Act.REPLY, 3 * DAY, {"answer": "好"}), (Act.ACCEPT_REPLY, 3 * DAY, {})
+    )
+    assert check(accepted, Act.CLOSE, LEADER, {}) is Why.NOT_FOLLOWED_UP
+    assert figures([accepted], PERIOD, RULES).ratios["coverage"] == Ratio(0, 1)

@@ -34,7 +34,7 @@ from ticketing_bridge.tickets.proposals import Past, Replay, Rule, replay_rule, 
 from ticketing_bridge.tickets.units import UnitDirectory
 from ticketing_bridge.tickets.views import may_know, may_reveal, preview
 
-RULES = OFFICE.city_rules
+RULES = replace(OFFICE.city_rules, units=replace(OFFICE.units, closed={"旧局": HOUSING}))
 DAY = timedelta(days=1)
 SIGNED = given_to(HOUSING, (Act.SIGN, 2 * HOUR, {}))
 REASON = {"reason": "理由"}
@@ -70,6 +70,7 @@ CASES = [
     (FRESH, Act.DISPATCH, {}, Why.MISSING),
     (FRESH, Act.DISPATCH, {"main": "火星局"}, Why.UNKNOWN_UNIT),
     (FRESH, Act.DISPATCH, {"main": HOUSING, "level": "soon"}, Why.UNKNOWN_LEVEL),
+    (FRESH, Act.DISPATCH, {"main": "旧局"}, Why.CLOSED_UNIT),
     (FRESH, Act.NOTE, {"note": "长" * (TEXT_LENGTH + 1)}, Why.MISSING),
     (FRESH, Act.CONSULT, {"participants": "", **REASON}, Why.MISSING),
     (FRESH, Act.MERGE, {"into": FRESH.number, **REASON}, Why.MERGE_SELF),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,10 +11,10 @@ import pytest
 
 from config.tickets import DataClass
 from tests.desk.people import NUMBER, answered_call, seconds, stored
-from tests.tickets.city import AGENT, LEADER, NOW, OFFICE, PHONE, done, taken
+from tests.tickets.city import AGENT, LEADER, LIFT, NOW, OFFICE, PHONE, done, taken
 from ticketing_bridge.retention import ErasureRefused, erase, purge
 from ticketing_bridge.store import Database
-from ticketing_bridge.tickets import Act, TicketOffice, TicketService
+from ticketing_bridge.tickets import Act, Caller, TicketOffice, TicketService
 from ticketing_bridge.tickets.reading import TicketReader
 
 DAYS = {DataClass.AUDIO: 30, DataClass.WORDS: 60, DataClass.CALLER_NUMBERS: 60, DataClass.TICKET_PERSONS: 90}
@@ -55,6 +56,23 @@ async def test_purging_by_the_citys_times(database: Database, service: TicketSer
         assert again.caller_number == ""
         assert await TicketReader(OFFICE).reveal(uow, ticket.number, LEADER, "核实") is None
         assert len(await uow.keeping.runs()) == 12
+
+
+async def test_who_left_no_number_is_purged_too(database: Database, service: TicketService) -> None:
+    numbers = []
+    for name in ("王大明", "李小红"):
+        ticket = await taken(database, service, replace(LIFT, caller=Caller(name)))
+        await done(database, service, ticket, (Act.ANSWER_ONLINE, AGENT, {"answer": "好"}))
+        numbers.append(ticket.number)
+    async with database.unit_of_work() as uow:
+        await uow.keeping.hold(numbers[1], "诉讼", "li")
+    later = NOW + timedelta(days=100)
+    for gone in (1, 0):
+        persons = (await purge(database, office(), {}, "wang", later))[-1]
+        assert (persons.purged, persons.held) == (gone, 1)
+    async with database.unit_of_work() as uow:
+        shown = [await TicketReader(OFFICE).reveal(uow, it, LEADER, "核实") for it in numbers]
+    assert shown == [None, Caller("李小红")]
 
 
 async def test_erasing_a_person(database: Database, service: TicketService) -> None:

@@ -27,6 +27,8 @@ from tests.tickets.city import (
     taken,
 )
 from ticketing_bridge.access import AccessRefused, Person, Role
+from ticketing_bridge.drafting.prose import formal
+from ticketing_bridge.journeys.own_tickets import ask_about_own
 from ticketing_bridge.store import Database
 from ticketing_bridge.store.desk_ticket_records import TicketFilter
 from ticketing_bridge.store.sealing import SealBroken
@@ -35,6 +37,7 @@ from ticketing_bridge.tickets.give_aways import give_aways, redacted
 from ticketing_bridge.tickets.reading import ReasonMissing, TicketReader
 from ticketing_bridge.tickets.sealed import Sealer
 from ticketing_bridge.tickets.secrecy import ADMIT, LOWER, TicketSecrecy
+from ticketing_bridge.tickets.units import UnitDirectory
 
 READER = TicketReader(OFFICE)
 SUPERIOR_CLERK = Person("emergency-1", Role.UNIT, "市应急管理局")
@@ -175,6 +178,61 @@ async def test_found_late_it_is_withdrawn_from_those_who_see_it(
         assert not (await secrecy.decide(uow, asked, SECOND, NOW, granted=True)).confidential
 
 
+async def test_whatever_state_it_is_in_a_barred_joint_unit_loses_it(
+    database: Database, service: TicketService
+) -> None:
+    party = replace(LIFT, texts=replace(LIFT.texts, party="市公安局"))
+    reason = {"reason": "理由"}
+    replied = (Act.REPLY, HOUSING_CLERK, {"answer": f"已联系{NAME}，其住六号楼二单元301"})
+    lives: list[list[Any]] = [
+        [(Act.OBJECT, HOUSING_CLERK, reason)],
+        [(Act.CONSULT, LEADER, {**reason, "participants": [HOUSING]})],
+        [(Act.ASK_REVIEW, HOUSING_CLERK, reason)],
+        [
+            (Act.SIGN, HOUSING_CLERK),
+            replied,
+            (Act.JOINT_REPLY, POLICE_CLERK, {"reply": "好"}),
+            (Act.ACCEPT_REPLY, AGENT, {}),
+        ],
+    ]
+    for acts in lives:
+        ticket = await taken(database, service, party)
+        given = {"main": HOUSING, "joint": [POLICE]}
+        ticket = await done(database, service, ticket, (Act.DISPATCH, AGENT, given), *acts)
+        number, due = ticket.number, ticket.state is State.FOLLOW_UP
+        async with database.unit_of_work() as uow:
+            if due:
+                assert await ask_about_own(uow, OFFICE, OFFICE.hotline, "city", NOW) == 1
+        # by whichever way it is hidden
+        ticket = await done(database, service, ticket, (Act.HIDE, AGENT, {"reason": "市民要求保密"}))
+        assert ticket.units == (HOUSING,)
+        async with database.unit_of_work() as uow:
+            view = await READER.read(uow, number, HOUSING_CLERK)
+            assert not [tell for tell in (NAME, "301") if tell in said(view)]
+            if due:  # and the robot asks nobody about it
+                (task,) = await uow.follow_ups.newest()
+                assert (task.confidential, await uow.follow_ups.open("city")) == (True, [])
+
+
+async def test_a_unit_that_is_named_later_loses_it(database: Database, service: TicketService) -> None:
+    ticket = await taken(database, service, replace(REPORT, purpose="信访检举 "))
+    assert (ticket.purpose, ticket.confidential) == ("举报", True)
+    ticket = await done(
+        database, service, ticket, (Act.DISPATCH, AGENT, {"main": HOUSING}), (Act.SIGN, HOUSING_CLERK),
+        (Act.AMEND, AGENT, {"content": "举报市住房和城乡 建设局收钱", "reason": "市民补充"}),
+    )  # fmt: skip
+    assert (ticket.state, ticket.units) == (State.RECEIVED, ())
+
+
+def test_a_name_is_found_however_it_is_written_and_a_closed_unit_is_its_heir() -> None:
+    data = replace(OFFICE.city, closed={"城建办": "市城建局", "市城建局": HOUSING, "旧局": ""})
+    units = UnitDirectory.of(data, {})
+    for text in ("举报市 公安\n局收钱", "举报派出所"):
+        assert POLICE in units.barred_by([text])
+    assert units.barred_by(["举报城建办收钱"]) == (HOUSING,)
+    assert units.barred_by(["举报旧局收钱", "公", "安局"]) == ()
+
+
 async def test_erasing_a_person_is_destroying_a_key(database: Database, service: TicketService) -> None:
     ticket = await taken(database, service)
     async with database.unit_of_work() as uow:
@@ -212,6 +270,21 @@ async def test_erasing_a_person_is_destroying_a_key(database: Database, service:
         ("我妈在那家养老院，护工打人", "我妈"),
         ("加我微信：abc123", "abc123"),
         ("电话一三九零九七九一二三四", "一三九零九七九一二三四"),
+        ("来电人系三中教师，举报校长收礼", "三中教师"),
+        ("举报人：王大明，举报张局长", "王大明"),
+        ("王女士来电反映派出所不作为", "王女士"),
+        ("作为该厂的老员工，举报领导贪污", "老员工"),
+        ("我司财务做假账", "我司"),
+        ("我二姨被护工打了", "二姨"),
+        ("我这边是三中的老师", "三中"),
+        ("我在三中教书，举报校长", "三中"),
+        ("住我对面的人贩毒", "对面"),
+        ("３号楼２单元３０１漏水", "３０１"),
+        ("6#楼2单元有人吸毒", "6#"),
+        ("A座1203有人吸毒", "1203"),
+        ("请拨139 0979 1234", "0979"),
+        ("微信abc12345", "abc12345"),
+        ("我工号是八零零一", "八零零一"),
     ],
 )
 def test_phrases_that_give_somebody_away_are_found(text: str, gone: str) -> None:
@@ -219,6 +292,38 @@ def test_phrases_that_give_somebody_away_are_found(text: str, gone: str) -> None
     assert give_aways(text)
 
 
+@pytest.mark.parametrize(
+    ("said", "gone"),
+    [
+        ("我在盐湖集团上班", "盐湖集团"),
+        ("我是三中的老师", "三中"),
+        ("我叫王大明", "王大明"),
+        ("我们公司偷排污水", "公司"),
+        ("我们村书记贪污", "所在村"),
+        ("我家住金桥丽景三号楼", "金桥丽景"),
+        ("我老婆被他打了", "妻子"),
+        ("我孩子在二中上初三", "二中"),
+        ("我租的房子在金桥丽景", "金桥丽景"),
+        ("我上个礼拜去信访局反映过", "信访局"),
+        ("我开了个饭馆", "饭馆"),
+        ("我今年六十五岁了", "65"),
+    ],
+)
+def test_what_we_write_of_a_caller_gives_them_away_no_more_than_what_they_said(said: str, gone: str) -> None:
+    """The draft writes of a third person, and leaves 我 out."""
+    assert gone not in redacted(formal(said))
+
+
 def test_words_about_the_matter_alone_stay() -> None:
-    for text in ("举报民警收钱不办事", "昆仑路路灯不亮", "2026-11-27起停电", "供暖温度不到十八度，要求整改"):
+    for text in (
+        "举报民警收钱不办事",
+        "昆仑路路灯不亮",
+        "2026-11-27起停电",
+        "供暖温度不到十八度，要求整改",
+        "来电人反映，城东派出所不作为导致案件久拖不决，要求查处",
+        "来电人咨询社保转移手续，询问是否可以网上办理",
+        "作为主管部门，城管局应当处理，是严重违纪行为",
+        "举报李某在昆仑路开赌场，每天晚上十点后有二十多人",
+        "市民多人反映公交车不按时发车，居民多次反映未果",
+    ):
         assert redacted(text) == text

@@ -14,10 +14,11 @@ from typing import Final
 
 import structlog
 
-from config.delivery import DeliveryConfig, Meaning
+from config.delivery import DeliveryConfig
 from facts.identity import CallKey
 from ticketing_bridge.delivery.outbound import OutboundTicket, Reporter
 from ticketing_bridge.delivery.service import open_delivery
+from ticketing_bridge.delivery.subjects import Said
 from ticketing_bridge.jobs import run_worker
 from ticketing_bridge.store.database import Database, UnitOfWork
 
@@ -48,9 +49,7 @@ class NumberedTickets:
     async def reporter(self, uow: UnitOfWork, number: str) -> Reporter | None:
         return None
 
-    async def told(
-        self, uow: UnitOfWork, number: str, meaning: Meaning, note: str | None, connector: str
-    ) -> str:
+    async def told(self, uow: UnitOfWork, number: str, said: Said) -> str:
         return "applied"
 
 

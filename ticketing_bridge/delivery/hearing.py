@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from config.delivery import ConnectorBase, DeliveryConfig, Meaning
 from ticketing_bridge.delivery.mapping.remote import RemoteTicket
-from ticketing_bridge.delivery.subjects import Tickets
+from ticketing_bridge.delivery.subjects import Said, Tickets
 from ticketing_bridge.store.database import UnitOfWork
 from ticketing_bridge.store.delivery_repository import LAST
 from ticketing_bridge.store.outbox_records import DeliveryState
@@ -25,11 +25,13 @@ class Hearing:
             return "unknown"
         if shown.status is None or shown.status == it.remote_status:
             return "nothing_new"
-        meaning = meaning_of(self._config.get(it.connector), shown.status)
+        setting = self._config.get(it.connector)
+        meaning = meaning_of(setting, shown.status)
         applied = "unknown_status"
         if meaning is not None:
             said = Meaning.REOPENED if _reopened(it.remote_meaning, meaning) else meaning
-            applied = await self._tickets.told(uow, it.subject, said, shown.note, it.connector)
+            units = setting.units if setting else ()
+            applied = await self._tickets.told(uow, it.subject, Said(said, shown.note, it.connector, units))
         changed = shown.id if shown.id and shown.id != it.remote_id else None
         await uow.deliveries.heard(
             it.id,

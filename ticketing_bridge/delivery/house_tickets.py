@@ -5,7 +5,7 @@ Units' words are told and nothing else: whatever a unit may not read never leave
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,12 +13,17 @@ from config.delivery import Meaning
 from ticketing_bridge.access import AccessRefused, Person, Role
 from ticketing_bridge.delivery.mapping.words import words
 from ticketing_bridge.delivery.outbound import OutboundTicket, Reporter
+from ticketing_bridge.delivery.subjects import Said
 from ticketing_bridge.store.database import UnitOfWork
 from ticketing_bridge.tickets import Act, State, Ticket, TicketRefused, TicketService, TicketUnknown
 from ticketing_bridge.tickets.model import Caller
 from ticketing_bridge.tickets.sealed import Sealer
 from ticketing_bridge.tickets.views import for_units
 
+#: acts by which it goes to other units
+_MOVES: Final = frozenset(
+    {Act.DISPATCH, Act.REDISPATCH, Act.UPHOLD, Act.VERDICT, Act.TAKE_BACK, Act.RELEASE_JOINT, Act.HIDE}
+)
 #: what is ended outside, too
 _WITHDRAWN: Final = frozenset({State.WITHDRAWN, State.VOID, State.MERGED})
 #: states in which a unit's system may bring a ticket further, and by which acts
@@ -30,6 +35,12 @@ _STEPS: Final[Mapping[Meaning, Mapping[State, tuple[Act, ...]]]] = {
     Meaning.RETURNED: {State.DISPATCHED: (Act.OBJECT,), State.HANDLING: (Act.OBJECT,)},
     Meaning.ENDED: {},
     Meaning.REOPENED: {State.REPLIED: (Act.RECALL_REPLY,)},
+}
+#: the same of a joint unit's own part
+_JOINT_STEPS: Final[Mapping[Meaning, tuple[Act, ...]]] = {
+    Meaning.SIGNED: (Act.JOINT_SIGN,),
+    Meaning.WORKING: (Act.JOINT_SIGN,),
+    Meaning.REPLIED: (Act.JOINT_REPLY,),
 }
 #: where it already is as far as this would bring it
 _THERE: Final[Mapping[Meaning, frozenset[State]]] = {
@@ -82,6 +93,7 @@ class HouseTickets:
             reply=shown.answer or None,
             withdrawn=ticket.state in _WITHDRAWN,
             told_by=history[-1].by if history else None,
+            moved_at=max((it.version for it in history if Act(it.act) in _MOVES), default=0),
             reporter=Reporter(known.name, known.to_call) if known else None,
         )
 
@@ -98,37 +110,63 @@ class HouseTickets:
         sealer = Sealer(uow, self._service().office.vault)
         return await sealer.ticket(row), await sealer.caller(row)
 
-    async def told(
-        self, uow: UnitOfWork, number: str, meaning: Meaning, note: str | None, connector: str
-    ) -> str:
-        """Bring the ticket as far as the unit's system says it is, as its main unit would."""
+    async def told(self, uow: UnitOfWork, number: str, said: Said) -> str:
+        """Bring the ticket as far as the unit's system says it is, as the unit would: for its own part."""
         found = await self._opened(uow, number)
         if found is None:
             return "refused: unknown"
         ticket = found[0]
-        if ticket.state in _THERE[meaning]:
+        if said.units and (ticket.main is None or ticket.main.unit not in said.units):
+            return await self._joint_told(uow, ticket, said)
+        if ticket.state in _THERE[said.meaning]:
             return "nothing_new"
-        acts = _STEPS[meaning].get(ticket.state)
-        if meaning is Meaning.REOPENED and not acts:
-            return await self._noted(uow, ticket, note, connector)
+        acts = _STEPS[said.meaning].get(ticket.state)
+        if said.meaning is Meaning.REOPENED and not acts:
+            return await self._noted(uow, ticket, said)
         if not acts or ticket.main is None:
             return f"refused: {ticket.state.value}"
-        unit = Person(by(connector), Role.UNIT, ticket.main.unit)
+        return await self._done(uow, ticket, acts, said, ticket.main.unit)
+
+    async def _joint_told(self, uow: UnitOfWork, ticket: Ticket, said: Said) -> str:
+        """What a joint unit's system says is of its part; that of a unit that has it no more, of nothing."""
+        part = next((it for it in ticket.joint if it.unit in said.units), None)
+        if part is None:
+            return "refused: not_theirs"
+        acts = _JOINT_STEPS.get(said.meaning, ())
+        there = part.replied_at or (acts == (Act.JOINT_SIGN,) and part.signed_at)
+        if said.meaning is Meaning.RECEIVED or there:
+            return "nothing_new"
+        if not acts:
+            return "refused: joint"
+        return await self._done(uow, ticket, acts, said, part.unit)
+
+    async def _done(self, uow: UnitOfWork, ticket: Ticket, acts: Sequence[Act], said: Said, unit: str) -> str:
+        person = Person(by(said.connector), Role.UNIT, unit)
         try:
             for act in acts:
                 ticket = await self._service().do(
-                    uow, number, ticket.version, act, unit, self._now(), _given(act, note)
+                    uow, ticket.number, ticket.version, act, person, self._now(), _given(act, said.note)
                 )
         except (TicketRefused, TicketUnknown, AccessRefused) as refused:
             return f"refused: {getattr(refused, 'why', refused.error_id)}"
         return "applied"
 
-    async def _noted(self, uow: UnitOfWork, ticket: Ticket, note: str | None, connector: str) -> str:
+    async def _noted(self, uow: UnitOfWork, ticket: Ticket, said: Said) -> str:
         """What the hotline has gone on with already is not undone by another system: people read of it."""
-        told = {"note": "：".join(filter(None, (words()["reopened"], (note or "").strip())))}
-        hotline = Person(by(connector), Role.AGENT)
+        told = {"note": "：".join(filter(None, (words()["reopened"], (said.note or "").strip())))}
+        hotline = Person(by(said.connector), Role.AGENT)
         await self._service().do(uow, ticket.number, ticket.version, Act.NOTE, hotline, self._now(), told)
         return "noted"
+
+
+#: the field of an act in which stands what the other system says
+_SAID_IN: Final = {
+    Act.PROGRESS: "note",
+    Act.REPLY: "answer",
+    Act.JOINT_REPLY: "reply",
+    Act.OBJECT: "reason",
+    Act.RECALL_REPLY: "reason",
+}
 
 
 def by(connector: str) -> str:
@@ -138,5 +176,4 @@ def by(connector: str) -> str:
 
 def _given(act: Act, note: str | None) -> dict[str, Any]:
     said = (note or "").strip() or words()["no_words"]
-    names = {Act.PROGRESS: "note", Act.REPLY: "answer", Act.OBJECT: "reason", Act.RECALL_REPLY: "reason"}
-    return {names[act]: said} if act in names else {}
+    return {_SAID_IN[act]: said} if act in _SAID_IN else {}

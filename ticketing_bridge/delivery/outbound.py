@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from config.delivery import ConnectorBase
 from facts.masking import mask_spoken
+from ticketing_bridge.tickets.states import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ class OutboundTicket:
     #: whose the last change was: it is not told back to who said it
     told_by: str | None = None
     reporter: Reporter | None = None
+    #: since which revision its units have it
+    moved_at: int = 0
 
 
 class Withheld(StrEnum):
@@ -81,6 +84,31 @@ def released(
         demand=mask_spoken(ticket.demand) if ticket.demand else None,
         reply=mask_spoken(ticket.reply) if ticket.reply else None,
     )
+
+
+def taken_away(ticket: OutboundTicket) -> OutboundTicket:
+    """What is told to who has a ticket no more: that it is over for them, and whose an open one is.
+
+    None of its words, nothing of what becomes of it: they do not see it on the page any more either.
+    """
+    bare = replace(
+        ticket,
+        title="",
+        content="",
+        place=None,
+        district=None,
+        state=State.WITHDRAWN.value,
+        demand=None,
+        occurred=None,
+        line=None,
+        urgency=None,
+        joint_units=(),
+        limit_at=None,
+        reply=None,
+        withdrawn=True,
+        reporter=None,
+    )
+    return replace(bare, channel="", purpose="", appeal="", unit=None) if ticket.confidential else bare
 
 
 def wanted(connector: ConnectorBase, ticket: OutboundTicket) -> bool:

@@ -26,6 +26,8 @@ AFTER: Final[Mapping[R, S]] = {
 }
 assert AFTER.keys() == set(R), "every result leads somewhere"
 
+#: for so long at most another system puts us off, seconds
+LONGEST_S: Final = 86_400.0
 #: what a person may do: send again, give up
 RESENDABLE: Final = frozenset({S.DEAD, S.DROPPED, S.WITHHELD})
 DROPPABLE: Final = frozenset({S.WAITING, S.DEAD, S.WITHHELD})
@@ -77,5 +79,6 @@ def after(
     if result in _AGAIN and tries >= policy.attempts:
         return Next(S.DEAD)
     state = AFTER[result]
-    pause = max(pause_s(policy, tries, chance), retry_after_s or 0.0) if state is S.WAITING else 0.0
-    return Next(state, min(pause, max(policy.most_s, policy.first_s)))
+    if state is not S.WAITING:
+        return Next(state)
+    return Next(state, max(pause_s(policy, tries, chance), min(retry_after_s or 0.0, LONGEST_S)))

@@ -17,7 +17,7 @@ from ticketing_bridge.delivery.connectors import (
     ZammadConnector,
 )
 from ticketing_bridge.delivery.mapping import sms, zammad
-from ticketing_bridge.delivery.outbound import OutboundTicket, Withheld, released
+from ticketing_bridge.delivery.outbound import OutboundTicket, Withheld, released, taken_away, wanted
 from ticketing_bridge.delivery.problems import Refused, Unconfirmed
 from ticketing_bridge.delivery.subjects import Tickets
 from ticketing_bridge.delivery.wire import Wire
@@ -127,6 +127,9 @@ class TicketSender:
         remote_id = made.remote_id
         if made.state is not DeliveryState.DELIVERED or remote_id is None:
             return NOT_YET
+
+        if not wanted(self.setting, told):
+            told = taken_away(told)
 
         async def send(doubt: bool) -> Sent:
             await self.connector.update(remote_id, it.key, told, doubt=doubt)

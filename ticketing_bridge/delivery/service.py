@@ -142,14 +142,19 @@ class DeliveryService:
         ticket: OutboundTicket,
         sends: tuple[Sends, ...],
     ) -> None:
-        """A change goes to who has the ticket; to who gets it by this change, it goes as a ticket."""
+        """A change goes to who has the ticket; to who gets it by this change, it goes as a ticket.
+
+        Who had it hears once that it has gone to others.
+        """
         if ticket.confidential and connector.public:
             await self._published(uow, entry, connector)
         elif await uow.deliveries.ticket_at(entry.subject, connector.id) is None:
             if Sends.TICKET in sends and ticket.unit is not None and wanted(connector, ticket):
                 await uow.deliveries.add(entry, connector.id, as_ticket=True)
         elif Sends.UPDATE in sends and ticket.told_by != f"connector:{connector.id}":
-            await uow.deliveries.add(entry, connector.id)
+            theirs = wanted(connector, ticket)
+            if theirs or not await uow.deliveries.changed_since(entry, connector.id, ticket.moved_at):
+                await uow.deliveries.add(entry, connector.id)
 
     async def _published(self, uow: UnitOfWork, entry: OutboxEntry, connector: ConnectorBase) -> None:
         """It became confidential after a public endpoint got it: people must have it taken down there."""

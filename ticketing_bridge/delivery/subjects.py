@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from config.delivery import Meaning
 from ticketing_bridge.delivery.outbound import OutboundTicket, Reporter
 from ticketing_bridge.store.database import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What another system says of a ticket. ``units``: whose system it is; empty: everybody's."""
+
+    meaning: Meaning
+    note: str | None
+    connector: str
+    units: tuple[str, ...] = ()
 
 
 class Tickets(Protocol):
@@ -20,8 +31,6 @@ class Tickets(Protocol):
         """Whom to tell about it."""
         ...
 
-    async def told(
-        self, uow: UnitOfWork, number: str, meaning: Meaning, note: str | None, connector: str
-    ) -> str:
+    async def told(self, uow: UnitOfWork, number: str, said: Said) -> str:
         """Another system says how it stands there; what that did here: ``applied`` or why it did nothing."""
         ...

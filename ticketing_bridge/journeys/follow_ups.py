@@ -94,7 +94,7 @@ def after_call(task: FollowUp, answers: Mapping[str, str], policy: Policy, now: 
     result = answers.get(RESULT)
     if result in (COMPLETE, IN_PART):
         return replace(task, state=FollowUpState.DONE)
-    if result == SOMEBODY_ELSE:
+    if result == SOMEBODY_ELSE or task.confidential:
         return replace(task, state=FollowUpState.BY_PERSON)
     if task.attempts >= policy.attempts:
         return replace(task, state=FollowUpState.GIVEN_UP)

@@ -163,6 +163,17 @@ class DeliveryRepository:
         )
         return (await self._connection.execute(query.limit(1))).first() is not None
 
+    async def changed_since(self, entry: OutboxEntry, connector: str, revision: int) -> bool:
+        """Whether another change of this revision or a later one has been put on its way there."""
+        query = select(delivery.c.id).where(
+            delivery.c.connector == connector,
+            delivery.c.subject == entry.subject,
+            delivery.c.kind == OutboxKind.UPDATE.value,
+            delivery.c.revision >= revision,
+            delivery.c.outbox != entry.id,
+        )
+        return (await self._connection.execute(query.limit(1))).first() is not None
+
     async def begin(self, number: int, at: datetime) -> int:
         """Write down that an attempt begins, before it does; its number."""
         attempt: int = (

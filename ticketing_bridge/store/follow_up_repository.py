@@ -7,7 +7,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -82,6 +82,14 @@ class FollowUpRepository:
         values = {name: getattr(task, name) for name in _CHANGES} | {"updated_at": func.now()}
         change = follow_up_task.update().where(follow_up_task.c.id == task.id)
         await self._connection.execute(change.values(values))
+
+    async def keep_secret(self, number: str) -> None:
+        """The task of a ticket that has become confidential is a person's; the robot phones nobody for it."""
+        column = follow_up_task.c
+        due = column.state == FollowUpState.DUE.value
+        state = case((due, FollowUpState.BY_PERSON.value), else_=column.state)
+        change = follow_up_task.update().where(column.ticket == number)
+        await self._connection.execute(change.values(confidential=True, state=state, updated_at=func.now()))
 
     async def open(self, pbx_id: str) -> list[FollowUp]:
         """Due and running ones of a PBX."""

@@ -207,6 +207,20 @@ class KeepingRepository:
         )
         return [(row[0], row[1]) for row in await self._connection.execute(query.where(alive))]
 
+    async def numberless_before(self, before: datetime) -> list[tuple[str, bool]]:
+        """Tickets closed before, of people who left no telephone number: (number, held)."""
+        column = ticket.c
+        old = (column.person.is_not(None), column.person_lookup.is_(None), column.closed_at < before)
+        found = await self._connection.execute(select(column.number, _held(column.number)).where(*old))
+        return [(row[0], row[1]) for row in found]
+
+    async def forget_persons(self, numbers: Sequence[str]) -> None:
+        """These tickets have nobody any more, and are not found by their words."""
+        await self._connection.execute(update(ticket).where(ticket.c.number.in_(numbers)).values(person=None))
+        await self._connection.execute(
+            update(ticket_words).where(ticket_words.c.ticket.in_(numbers)).values(keys=None)
+        )
+
     async def add_run(self, by: str, data_class: str, before: datetime, purged: int, held: int) -> None:
         """Put a purge on record."""
         values = {"by": by, "data_class": data_class, "before": before, "purged": purged, "held": held}

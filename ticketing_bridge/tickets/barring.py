@@ -5,6 +5,20 @@ from __future__ import annotations
 from ticketing_bridge.tickets.model import Caller, Texts
 from ticketing_bridge.tickets.units import UnitDirectory
 
+#: the purpose that is confidential by default (数据安全法 12)
+REPORT = "举报"
+#: how other channels call it
+_REPORTS = (REPORT, "检举", "控告", "揭发")
+
+
+def purpose_named(given: str) -> str:
+    """A purpose as it is kept. Whatever another channel's name for a 举报 is, it is one.
+
+    >>> purpose_named(" 投诉 "), purpose_named("信访举报"), purpose_named("检举控告")
+    ('投诉', '举报', '举报')
+    """
+    return REPORT if any(it in given for it in _REPORTS) else given.strip()
+
 
 def barred_units(
     units: UnitDirectory, purpose: str, texts: Texts, caller: Caller | None, *, confidential: bool
@@ -14,8 +28,8 @@ def barred_units(
     Of a 举报: every unit that it names anywhere, by any of its names. Of another confidential matter:
     those that are its party. An open complaint usually names the unit that is to mend it: nobody is barred.
     """
-    if purpose == "举报":
-        words = (texts.title, texts.content, texts.party, texts.demand, *texts.places)
+    if purpose == REPORT:
+        words = (texts.title, texts.content, texts.party, texts.demand, texts.when, *texts.places)
     elif confidential:
         words = (texts.party,)
     else:

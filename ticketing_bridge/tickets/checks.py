@@ -153,7 +153,7 @@ def _closable(ticket: Ticket, data: Json | None) -> Why | None:
         return Why.SUPERVISION_OPEN
     if data is None or data.get("explained"):
         return None
-    reached = [it for it in ticket.follow_ups if it.reached]
+    reached = [it for it in ticket.asked if it.reached]
     if not reached:
         return Why.NOT_FOLLOWED_UP
     return Why.NOT_SATISFIED if reached[-1].solved is False or reached[-1].satisfied is False else None

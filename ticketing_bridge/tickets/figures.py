@@ -2,8 +2,9 @@
 
 - ``closed_of_dispatched`` 办结率 (Golmud): closed at the cut-off ÷ dispatched in the period
 - ``closed_of_received`` 办结率 (Xining): closed or answered at the cut-off ÷ received in the period
-- ``on_time`` 按时办结率: handed in within the limit ÷ limits that ended in the period, open overdue ones
-  included; ``on_time_first`` the same without extensions and suspensions
+- ``on_time`` 按时办结率: handed in within the limit ÷ limits that ended in the period until the cut-off, open
+  overdue ones included (one whose clock stands still has not ended); ``on_time_first`` the same without
+  extensions and suspensions
 - ``response`` 响应率: first contact in time ÷ first contacts that were due in the period
 - ``solved`` 解决率, ``satisfied`` 满意率: of those who said so, by their last answer in the period;
   ``coverage`` followed up ÷ due, ``reach`` reached ÷ followed up. No answer is never satisfied
@@ -54,7 +55,7 @@ class Ratio:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """``[begin, end)``, looked at as of ``cutoff``."""
+    """``[begin, end)``, looked at as of ``cutoff``: what has not come by then is in no figure."""
 
     begin: datetime
     end: datetime
@@ -63,6 +64,10 @@ class Period:
     def has(self, moment: datetime | None) -> bool:
         """Whether a moment is in the period."""
         return moment is not None and self.begin <= moment < self.end
+
+    def ended(self, limit: datetime) -> bool:
+        """Whether a limit's end is in the period, and has come."""
+        return self.has(limit) and limit <= self.cutoff
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +93,13 @@ def figures(tickets: Iterable[Ticket], period: Period, rules: CityRules, joint: 
     received = [it for it in known if period.has(it.received_at)]
     dispatched = [it for it in known if period.has(it.dispatched_at)]
     limited = [it for it in known if it.limit and it.state not in _GONE]
-    ended = [it for it in limited if it.limit and period.has(it.limit.due_at)]
-    first_ended = [it for it in limited if it.limit and period.has(it.limit.first_due_at)]
+    runs = [it for it in limited if it.state is not State.SUSPENDED]
+    ended = [it for it in runs if it.limit and period.ended(it.limit.due_at)]
+    first_ended = [it for it in limited if it.limit and period.ended(it.limit.first_due_at)]
     contact = [it for it in dispatched if it.state not in _GONE and not it.hides_person]
     contact_due = [it for it in contact if contact_until(it, rules) <= period.cutoff]
     asked_due = [it for it in known if period.has(it.accepted_at)]
-    asked = [it for it in asked_due if it.follow_ups]
+    asked = [it for it in asked_due if it.asked]
     rated = [answers for it in known if (answers := last_answers(it, period))]
     solved = [it["solved"] for it in rated if it["solved"] is not None]
     satisfied = [it["satisfied"] for it in rated if it["satisfied"] is not None]
@@ -109,7 +115,7 @@ def figures(tickets: Iterable[Ticket], period: Period, rules: CityRules, joint: 
             lambda it: it.contacted_at is not None and it.contacted_at <= contact_until(it, rules),
         ),
         "coverage": Ratio(len(asked), len(asked_due)),
-        "reach": _ratio(asked, lambda it: any(answer.reached for answer in it.follow_ups)),
+        "reach": _ratio(asked, lambda it: any(answer.reached for answer in it.asked)),
         "solved": Ratio(sum(solved), len(solved)),
         "satisfied": Ratio(sum(satisfied), len(satisfied)),
         "returned": _ratio(dispatched, lambda it: it.returns > 0),
@@ -132,10 +138,14 @@ def closed_by(ticket: Ticket, cutoff: datetime) -> bool:
 
 
 def on_time(ticket: Ticket, *, first: bool = False) -> bool:
-    """Whether the reply that was accepted was handed in within the limit."""
-    if ticket.limit is None or ticket.handed_in_at is None or ticket.accepted_at is None:
+    """Whether the reply that stands was handed in within the limit; our own delay makes no unit late.
+
+    A request that was found unreasonable is done when it ended.
+    """
+    done = ticket.closed_at if ticket.state is State.UNREASONABLE else ticket.handed_in_at
+    if ticket.limit is None or done is None:
         return False
-    return ticket.handed_in_at <= (ticket.limit.first_due_at if first else ticket.limit.due_at)
+    return done <= (ticket.limit.first_due_at if first else ticket.limit.due_at)
 
 
 def contact_until(ticket: Ticket, rules: CityRules) -> datetime:

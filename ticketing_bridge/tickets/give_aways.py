@@ -16,6 +16,8 @@ from pathlib import Path
 import yaml
 
 FILE = Path(__file__).parent / "give_aways.yaml"
+#: figures and letters as a Chinese keyboard writes them in full width, one for one
+_HALF = {full: full - 0xFEE0 for full in range(0xFF10, 0xFF5B)} | {ord("＃"): ord("#"), ord("－"): ord("-")}
 
 
 class GiveAwayKind(StrEnum):
@@ -42,8 +44,17 @@ class GiveAway:
 @cache
 def _rules() -> tuple[Mapping[GiveAwayKind, re.Pattern[str]], Mapping[GiveAwayKind, str]]:
     raw = yaml.safe_load(FILE.read_text(encoding="utf-8"))
-    patterns = {GiveAwayKind(kind): re.compile("|".join(it["patterns"])) for kind, it in raw.items()}
+    words = raw.pop("words")
+    patterns = {
+        GiveAwayKind(kind): re.compile("|".join(_spelled(one, words) for one in it["patterns"]))
+        for kind, it in raw.items()
+    }
     return patterns, {GiveAwayKind(kind): it["instead"] for kind, it in raw.items()}
+
+
+def _spelled(pattern: str, words: Mapping[str, str]) -> str:
+    """A pattern with each ``{word}`` written out, words within words, too; ``{1,24}`` is none."""
+    return re.sub(r"\{([a-z]+)\}", lambda named: _spelled(words[named[1]], words), pattern)
 
 
 def give_aways(text: str, names: Iterable[str] = ()) -> tuple[GiveAway, ...]:
@@ -56,10 +67,11 @@ def give_aways(text: str, names: Iterable[str] = ()) -> tuple[GiveAway, ...]:
     [('我是三号楼二单元的住户', 'self')]
     """
     patterns, _ = _rules()
+    plain = text.translate(_HALF)
     found = [
         GiveAway(hit.start(), hit.end(), kind)
         for kind, pattern in patterns.items()
-        for hit in pattern.finditer(text)
+        for hit in pattern.finditer(plain)
         if hit.group()
     ]
     for name in filter(None, names):

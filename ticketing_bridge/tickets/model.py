@@ -211,6 +211,12 @@ class Ticket:
         }
 
     @property
+    def asked(self) -> tuple[FollowUpResult, ...]:
+        """What the citizen was asked about the reply that stands: a re-do is asked about anew."""
+        since = self.accepted_at
+        return tuple(it for it in self.follow_ups if since is None or it.at >= since)
+
+    @property
     def handed_in_at(self) -> datetime | None:
         """When the main unit was done: the time of its reply, not of our accepting it."""
         return self.replied_at if self.state is State.REPLIED or self.accepted_at else None

@@ -85,7 +85,15 @@ def _text(_: CityRules, value: Any, name: str) -> str:
 def _unit(rules: CityRules, value: Any, _: str) -> str | None:
     if not value:
         return None
-    found = rules.units.named(str(value))
+    found, name = rules.units.named(str(value)), str(value).strip()
+    if found is None and name in rules.units.closed:
+        heir = rules.units.closed[name]
+        raise TicketRefused(
+            Why.CLOSED_UNIT,
+            f"{name} is closed",
+            fix=f"choose {heir}" if heir else "choose another unit",
+            detail=f"{name}，现由{heir}承办" if heir else name,
+        )
     if found is None:
         raise TicketRefused(Why.UNKNOWN_UNIT, f"there is no unit {value!r}", detail=str(value))
     return found

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from ticketing_bridge.access import Permission, Person
-from ticketing_bridge.call_ledger.rows import CALL_CHANNEL
 from ticketing_bridge.store.database import UnitOfWork
 from ticketing_bridge.store.desk_ticket_records import Approval
 from ticketing_bridge.tickets.model import Ticket
 from ticketing_bridge.tickets.sealed import Sealer, ticket_subject
 from ticketing_bridge.tickets.service import ADMIT, LOWER, TicketService, TicketUnknown
-from ticketing_bridge.tickets.states import OPEN, Act, State
+from ticketing_bridge.tickets.states import Act
 from ticketing_bridge.tickets.why import TicketRefused, Why
 
 
@@ -85,17 +84,7 @@ class TicketSecrecy:
         self, uow: UnitOfWork, number: str, version: int, person: Person, at: datetime, reason: str
     ) -> Ticket:
         """Confidential from now on, found late: barred units see it no more, and it is taken from them."""
-        ticket = await self._tickets.do(uow, number, version, Act.HIDE, person, at, {"reason": reason})
-        if ticket.call is not None:
-            await uow.notify(CALL_CHANNEL, ticket.call)  # pages that follow the call look whether they may
-        barred = {it for it in ticket.barred if it not in ticket.admitted}
-        if ticket.state not in OPEN or ticket.state is State.RECEIVED:
-            return ticket
-        if ticket.main is not None and ticket.main.unit in barred:
-            return await self._tickets.decided(uow, ticket, Act.TAKE_BACK, person, at, {"hidden": True})
-        for unit in [it.unit for it in ticket.joint if it.unit in barred]:
-            ticket = await self._tickets.decided(uow, ticket, Act.RELEASE_JOINT, person, at, {"unit": unit})
-        return ticket
+        return await self._tickets.do(uow, number, version, Act.HIDE, person, at, {"reason": reason})
 
     async def waiting(self, uow: UnitOfWork, number: str | None = None) -> list[tuple[Approval, str]]:
         """What waits for a second person, with the reason that was given."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from facts.errors import HotlineError
 from ticketing_bridge.access import AccessRefused, Permission, Person
+from ticketing_bridge.call_ledger.rows import CALL_CHANNEL
 from ticketing_bridge.store.database import UnitOfWork
 from ticketing_bridge.store.desk_ticket_records import TicketRow
 from ticketing_bridge.tickets.barring import barred_units
@@ -25,7 +26,7 @@ from ticketing_bridge.tickets.office import TicketOffice
 from ticketing_bridge.tickets.preparing import prepare
 from ticketing_bridge.tickets.sealed import Sealer
 from ticketing_bridge.tickets.searching import ticket_tokens
-from ticketing_bridge.tickets.states import Act, follows
+from ticketing_bridge.tickets.states import OPEN, Act, State, follows
 from ticketing_bridge.tickets.taking import NewTicket, Taking, new_entry, put_on_record, tell
 from ticketing_bridge.tickets.undertakings import Undertakings
 from ticketing_bridge.tickets.views import preview
@@ -108,7 +109,24 @@ class TicketService:
         changed = await self._keep(uow, sealer, row, follow(ticket, entry), entry)
         if act in (Act.UPHOLD, Act.VERDICT):
             await Undertakings(self.office).propose(uow, ticket, changed, act)
-        return changed
+        if act is Act.HIDE:
+            await uow.follow_ups.keep_secret(number)
+            if changed.call is not None:
+                await uow.notify(
+                    CALL_CHANNEL, changed.call
+                )  # pages that follow the call look whether they may
+        return await self._withdrawn(uow, changed, person, at) if act in _BARS else changed
+
+    async def _withdrawn(self, uow: UnitOfWork, ticket: Ticket, person: Person, at: datetime) -> Ticket:
+        """Taken at once from units that have it and must not, as it has turned out."""
+        barred = {it for it in ticket.barred if it not in ticket.admitted}
+        if ticket.state not in OPEN or ticket.state is State.RECEIVED:
+            return ticket
+        if ticket.main is not None and ticket.main.unit in barred:
+            return await self.decided(uow, ticket, Act.TAKE_BACK, person, at, {"hidden": True})
+        for unit in [it.unit for it in ticket.joint if it.unit in barred]:
+            ticket = await self.decided(uow, ticket, Act.RELEASE_JOINT, person, at, {"unit": unit})
+        return ticket
 
     def _entry(
         self,
@@ -232,6 +250,8 @@ class TicketService:
         return row, await sealer.ticket(row), sealer
 
 
+#: acts by which it may turn out whose it must not be
+_BARS = frozenset({Act.HIDE, Act.AMEND})
 #: acts after which other units read it
 _SENDS = frozenset({Act.DISPATCH, Act.REDISPATCH, Act.UPHOLD, Act.VERDICT})
 _BY_SERVICE = frozenset({Act.CREATE, Act.TAKE_IN, Act.UNHIDE, Act.ADMIT})

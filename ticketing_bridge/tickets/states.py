@@ -147,7 +147,7 @@ TABLE: Final[Mapping[tuple[State, Act], State | str]] = {
     **_from([_S.DISPATCHED, _S.HANDLING], _A.REDISPATCH, _S.DISPATCHED),
     **_from(OPEN - {_S.RECEIVED}, _A.TAKE_BACK, _S.RECEIVED),
     **_from([_S.DISPATCHED, _S.HANDLING, _S.SUSPENDED], _A.ADD_JOINT, None),
-    **_from([_S.DISPATCHED, _S.HANDLING, _S.SUSPENDED, _S.REPLIED], _A.RELEASE_JOINT, None),
+    **_from(OPEN - {_S.RECEIVED}, _A.RELEASE_JOINT, None),
     **_from([_S.DISPATCHED], _A.SIGN, _S.HANDLING),
     **_from([_S.DISPATCHED, _S.HANDLING, _S.SUSPENDED, _S.OBJECTED], _A.CONTACT, None),
     **_from([_S.HANDLING, _S.SUSPENDED], _A.PROGRESS, None),

@@ -15,7 +15,7 @@ from ticketing_bridge.store.database import UnitOfWork
 from ticketing_bridge.store.mapping import own_values
 from ticketing_bridge.store.outbox_records import OutboxKind
 from ticketing_bridge.store.ticket_writing import Drawn
-from ticketing_bridge.tickets.barring import barred_units
+from ticketing_bridge.tickets.barring import REPORT, barred_units, purpose_named
 from ticketing_bridge.tickets.life import born, follow
 from ticketing_bridge.tickets.limits import LOCAL
 from ticketing_bridge.tickets.model import Caller, Entry, Texts, Ticket
@@ -153,14 +153,14 @@ class Taking:
 
 def _creation(office: TicketOffice, number: str, person: Person, new: NewTicket, at: datetime) -> Entry:
     """The entry with which a history begins."""
-    # 举报 is confidential by default (数据安全法 12)
-    confidential = new.confidential or new.purpose == "举报"
+    purpose = purpose_named(new.purpose)
+    confidential = new.confidential or purpose == REPORT
     texts = _masked(new.texts)
     data = {
         "channel": new.channel,
-        "purpose": new.purpose,
+        "purpose": purpose,
         "appeal": new.appeal,
-        "level": new.level or office.rules.usual_level(new.purpose, emergency=new.emergency),
+        "level": new.level or office.rules.usual_level(purpose, emergency=new.emergency),
         "received_at": at.astimezone(LOCAL).isoformat(),
         "call": new.call,
         "draft_version": new.draft_version,
@@ -171,7 +171,7 @@ def _creation(office: TicketOffice, number: str, person: Person, new: NewTicket,
         "anonymous": new.anonymous,
         "confidential": confidential,
         "known": _known(new.caller),
-        "barred": barred_units(office.units, new.purpose, texts, new.caller, confidential=confidential),
+        "barred": barred_units(office.units, purpose, texts, new.caller, confidential=confidential),
     }
     office.rules.level(str(data["level"]))
     return new_entry(number, 1, Act.CREATE, person, at, data, own_values(texts))

@@ -115,6 +115,7 @@ def for_units(ticket: Ticket, caller: Caller | None) -> Texts:
         party=redacted(texts.party, names),
         demand=redacted(texts.demand, names),
         when=redacted(texts.when, names),
+        answer=redacted(texts.answer, names),
         unit_title=None,
         unit_content=None,
     )

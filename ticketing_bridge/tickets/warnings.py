@@ -7,7 +7,7 @@ objection, a re-do) warns anew.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -45,7 +45,8 @@ class TicketWarning:
     """One warning. ``unit``: whose people can act; shift leaders see all."""
 
     kind: WarningKind
-    #: ``70``, ``90``, ``over`` of the limit; ``unsigned``, ``no_contact``, ``no_progress``; what was said
+    #: ``70``, ``90``, ``over`` of the limit; ``unsigned``, ``no_contact``, ``no_progress``; ``suspended`` for
+    #: as long as may be; what was said
     what: str
     unit: str | None
     #: what tells apart the same warning of another limit
@@ -59,7 +60,12 @@ class TicketWarning:
 
 def due_warnings(ticket: Ticket, rules: CityRules, now: datetime) -> list[TicketWarning]:
     """Warnings that are due now, given before or not."""
-    return [*_overdue(ticket, rules, now), *_lagging(ticket, rules, now), *_dissatisfied(ticket)]
+    return [
+        *_overdue(ticket, rules, now),
+        *_standing(ticket, rules, now),
+        *_lagging(ticket, rules, now),
+        *_dissatisfied(ticket),
+    ]
 
 
 def _overdue(ticket: Ticket, rules: CityRules, now: datetime) -> list[TicketWarning]:
@@ -76,6 +82,17 @@ def _overdue(ticket: Ticket, rules: CityRules, now: datetime) -> list[TicketWarn
     return [TicketWarning(WarningKind.OVERDUE, f"{reached[-1] * 100:.0f}", ticket.main.unit, about)]
 
 
+def _standing(ticket: Ticket, rules: CityRules, now: datetime) -> list[TicketWarning]:
+    """A clock that has stood still for as long as it may: from now on it is the unit's own time."""
+    if ticket.suspended_at is None or ticket.state is not State.SUSPENDED or ticket.main is None:
+        return []
+    most = timedelta(days=rules.tickets.suspension.most_days) - timedelta(seconds=ticket.suspended_s)
+    if now <= ticket.suspended_at + most:
+        return []
+    about = ticket.suspended_at.isoformat()
+    return [TicketWarning(WarningKind.LAGGING, "suspended", ticket.main.unit, about)]
+
+
 def _lagging(ticket: Ticket, rules: CityRules, now: datetime) -> list[TicketWarning]:
     main, limit = ticket.main, ticket.limit
     if main is None or limit is None or not ticket.clock_runs:
@@ -89,9 +106,10 @@ def _lagging(ticket: Ticket, rules: CityRules, now: datetime) -> list[TicketWarn
     contact_until = due(main.given_at, rules.tickets.contact_within, rules.calendar)
     if ticket.contacted_at is None and not ticket.hides_person and now > contact_until:
         found.append(TicketWarning(WarningKind.LAGGING, "no_contact", main.unit, about))
-    last = max(filter(None, (ticket.progress_at, ticket.contacted_at, main.signed_at)), default=None)
     half = share_used(limit.started_at, limit.due_at, now) >= rules.tickets.warnings.lag_share
-    if ticket.state is State.HANDLING and half and ticket.progress_at is None and last is not None:
+    # what was done for an earlier limit is no progress in this one
+    still = ticket.progress_at is None or ticket.progress_at < limit.started_at
+    if ticket.state is State.HANDLING and half and still:
         found.append(TicketWarning(WarningKind.LAGGING, "no_progress", main.unit, about))
     late_joint = [
         it

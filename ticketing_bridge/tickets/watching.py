@@ -15,6 +15,7 @@ from ticketing_bridge.tickets.warnings import TicketWarning, due_warnings, warni
 WATCHED = (
     State.DISPATCHED,
     State.HANDLING,
+    State.SUSPENDED,
     State.OBJECTED,
     State.CONSULTING,
     State.REVIEWING,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from ticketing_bridge.delivery.problems import InDoubt
 
 #: of what another system writes; more is cut
 MOST_NOTE = 4000
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +34,13 @@ def read_json(body: bytes) -> Any:
 
 
 def text_of(value: object) -> str | None:
-    """An id or a text as other systems write them: a number or a string; None when it is neither or empty."""
+    """An id or a text as other systems write them: a number or a string; None when it is neither or empty.
+
+    What no text of ours has, and no database takes, is left out of it: NUL and lone surrogates.
+    """
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         return None
-    return str(value).strip()[:MOST_NOTE] or None
+    return _NO_TEXT.sub("", str(value)).strip()[:MOST_NOTE] or None
 
 
 def the_one(found: Sequence[RemoteTicket], key: str) -> list[str]:

@@ -20,6 +20,10 @@ TIMESTAMP = "Hotline-Timestamp"
 KEY = "Idempotency-Key"
 
 
+#: of a ticket, what is of no use to others
+_OURS = frozenset({"told_by", "moved_at"})
+
+
 def signature(secret: str, stamp: int, key: str, body: bytes) -> str:
     """HMAC-SHA256 over ``TIMESTAMP.KEY.BODY``.
 
@@ -47,7 +51,7 @@ def message(kind: str, ticket: OutboundTicket) -> dict[str, Any]:
     shown = {
         name: value.isoformat() if isinstance(value, datetime) else value
         for name, value in asdict(ticket).items()
-        if value is not None and name != "told_by"
+        if value is not None and name not in _OURS
     }
     return {"kind": kind, "ticket": shown}
 
