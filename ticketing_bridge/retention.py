@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from ticketing_bridge.store.sealing import Vault
 from ticketing_bridge.store.seals import audio_subject, words_subject
 from ticketing_bridge.tickets.limits import LOCAL
 from ticketing_bridge.tickets.office import TicketOffice
-from ticketing_bridge.tickets.sealed import person_subject
+from ticketing_bridge.tickets.sealed import Sealer, person_subject
 
 #: where recordings lie, by PBX
 Folders = Mapping[str, Path]
@@ -51,6 +51,8 @@ class Erased:
 
     tickets: int
     calls: int
+    #: tickets of these calls whose caller is to be reached at another number: who that is stands there still
+    elsewhere: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,11 +204,29 @@ async def erase(
         if not await uow.keeping.forget_numbers(written, by) and not (keys or calls or recordings):
             raise ErasureRefused("nobody is known by that number", fix="check the number")
         await uow.keeping.forget_phone(lookup)
+        elsewhere = await _forget_called_from(uow, vault, calls, number, lookup)
         await _forget_words(uow, calls, by)
         await _forget_audio(uow, recordings, folders or {}, by)
         fields = [*tickets, *calls]
         await uow.audit.add(by, "person-erased", subject=subject[:24], fields=fields, reason=reason.strip())
-    return Erased(len(tickets), len(calls))
+    return Erased(len(tickets), len(calls), elsewhere)
+
+
+async def _forget_called_from(
+    uow: UnitOfWork, vault: Vault, calls: Sequence[str], number: str, lookup: str
+) -> tuple[str, ...]:
+    """Take the number out of tickets of its calls that are somebody's with another number to call back."""
+    rows = await uow.desk_tickets.many(await uow.desk_tickets.numbers_of_calls(calls))
+    sealer, found = Sealer(uow, vault), []
+    for row in rows:
+        caller = await sealer.caller(row) if row.person_lookup not in (None, lookup) else None
+        if caller is None or row.person_lookup is None or national(caller.phone or "") != number:
+            continue
+        subject = person_subject(row.person_lookup)
+        left = await sealer.seal(subject, asdict(replace(caller, phone=None)), f"person of {row.number}")
+        await uow.keeping.put_person(row.number, left)
+        found.append(row.number)
+    return tuple(sorted(found))
 
 
 def spellings(number: str) -> list[str]:

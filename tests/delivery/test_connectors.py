@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 
-from config.delivery import Meaning
+from config.delivery import Meaning, RetryPolicy
 from tests.delivery.conftest import SECRETS, Desk, Outside, a_ticket, post_for
 from ticketing_bridge.bench.outside.faults import Fault, Plan, in_turn
 from ticketing_bridge.bench.outside.georeport import GeoReport
 from ticketing_bridge.bench.outside.receiver import SmsGateway, WebhookReceiver
 from ticketing_bridge.bench.outside.zammad import Zammad
+from ticketing_bridge.delivery.mapping.remote import RemoteTicket
+from ticketing_bridge.delivery.mapping.webhook import read_receipt
+from ticketing_bridge.delivery.policy import after
 from ticketing_bridge.store import Database
 from ticketing_bridge.store.outbox_records import AttemptResult, DeliveryState, OutboxKind
 
@@ -243,3 +246,11 @@ async def test_what_is_refused_or_never_answered_ends_with_people(
             dead = (await uow.deliveries.newest(connector="nobody"))[0]
             tries = [it.result for it in await uow.deliveries.attempts_of(dead.id)]
             assert tries == [AttemptResult.FAILED] * 3
+
+
+def test_what_no_database_takes_is_left_out_and_who_puts_us_off_is_heard() -> None:
+    told = read_receipt(rb'{"id": "a\u0000b\ud800", "status": "\u0000", "note": "\u597d"}', "key")
+    assert told == RemoteTicket("ab", "key", None, "好")
+    rule = RetryPolicy(first_s=1, most_s=60)
+    waits = [after(AttemptResult.FAILED, 1, rule, 0.0, retry_after_s=it).pause_s for it in (None, 7200, 1e9)]
+    assert waits == [1.0, 7200.0, 86_400.0]

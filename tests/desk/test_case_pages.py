@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
 import httpx
+import pytest
 import pytest_asyncio
 
 from tests.desk.people import PASSWORD, House, answered_call, browser_of, csrf_of, signed_in, stored
 from tests.tickets.city import HOUSING, LEADER, LIFT, NAME, PHONE, POLICE, REPORT, done, taken
 from ticketing_bridge.desk import auth
+from ticketing_bridge.desk.casework import lists_page
 from ticketing_bridge.desk.desk import utc_now
 from ticketing_bridge.tickets import Act, NewTicket, Ticket, TicketService
 from ticketing_bridge.tickets.watching import watch
@@ -62,9 +64,12 @@ async def town(house: House) -> AsyncIterator[Town]:
         await client.aclose()
 
 
-async def test_a_report_on_the_page(town: Town) -> None:
+async def test_a_report_on_the_page(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     """A 举报 naming a unit, from the sender's preview to the unit's page and its export."""
-    ticket = await town.taken(REPORT)
+    monkeypatch.setattr(lists_page, "EXPORTED", 1)
+    older, ticket = await town.taken(LIFT), await town.taken(REPORT)
+    whole = (await town.people["li"].get("/tickets.csv")).text
+    assert (whole.count(older.number), whole.count(ticket.number)) == (1, 1)
     refused = await town.post("wang", ticket, "act", act="dispatch", main="公安局")
     assert refused.status_code == 422
     assert "须经两人确认" in refused.text

@@ -71,6 +71,12 @@ CASES = [
     (FRESH, Act.DISPATCH, {"main": "火星局"}, Why.UNKNOWN_UNIT),
     (FRESH, Act.DISPATCH, {"main": HOUSING, "level": "soon"}, Why.UNKNOWN_LEVEL),
     (FRESH, Act.DISPATCH, {"main": "旧局"}, Why.CLOSED_UNIT),
+    # of another kind than the field: clients of the API may send anything
+    (FRESH, Act.DISPATCH, {"main": HOUSING, "level": ["urgent"]}, Why.UNKNOWN_LEVEL),
+    (FRESH, Act.CONSULT, {"participants": 7, **REASON}, Why.UNKNOWN_UNIT),
+    (FRESH, Act.HAND_OVER, {"channel": ["cppcc"], **REASON}, Why.UNKNOWN_CHANNEL),
+    (FRESH, Act.ESCALATE, {"partners": 7, **REASON}, Why.MISSING),
+    (FOLLOWED, Act.FOLLOW_UP, {"reached": ["yes"]}, Why.MISSING),
     (FRESH, Act.NOTE, {"note": "长" * (TEXT_LENGTH + 1)}, Why.MISSING),
     (FRESH, Act.CONSULT, {"participants": "", **REASON}, Why.MISSING),
     (FRESH, Act.MERGE, {"into": FRESH.number, **REASON}, Why.MERGE_SELF),

@@ -58,6 +58,23 @@ async def test_purging_by_the_citys_times(database: Database, service: TicketSer
         assert len(await uow.keeping.runs()) == 12
 
 
+async def test_who_is_called_back_at_another_number_is_erased_by_both(
+    database: Database, service: TicketService
+) -> None:
+    call = answered_call(at=NOW)
+    await stored(database, call, with_words=True)
+    new = replace(LIFT, call=str(call.key), caller=Caller("张三丰", NUMBER, "13933334444"))
+    ticket = await taken(database, service, new)
+    done_ = await erase(database, OFFICE.vault, NUMBER, "li", "本人要求")
+    assert (done_.tickets, done_.calls, done_.elsewhere) == (0, 1, (ticket.number,))
+    async with database.unit_of_work() as uow:
+        left = await TicketReader(OFFICE).reveal(uow, ticket.number, LEADER, "核实")
+    assert left == Caller("张三丰", None, "13933334444")
+    assert (await erase(database, OFFICE.vault, "13933334444", "li", "本人要求")).tickets == 1
+    async with database.unit_of_work() as uow:
+        assert await TicketReader(OFFICE).reveal(uow, ticket.number, LEADER, "核实") is None
+
+
 async def test_who_left_no_number_is_purged_too(database: Database, service: TicketService) -> None:
     numbers = []
     for name in ("王大明", "李小红"):
@@ -65,6 +82,7 @@ async def test_who_left_no_number_is_purged_too(database: Database, service: Tic
         await done(database, service, ticket, (Act.ANSWER_ONLINE, AGENT, {"answer": "好"}))
         numbers.append(ticket.number)
     async with database.unit_of_work() as uow:
+        assert [await uow.keeping.is_there(it) for it in (*numbers, numbers[0][:-1])] == [True, True, False]
         await uow.keeping.hold(numbers[1], "诉讼", "li")
     later = NOW + timedelta(days=100)
     for gone in (1, 0):

@@ -100,6 +100,8 @@ def hold(
         if not held:
             raise HoldUnknown("nothing to hold", fix="name a ticket, a call, or --phone")
         async with database.unit_of_work() as uow:
+            if phone is None and not await uow.keeping.is_there(held):
+                raise HoldUnknown(f"there is no ticket or call {held!r}", fix="check its number")
             made = await uow.keeping.hold(held, reason, operator())
             await uow.audit.add(operator(), "held", subject=held[:40], reason=reason)
         console.print(f"hold {made}", highlight=False)
@@ -144,5 +146,8 @@ def erase(phone: Annotated[str, typer.Option(help="Whose: their telephone number
         folders = {site.id: site.recordings for site in house.sites}
         done = await erase_person(database, house.vault, phone, operator(), reason, folders)
         console.print(f"erased from {done.tickets} tickets and {done.calls} calls", highlight=False)
+        if done.elsewhere:
+            there = ", ".join(done.elsewhere)
+            console.print(f"to be called back at another number in {there}: erase that, too", highlight=False)
 
     with_database(work)

@@ -45,7 +45,8 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _person() -> Person:
-    return Person(operator(), Role.ADMIN)
+    """The command line shows what a unit would read, whoever types: identities are for the page."""
+    return Person(operator(), Role.AUDITOR)
 
 
 def _row(view: TicketView) -> dict[str, Any]:
@@ -103,10 +104,8 @@ def show(number: str, json_: Json = False) -> None:
 
     async def work(house: House, database: Database) -> None:
         office = open_office(house.settings, house.hotline)
-        # the command line shows what a unit would read, whoever types: identities are for the page
-        person = Person(operator(), Role.AUDITOR)
         async with database.unit_of_work() as uow:
-            view = await TicketReader(office).read(uow, number, person)
+            view = await TicketReader(office).read(uow, number, _person())
         words = case_words()
         history = [
             {"at": it.at, "act": it.act.value, "by": it.by, "unit": it.unit, "texts": it.texts}

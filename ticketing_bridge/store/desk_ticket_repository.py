@@ -163,13 +163,13 @@ class DeskTicketRepository:
         query = select(ticket).where(*_conditions(wanted), ticket.c.due_at.is_not(None))
         return await self._rows(query.order_by(ticket.c.due_at, ticket.c.number).limit(limit))
 
-    async def watched(self, states: Sequence[str], limit: int) -> list[TicketRow]:
-        """Tickets that are open, or were closed within the last thirty days, in these states."""
+    async def watched(self, states: Sequence[str], limit: int, after: str = "") -> list[TicketRow]:
+        """Tickets that are open, or were closed within the last thirty days, in these states, by number."""
         lately = or_(
             ticket.c.closed_at.is_(None), ticket.c.closed_at > func.now() - text("interval '30 days'")
         )
-        query = select(ticket).where(ticket.c.state.in_(states), lately).limit(limit)
-        return await self._rows(query)
+        query = select(ticket).where(ticket.c.state.in_(states), lately, ticket.c.number > after)
+        return await self._rows(query.order_by(ticket.c.number).limit(limit))
 
     async def asked_for(self, *, digits: str = "", last4: str = "", last_digits: str = "") -> list[TicketRow]:
         """Tickets that a progress query names: by number, or by phone and last digits; newest first."""

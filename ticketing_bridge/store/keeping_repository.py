@@ -16,6 +16,7 @@ from ticketing_bridge.store.desk_ticket_tables import data_key, ticket, ticket_w
 from ticketing_bridge.store.keeping_statements import (
     FORGET_NUMBERS,
     IN_NEED,
+    IS_THERE,
     OF_PERSON,
     OWNERS,
     PURGE_DIALLED,
@@ -82,6 +83,10 @@ class KeepingRepository:
         """Keep a subject from being purged or erased."""
         made = legal_hold.insert().values(subject=subject, reason=reason, by=by).returning(legal_hold.c.id)
         return int((await self._connection.execute(made)).scalar_one())
+
+    async def is_there(self, subject: str) -> bool:
+        """Whether there is a ticket, ours or an imported one, or a call of this name."""
+        return bool((await self._connection.execute(IS_THERE, {"subject": subject})).scalar())
 
     async def release(self, hold: int, by: str) -> bool:
         """End a hold; False when there is none that lasts."""
@@ -155,6 +160,10 @@ class KeepingRepository:
         await self._connection.execute(
             update(ticket_words).where(ticket_words.c.ticket.in_(numbers)).values(keys=None)
         )
+
+    async def put_person(self, number: str, sealed: bytes) -> None:
+        """Who called in a ticket, sealed anew."""
+        await self._connection.execute(update(ticket).where(ticket.c.number == number).values(person=sealed))
 
     async def words_before(self, before: datetime) -> list[tuple[str, bool]]:
         """Calls that ended before, and of which words or drafts are kept: (call, held)."""

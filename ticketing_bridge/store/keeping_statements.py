@@ -5,6 +5,11 @@ from __future__ import annotations
 from sqlalchemy import text
 
 _HELD = "EXISTS (SELECT FROM legal_hold WHERE released_at IS NULL AND subject = {})"
+IS_THERE = text("""
+SELECT EXISTS (SELECT FROM ticket WHERE number = :subject)
+    OR EXISTS (SELECT FROM city_ticket WHERE number = :subject)
+    OR EXISTS (SELECT FROM call WHERE key = :subject)
+""")
 IN_NEED = text("""
 SELECT base, bool_or(needed) FROM (
   SELECT base, call.ended_at IS NULL OR EXISTS (

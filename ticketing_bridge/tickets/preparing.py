@@ -100,15 +100,19 @@ def _unit(rules: CityRules, value: Any, _: str) -> str | None:
 
 
 def _units(rules: CityRules, value: Any, name: str) -> list[str]:
-    many = [value] if isinstance(value, str) else list(value or ())
-    parts = [part for it in many for part in str(it).replace("，", "、").split("、") if part.strip()]
+    parts = [part for it in _several(value) for part in it.replace("，", "、").split("、") if part.strip()]
     return list(dict.fromkeys(filter(None, (_unit(rules, it, name) for it in parts))))
+
+
+def _several(value: Any) -> list[str]:
+    """One or more of what a form or a client sends."""
+    return [str(it) for it in value] if isinstance(value, list | tuple) else [str(value)] if value else []
 
 
 def _level(rules: CityRules, value: Any, _: str) -> str | None:
     if not value:
         return None
-    if value not in {it.id for it in rules.tickets.levels}:
+    if str(value) not in {it.id for it in rules.tickets.levels}:
         raise TicketRefused(Why.UNKNOWN_LEVEL, f"there is no level {value!r}", detail=str(value))
     return str(value)
 
@@ -127,7 +131,7 @@ def _number(_: CityRules, value: Any, name: str) -> int | None:
 
 def _yes_no(_: CityRules, value: Any, name: str) -> bool | None:
     known = {True: True, False: False, "yes": True, "no": False, None: None, "": None}
-    if value not in known:
+    if isinstance(value, list) or value not in known:
         raise TicketRefused(Why.MISSING, f"{name} is neither yes nor no", detail=name)
     return known[value]
 
@@ -146,13 +150,13 @@ def _ground(rules: CityRules, value: Any, _: str) -> str | None:
 
 
 def _channel(rules: CityRules, value: Any, _: str) -> str | None:
-    if value and value not in {it.id for it in rules.tickets.channels}:
+    if value and str(value) not in {it.id for it in rules.tickets.channels}:
         raise TicketRefused(Why.UNKNOWN_CHANNEL, f"there is no channel {value!r}")
     return str(value) if value else None
 
 
 def _partners(rules: CityRules, value: Any, name: str) -> list[str]:
-    many = [value] if isinstance(value, str) else list(value or ())
+    many = _several(value)
     unknown = [it for it in many if it not in rules.tickets.joint_supervision]
     if unknown:
         raise TicketRefused(Why.MISSING, f"no partner of joint supervision: {unknown}", detail=name)

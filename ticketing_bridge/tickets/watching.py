@@ -25,18 +25,21 @@ WATCHED = (
 )
 #: told when warnings were given, so that pages look again
 WARNING_CHANNEL = "hotline_ticket_warning"
-MOST = 20_000
+#: tickets that are read at once
+AT_ONCE = 2000
 
 
 async def watch(uow: UnitOfWork, office: TicketOffice, now: datetime) -> int:
     """Give the warnings that are due; returns how many are new. No words of a ticket are opened for it."""
-    given = 0
-    for row in await uow.desk_tickets.watched([it.value for it in WATCHED], MOST):
-        for warning in due_warnings(from_json(row.body, {}), office.city_rules, now):
-            if not await uow.warnings.add(row.number, warning.kind, warning.stage, warning.unit):
-                continue
-            given += 1
-            await _tell(uow, office, row.number, warning)
+    given, states, after = 0, [it.value for it in WATCHED], ""
+    while rows := await uow.desk_tickets.watched(states, AT_ONCE, after):
+        after = rows[-1].number
+        for row in rows:
+            for warning in due_warnings(from_json(row.body, {}), office.city_rules, now):
+                if not await uow.warnings.add(row.number, warning.kind, warning.stage, warning.unit):
+                    continue
+                given += 1
+                await _tell(uow, office, row.number, warning)
     if given:
         await uow.notify(WARNING_CHANNEL, str(given))
     return given

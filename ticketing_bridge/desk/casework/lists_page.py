@@ -24,12 +24,14 @@ from ticketing_bridge.tickets import State
 from ticketing_bridge.tickets.limits import LOCAL
 from ticketing_bridge.tickets.reading import TicketReader
 from ticketing_bridge.tickets.states import ENDINGS
+from ticketing_bridge.tickets.views import TicketView
 from ticketing_bridge.tickets.warnings import WarningKind
 
 router = APIRouter()
 unit_router = APIRouter()
 SHOWN = 100
-EXPORTED = 10_000
+#: rows that an export reads at once
+EXPORTED = 2000
 Short = Annotated[str, Query(max_length=60)]
 
 #: lists by what is to be done, each with its states
@@ -180,8 +182,11 @@ async def _export(request: Request, visitor: Visitor, name: str) -> Response:
     desk: Desk = request.app.state.desk
     reader = TicketReader(desk.office)
     words = case_words()
+    views: list[TicketView] = []
     async with desk.database.unit_of_work() as uow:
-        views = await reader.find(uow, visitor.person, TicketFilter(), EXPORTED)
+        while len(found := await reader.find(uow, visitor.person, _after(views), EXPORTED)) == EXPORTED:
+            views += found
+        views += found
         await uow.audit.add(
             visitor.name, "tickets-exported", subject=name, fields=["title", "units", "limits"]
         )
@@ -192,7 +197,7 @@ async def _export(request: Request, visitor: Visitor, name: str) -> Response:
     )
     for it in views:
         ticket = it.ticket
-        hidden = "（保密）" if ticket.confidential else it.texts.title
+        hidden = "（保密）" if ticket.confidential else (it.unit_texts or it.texts).title
         limit = ticket.limit.due_at if ticket.limit else None
         rows.writerow(
             [
@@ -211,6 +216,12 @@ async def _export(request: Request, visitor: Visitor, name: str) -> Response:
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="tickets-{name}.csv"'},
     )
+
+
+def _after(views: Sequence[TicketView]) -> TicketFilter:
+    """All that come after these."""
+    last = views[-1].ticket if views else None
+    return TicketFilter(after=(last.received_at, last.number) if last else None)
 
 
 def _safe(cell: str) -> str:
