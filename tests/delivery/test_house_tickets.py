@@ -28,6 +28,7 @@ from tests.tickets.city import (
     done,
     taken,
 )
+from ticketing_bridge.bench.outside.faults import Fault, Plan, in_turn
 from ticketing_bridge.bench.outside.georeport import GeoReport
 from ticketing_bridge.bench.outside.receiver import SmsGateway, WebhookReceiver
 from ticketing_bridge.bench.outside.zammad import Zammad
@@ -154,6 +155,43 @@ async def test_a_ticket_that_changes_hands_goes_to_who_has_it_then(
         assert [it["ticket"]["unit"] for it in ours.updates] == [LABOUR]
         assert [it["ticket"]["unit"] for it in theirs.items] == [LABOUR]
         assert theirs.updates == []
+
+
+async def test_what_went_to_others_before_it_was_delivered_is_not_delivered(
+    database: Database, outside: Outside
+) -> None:
+    """Neither when its system was away, nor when it may have been there; it is when it comes back."""
+    system = WebhookReceiver(SECRETS["sign"])
+    planned: list[Plan] = [in_turn([], "POST")]
+
+    def plan(method: str, path: str) -> Fault | None:
+        return planned[0](method, path)
+
+    setting = webhook(outside.serve(system.app(), plan), id="labour", units=[LABOUR], timeout_s=0.2)
+    config = DeliveryConfig.model_validate({"connectors": [setting]})
+    async with open_delivery(database, config, SECRETS, HouseTickets(the_service, lambda: NOW)) as service:
+        post = Post(database, service)
+        tickets = []
+        for fault in (None, Fault.ERROR_BEFORE):
+            planned[0] = in_turn([fault] if fault else [], "POST")
+            ticket = await taken(database, SERVICE, LIFT)
+            ticket = await done(database, SERVICE, ticket, (Act.DISPATCH, AGENT, {"main": LABOUR}))
+            async with database.unit_of_work() as uow:
+                entries = await uow.outbox.of(ticket.number)
+            for entry in entries:
+                await service.route(entry.id)
+            if fault:
+                await post.once()
+            moved = {"main": HOUSING, "reason": "改派"}
+            tickets.append(await done(database, SERVICE, ticket, (Act.REDISPATCH, AGENT, moved)))
+        await routed(database, post)
+        assert (system.items, system.updates) == ([], [])
+        assert {it.reason for it in await post.all() if it.kind is OutboxKind.TICKET} == {"not_theirs"}
+        back = {"main": LABOUR, "reason": "又改回"}
+        for ticket in tickets:
+            await done(database, SERVICE, ticket, (Act.REDISPATCH, AGENT, back))
+        await routed(database, post)
+        assert [it["ticket"]["unit"] for it in system.items] == [LABOUR, LABOUR]
 
 
 async def test_a_system_speaks_of_its_own_units_part_alone(database: Database, outside: Outside) -> None:

@@ -196,3 +196,26 @@ async def test_the_call_of_a_secret_is_closed_to_those_who_must_not_know(town: T
     assert ("chen", "call-refused") in lines
     assert ("chen", "call-viewed") in lines
     assert ("li", "confidential-viewed") in lines
+
+
+async def test_numbers_that_no_row_can_have_are_no_fault(town: Town) -> None:
+    ticket, huge = await town.taken(LIFT), "9" * 23
+    leader = town.people["li"]
+    for path in (
+        f"/callbacks/{huge}",
+        f"/followup/{huge}",
+        "/casework/figures?from=0001-01-01&to=9999-12-31",
+    ):
+        assert (await leader.get(path)).status_code == 422, path
+    assert (await town.post("li", ticket, "decide", approval=huge, granted="yes")).status_code == 422
+    begun = {
+        "title": "清欠",
+        "aim": "清欠",
+        "responsible": "李",
+        "begins_on": "2026-11-01",
+        "ends_on": "2026-12-01",
+    }
+    csrf = csrf_of(await leader.get("/casework/actions"))
+    assert (await leader.post("/casework/actions", data={"csrf": csrf, **begun})).status_code == 303
+    for form in ({"version": huge}, {"version": "9", "done": "9" * 5000}):
+        assert (await leader.post("/casework/actions/1", data={"csrf": csrf, **form})).status_code == 422

@@ -29,9 +29,7 @@ from ticketing_bridge.store.outbox_records import (
     OutboxEntry,
     OutboxKind,
 )
-
-#: a purpose that never goes to a public endpoint
-REPORT = "举报"
+from ticketing_bridge.tickets.barring import REPORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +46,15 @@ class Sent:
 
     result: AttemptResult
     remote_id: str | None = None
+    #: why, where no failure says it; a key of the page's labels
+    reason: str | None = None
 
 
 #: makes the attempt; told whether an earlier one is in doubt. Raises ``DeliveryFailed``
 Sending = Callable[[bool], Awaitable[Sent]]
 
+#: a ticket went to other units before it was delivered; it is sent when it comes back
+NOT_THEIRS = "not_theirs"
 NOT_YET = Verdict(DeliveryState.WAITING, "ticket_first")
 
 
@@ -93,9 +95,25 @@ class TicketSender:
             return Verdict(DeliveryState.WITHHELD, told.value)
         if it.kind is OutboxKind.UPDATE:
             return await self._update(uow, it, told)
-        if ticket.withdrawn:
+        return self._handed_over(it, told)
+
+    def _handed_over(self, it: Delivery, told: OutboundTicket) -> Sending | Verdict:
+        if told.withdrawn:
             return Verdict(DeliveryState.DROPPED, "withdrawn")
+        if not wanted(self.setting, told):
+            return self._search(it) if it.attempts else Verdict(DeliveryState.DROPPED, NOT_THEIRS)
         return self._creation(it, told)
+
+    def _search(self, it: Delivery) -> Sending:
+        """It has gone to others while nobody knew whether it arrived here: looked for, and made no more."""
+
+        async def send(doubt: bool) -> Sent:
+            found = await self._looked_for(it.subject, it.first_attempt_at or datetime.now(UTC))
+            if found:
+                return Sent(AttemptResult.FOUND, found)
+            return Sent(AttemptResult.OVERTAKEN, reason=NOT_THEIRS)
+
+        return send
 
     def _creation(self, it: Delivery, told: OutboundTicket) -> Sending:
         key, since = told.number, it.first_attempt_at

@@ -33,6 +33,7 @@ from ticketing_bridge.delivery.outbound import OutboundTicket, wanted
 from ticketing_bridge.delivery.policy import FINAL, after
 from ticketing_bridge.delivery.problems import DeliveryFailed, NotArrived, Refused, Unconfirmed
 from ticketing_bridge.delivery.senders import (
+    NOT_THEIRS,
     CtiSender,
     Sender,
     Sending,
@@ -148,9 +149,15 @@ class DeliveryService:
         """
         if ticket.confidential and connector.public:
             await self._published(uow, entry, connector)
-        elif await uow.deliveries.ticket_at(entry.subject, connector.id) is None:
-            if Sends.TICKET in sends and ticket.unit is not None and wanted(connector, ticket):
+            return
+        made = await uow.deliveries.ticket_at(entry.subject, connector.id)
+        given = Sends.TICKET in sends and ticket.unit is not None and wanted(connector, ticket)
+        if made is None:
+            if given:
                 await uow.deliveries.add(entry, connector.id, as_ticket=True)
+        elif made.state is DeliveryState.DROPPED and made.reason == NOT_THEIRS:
+            if given:
+                await uow.deliveries.decide(made, DeliveryState.WAITING, reason=None)
         elif Sends.UPDATE in sends and ticket.told_by != f"connector:{connector.id}":
             theirs = wanted(connector, ticket)
             if theirs or not await uow.deliveries.changed_since(entry, connector.id, ticket.moved_at):
@@ -191,7 +198,7 @@ class DeliveryService:
                 following.state,
                 pause=timedelta(seconds=following.pause_s),
                 counts=following.counts,
-                reason=None if why is None else sent.result.value,
+                reason=sent.reason if why is None else sent.result.value,
                 detail=None if why is None else str(why)[:300],
                 remote_id=sent.remote_id,
             )

@@ -10,6 +10,7 @@ import structlog
 import uvicorn
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
@@ -131,6 +132,7 @@ def create_app(
     app.add_exception_handler(HTTPException, _problem)
     app.add_exception_handler(RequestValidationError, _problem)
     app.add_exception_handler(DatabaseAway, _problem)
+    app.add_exception_handler(DataError, _problem)
     # the last one added is the first one passed
     app.add_middleware(BodyLimit)
     app.add_middleware(ReadableAddress)
@@ -189,6 +191,10 @@ async def _problem(request: Request, problem: Exception) -> Response:
     elif isinstance(problem, DatabaseAway):
         status = 503
         log.warning("page not served", path=request.url.path, problem=str(problem))
+    elif isinstance(problem, DataError):
+        # a number in an address or a form that no row can have
+        status = 422
+        log.warning("value not held", path=request.url.path, problem=type(problem.orig).__name__)
     if request.url.path in {"/healthz", "/metrics"} or request.url.path.startswith("/events/"):
         return PlainTextResponse(str(status), status)
     code = "no_access" if isinstance(problem, NotAllowed) else str(status)

@@ -218,11 +218,11 @@ class TicketService:
     ) -> Ticket:
         """并单: this ticket goes on as part of another one, which takes it in, in one transaction."""
         into = str(given.get("into") or "").strip()
+        _, own, _ = await self._opened(uow, number, person)
         try:
             _, other, _ = await self._opened(uow, into, person)
         except TicketUnknown:
             raise TicketRefused(Why.MERGE_GONE, f"there is no ticket {into!r}", detail=into) from None
-        _, own, _ = await self._opened(uow, number, person)
         if own.hides_person and not other.hides_person:
             raise TicketRefused(Why.MERGE_SECRET, "a confidential ticket is not merged into an open one")
         merged = await self._do(uow, number, version, Act.MERGE, person, at, given)

@@ -154,6 +154,8 @@ def _period(from_: str, to: str, today: date) -> tuple[datetime, datetime]:
         raise HTTPException(422) from None
     if last < first:
         first, last = last, first
+    if not 1971 <= first.year <= last.year <= 2198:
+        raise HTTPException(422)
     return datetime.combine(first, time(), LOCAL), datetime.combine(last + timedelta(days=1), time(), LOCAL)
 
 
@@ -207,7 +209,7 @@ async def change_action(
         more["measure"] = Measure(
             text, str(form.get("due_on") or ""), str(form.get("responsible") or "").strip()
         )
-    if (place := str(form.get("done") or "")).isdecimal():
+    if (place := str(form.get("done") or "")).isdecimal() and len(place) < 5:
         more["done"] = (int(place), str(form.get("note") or "").strip())
     if result := str(form.get("result") or "").strip():
         more["result"] = result
