@@ -34,16 +34,17 @@ TRIAL_S = 2.0
 
 
 class Outbox:
-    """Messages to the parent; any thread may send."""
+    """Messages to the parent; any thread may send some, which arrive together: each arrival wakes it."""
 
     def __init__(self, pipe: BinaryIO) -> None:
         self._pipe = pipe
         self._lock = threading.Lock()
 
-    def send(self, message: Message) -> None:
+    def send(self, *messages: Message) -> None:
+        data = memoryview(b"".join(message.to_bytes() for message in messages))
         with self._lock:
-            self._pipe.write(message.to_bytes())
-            self._pipe.flush()
+            while data:
+                data = data[self._pipe.write(data) :]
 
 
 @dataclass(slots=True)
@@ -65,11 +66,16 @@ class Lane(threading.Thread):
         self._outbox = outbox
         self._legs: dict[int, OpenLeg] = {}
         self._heard_s = 0.0
+        #: what is to be said about the message that is being handled
+        self._said: list[Message] = []
 
     def run(self) -> None:
         try:
             while True:
                 self._handle(self.inbox.get())
+                if self._said:
+                    self._outbox.send(*self._said)
+                    self._said.clear()
         finally:  # a lane that died silently would leave its streams waiting: end the process, loudly
             traceback.print_exc()
             os._exit(3)
@@ -77,7 +83,7 @@ class Lane(threading.Thread):
     def _handle(self, message: Message) -> None:
         stream = message.stream
         if message.kind is Kind.PING:
-            self._outbox.send(Message(Kind.PONG, stream, WORK.pack(time.thread_time(), self._heard_s)))
+            self._said.append(Message(Kind.PONG, stream, WORK.pack(time.thread_time(), self._heard_s)))
         elif message.kind is Kind.OPEN:
             wish = message.json()
             leg = LegRecogniser(
@@ -99,7 +105,7 @@ class Lane(threading.Thread):
         elif message.kind is Kind.CLOSE:
             del self._legs[stream]
             self._tell(stream, leg.recogniser.close())
-            self._outbox.send(Message(Kind.CLOSED, stream))
+            self._said.append(Message(Kind.CLOSED, stream))
 
     def _hear(self, stream: int, leg: OpenLeg, payload: bytes) -> None:
         (position,) = POSITION.unpack_from(payload)
@@ -111,16 +117,16 @@ class Lane(threading.Thread):
 
     def _tell_progress(self, stream: int, leg: OpenLeg) -> None:
         leg.told = leg.recogniser.taken
-        self._outbox.send(Message(Kind.PROGRESS, stream, PROGRESS.pack(leg.told, leg.recogniser.settled)))
+        self._said.append(Message(Kind.PROGRESS, stream, PROGRESS.pack(leg.told, leg.recogniser.settled)))
 
     def _tell(self, stream: int, heard: Iterable[PartialText | Segment]) -> None:
         for item in heard:
             if isinstance(item, Segment):
                 words = [[word.text, word.start_s, word.end_s, word.confidence] for word in item.words]
-                self._outbox.send(Message.of(Kind.FINAL, stream, {"words": words}))
+                self._said.append(Message.of(Kind.FINAL, stream, {"words": words}))
             else:
                 shown = {"text": item.text, "start_s": item.start_s, "end_s": item.end_s}
-                self._outbox.send(Message.of(Kind.PARTIAL, stream, shown))
+                self._said.append(Message.of(Kind.PARTIAL, stream, shown))
 
 
 def load_and_try(facts: ModelFacts) -> tuple[SpeechModel, float]:

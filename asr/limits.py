@@ -20,6 +20,9 @@ BASE_BYTES = 3 << 30
 TIMES_MODEL = 4
 #: memory that the library takes and gives back in two places only: many threads would keep many apart
 ARENAS = "2"
+#: memory in pages of 2 MB where the system gives them for the asking: a search graph is walked all over the
+#: place, and every step would look for its page first. 4 to 9 % less processor time for 5 % more memory
+LARGE_PAGES = "glibc.malloc.hugetlb=1"
 
 
 def memory_limit_bytes(facts: ModelFacts) -> int:
@@ -48,4 +51,5 @@ def loading_limits(facts: ModelFacts) -> Iterator[None]:
 
 def child_environment() -> dict[str, str]:
     """The environment in which recogniser processes are started."""
-    return {**os.environ, "MALLOC_ARENA_MAX": ARENAS}
+    tunables = ":".join(filter(None, (os.environ.get("GLIBC_TUNABLES"), LARGE_PAGES)))
+    return {**os.environ, "MALLOC_ARENA_MAX": ARENAS, "GLIBC_TUNABLES": tunables}

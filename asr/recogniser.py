@@ -27,6 +27,7 @@ PARTIAL_EVERY_S = 0.3
 RENEW_AFTER_S = 120.0
 #: recognisers kept for the next streams (about 40 MB each)
 MOST_SPARE = 2
+_SAMPLE = np.dtype("<i2")
 
 
 class AudioRefused(HotlineError):
@@ -142,7 +143,7 @@ class LegRecogniser:
             yield from self.flush()
             self._gate.jump(position)
             self.settled = position
-        samples = np.frombuffer(pcm, dtype="<i2")
+        samples = np.frombuffer(pcm, dtype=_SAMPLE)
         for passage in self._gate.push(samples):
             yield from self._hear(passage)
         if not self._gate.is_open:  # the gate may still reach back for the beginning of a word
@@ -220,7 +221,7 @@ class LegRecogniser:
         given_s = len(samples) / self._model.rate_hz
         self._given_s += given_s
         self._since_partial_s += given_s
-        if self._recogniser.accept(samples.astype("<i2", copy=False).tobytes()):
+        if self._recogniser.accept(samples.astype(_SAMPLE, copy=False).tobytes()):
             yield from self._segment(self._recogniser.result())
             self._renew_when_old()
             self._segment_start_s = self._given_s + self._ahead_s

@@ -49,6 +49,9 @@ class VoskRecogniser:
 
     def __init__(self, recogniser: Any) -> None:
         self._recogniser = recogniser
+        #: the last partial as Vosk wrote it, and its text: half of them only repeat the one before
+        self._written = ""
+        self._partial = ""
 
     def accept(self, pcm: bytes) -> bool:
         """Hear whole samples; True: a segment has ended."""
@@ -56,8 +59,10 @@ class VoskRecogniser:
 
     def partial(self) -> str:
         """The open segment so far."""
-        shown: str = json.loads(self._recogniser.PartialResult()).get("partial", "")
-        return shown
+        written: str = self._recogniser.PartialResult()
+        if written != self._written:
+            self._written, self._partial = written, json.loads(written).get("partial", "")
+        return self._partial
 
     def result(self) -> list[Word]:
         """The segment that has just ended."""
