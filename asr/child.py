@@ -1,4 +1,4 @@
-"""A recogniser process: ``python -m asr.child MODEL [--lanes N]``, or ``--check MODEL``.
+"""A recogniser process: ``python -m asr.child MODEL``, or ``--check MODEL``.
 
 It reads messages (``asr.wire``) from stdin and writes to stdout. Streams are shared out over lanes (threads;
 Vosk lets go of the interpreter while it decodes), each stream belonging to one; open questions come first in
@@ -25,7 +25,7 @@ from asr.inbox import Inbox
 from asr.limits import loading_limits
 from asr.models import ModelFacts, model_facts
 from asr.recogniser import LegRecogniser, PartialText, Segment, SpeechModel
-from asr.wire import POSITION, PROGRESS, WORK, Kind, Message, read_message
+from asr.wire import POSITION, PROGRESS, WORK, Kind, Message, lane_of, read_message
 
 #: how far a stream may go on before its progress is told (seconds of audio): it keeps the stream fed
 PROGRESS_EVERY_S = 0.6
@@ -147,8 +147,8 @@ def load_and_try(facts: ModelFacts) -> tuple[SpeechModel, float]:
     return model, cost
 
 
-def serve(facts: ModelFacts, lanes: int) -> None:
-    """Answer messages until stdin ends."""
+def serve(facts: ModelFacts, lanes: int, processes: int) -> None:
+    """Answer messages until stdin ends; see ``asr.wire.lane_of``."""
     pipe_out = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # whatever a library prints must not get between the messages
     model, cost = load_and_try(facts)
@@ -159,7 +159,9 @@ def serve(facts: ModelFacts, lanes: int) -> None:
     outbox.send(Message.of(Kind.READY, 0, {"lanes": lanes, "cost": cost}))
     pipe_in = sys.stdin.buffer
     while (message := read_message(pipe_in)) is not None:
-        threads[message.stream % lanes].inbox.put(message)
+        asked = message.kind is Kind.PING
+        lane = message.stream if asked else lane_of(message.stream, lanes, processes)
+        threads[lane].inbox.put(message)
     os._exit(0)
 
 
@@ -169,6 +171,7 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("--check", action="store_true", help="load the model, hear noise, end with 0")
     parser.add_argument("--lanes", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=1, help="how many share the streams")
     parser.add_argument("--nice", type=int, default=5)
     wish = parser.parse_args()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
@@ -178,7 +181,7 @@ def main() -> None:
         load_and_try(facts)
         sys.stdout.flush()
         os._exit(0)
-    serve(facts, wish.lanes)
+    serve(facts, wish.lanes, wish.processes)
 
 
 if __name__ == "__main__":

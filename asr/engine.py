@@ -20,7 +20,7 @@ import structlog
 
 from asr.limits import child_environment
 from asr.models import CHILD, ModelFacts, ModelInvalid, broken_model, model_facts, model_too_slow
-from asr.wire import WORK, Kind, Message, MessageReader, WireBroken
+from asr.wire import WORK, Kind, Message, MessageReader, WireBroken, lane_of
 
 log = structlog.get_logger(__name__)
 
@@ -38,9 +38,12 @@ READ_BYTES = 1 << 16
 class RecogniserProcess:
     """One child. Use ``start`` then ``run``; ``run`` returns when the process is gone."""
 
-    def __init__(self, facts: ModelFacts, *, lanes: int, nice: int, frozen_after_s: float) -> None:
+    def __init__(
+        self, facts: ModelFacts, *, lanes: int, processes: int, nice: int, frozen_after_s: float
+    ) -> None:
         self._facts = facts
         self._lanes = lanes
+        self._processes = processes
         self._nice = nice
         self._frozen_after_s = frozen_after_s
         self._process: asyncio.subprocess.Process | None = None
@@ -83,7 +86,7 @@ class RecogniserProcess:
         """Start the process and wait until it has loaded and tried its model; raises ``ModelInvalid``."""
         self._process = await asyncio.create_subprocess_exec(
             *(*CHILD, "asr.child", str(self._facts.path)),
-            *("--lanes", str(self._lanes), "--nice", str(self._nice)),
+            *("--lanes", str(self._lanes), "--processes", str(self._processes), "--nice", str(self._nice)),
             env=child_environment(),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -114,10 +117,12 @@ class RecogniserProcess:
         listen = asyncio.create_task(self._collect_stderr())
         try:
             while (message := await self._read()) is not None:
-                self._progress_s[message.stream % self._lanes] = time.monotonic()
+                now = time.monotonic()
                 if message.kind is Kind.PONG:
+                    self._progress_s[message.stream] = now
                     self._on_pong(message)
                 else:
+                    self._progress_s[lane_of(message.stream, self._lanes, self._processes)] = now
                     on_message(message)
         except WireBroken as broken:
             self._said.append(str(broken))
@@ -275,7 +280,11 @@ class Engine:
 
     def _new_process(self) -> RecogniserProcess:
         return RecogniserProcess(
-            self.facts, lanes=self._lanes, nice=self._nice, frozen_after_s=self._frozen_after_s
+            self.facts,
+            lanes=self._lanes,
+            processes=self._children,
+            nice=self._nice,
+            frozen_after_s=self._frozen_after_s,
         )
 
     async def _keep(self, started: RecogniserProcess | None) -> None:

@@ -49,6 +49,15 @@ class Kind(IntEnum):
     PONG = 69  # what the lane has done so far
 
 
+def lane_of(stream: int, lanes: int, processes: int) -> int:
+    """Which lane of its process hears a stream.
+
+    Streams are numbered in the order of their opening and go to the processes in turn: the number alone
+    would leave lanes empty whose number no stream of that process has.
+    """
+    return stream // processes % lanes
+
+
 _KINDS = {kind.value: kind for kind in Kind}
 
 

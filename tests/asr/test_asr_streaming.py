@@ -14,6 +14,7 @@ import pytest
 
 from asr.models import ModelInvalid
 from asr.streaming import LiveEngine, StreamState
+from asr.wire import lane_of
 from facts.transcript import Leg, LiveText
 from tests.asr.live import Heard, engine, feed_at_once, feed_in_time, until
 from tests.asr.speech import AGENT, HEATING, STREET, said_in_order, spoken, was_heard
@@ -21,6 +22,14 @@ from tests.processes import has_ended
 from voice.pcm import duration_s
 
 pytestmark = pytest.mark.speech
+
+
+@pytest.mark.parametrize("processes", [1, 2, 4])
+def test_streams_of_each_process_use_all_its_lanes(processes: int) -> None:
+    for process in range(processes):
+        own = [number for number in range(1, 41) if number % processes == process]
+        lanes = [lane_of(number, 2, processes) for number in own]
+        assert abs(lanes.count(0) - lanes.count(1)) <= 1
 
 
 async def test_both_legs_are_heard_with_their_times(model: Path) -> None:
