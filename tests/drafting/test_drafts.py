@@ -45,8 +45,10 @@ def test_what_only_sounds_like_danger_is_none(draft: Drafter, sentence: str) -> 
     assert not draft(["a 您好请讲", f"c {sentence}"]).emergency.value
 
 
-@pytest.mark.parametrize("half", ["more", "held_out", "third"])
-def test_danger_is_told_from_what_only_sounds_like_it(half: str) -> None:
+@pytest.mark.parametrize(
+    ("half", "least"), [("more", 1), ("held_out", 1), ("third", 1), ("fourth", 0.95), ("fifth", 1)]
+)
+def test_danger_is_told_from_what_only_sounds_like_it(half: str, least: float) -> None:
     """One part to work on, one that was looked at when the words were done, one by a later hand."""
 
     def heard(sentences: list[str]) -> int:
@@ -54,17 +56,19 @@ def test_danger_is_told_from_what_only_sounds_like_it(half: str) -> None:
         return sum(is_emergency(call).value for call in calls)
 
     dangers, others = SENTENCES[f"emergency_{half}"], SENTENCES[f"near_{half}"]
-    assert heard(dangers) == len(dangers)
+    assert heard(dangers) >= len(dangers) * least
     assert heard(others) <= len(others) * 0.05
 
 
-def test_whoever_asks_for_secrecy_gets_it() -> None:
+@pytest.mark.parametrize(("hand", "wrong"), [("third", 0), ("fourth", 2), ("fifth", 0)])
+def test_whoever_asks_for_secrecy_gets_it(hand: str, wrong: int) -> None:
     def heard(sentences: list[str]) -> int:
         calls = (call_of(["a 您好请讲", f"c {sentence}", "a 您说"]) for sentence in sentences)
         return sum(is_confidential(call).value for call in calls)
 
-    assert heard(SENTENCES["secret_third"]) >= len(SENTENCES["secret_third"]) * 0.94
-    assert heard(SENTENCES["not_secret_third"]) == 0
+    asks, others = SENTENCES[f"secret_{hand}"], SENTENCES[f"not_secret_{hand}"]
+    assert heard(asks) >= len(asks) * 0.94
+    assert heard(others) <= wrong
 
 
 @pytest.mark.parametrize(
@@ -106,7 +110,7 @@ def test_other_words_about_names_are_no_wish_for_secrecy(draft: Drafter, sentenc
         ("坐五路车到北门村下车", ["北门村"]),
         ("公交车五路司机骂人", []),
         ("在文化西路的春江丽苑三期", ["文化西路的春江丽苑三期"]),
-        ("就在青松路菜市场后头那个院子里头", ["青松路菜市场后头那个院子里头"]),
+        ("就在青松路菜市场后头那个院子里头", ["青松路菜市场后头"]),
         ("香樟园小区十二号楼香樟园小区", ["香樟园小区十二号楼"]),
     ],
 )
@@ -173,7 +177,7 @@ def test_the_dialled_number_says_the_line(city: CityData) -> None:
         ("春江小区三号楼的电梯昨天就停了", "春江小区3号楼电梯停运"),
         ("我要表扬一个出租车司机我手机掉车上他给我送回来了", "表扬出租车司机拾金不昧"),
         ("青松路二十号院的井盖让人偷了", "青松路20号院井盖缺失"),
-        ("快来人有个小孩掉到水渠里了在北门村西边那个干渠上", "北门村西边那个干渠上儿童落水"),
+        ("快来人有个小孩掉到水渠里了在北门村西边那个干渠上", "北门村西边儿童落水"),
         ("哎呀打错了打错了不好意思", "拨错电话无实际诉求"),
     ],
 )
@@ -280,7 +284,7 @@ def test_danger_that_is_over_denied_or_feared_is_none_now(turns: list[str], dang
 @pytest.mark.parametrize(
     ("turns", "want"),
     [
-        (["c 在丰收路那个万家购物广场旁边路灯不亮"], {"places": ["丰收路那个万家购物广场旁边"]}),
+        (["c 在丰收路那个万家购物广场旁边路灯不亮"], {"places": ["丰收路", "万家购物广场旁边"]}),
         (["a 在哪个窗口办的在什么位置", "c 政务大厅三楼八号窗口"], {"places": ["政务大厅三楼八号窗口"]}),
         (["a 您在什么位置", "c 育民巷祥和公寓一二零三"], {"places": ["育民巷祥和公寓一二零三"]}),
         (["a 井在什么位置哪个方向", "c 由东往西的车道"], {"places": []}),

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from ticketing_bridge.drafting.address_parts import (
     BOUNDARY_BEFORE,
-    FURTHER,
     LONGEST,
     NUMERALS,
     ORDINAL,
@@ -20,16 +19,15 @@ from ticketing_bridge.drafting.address_parts import (
     answer_ends,
     chain_numbers,
     crossings,
-    described_thing,
     endings,
     house_numbers,
-    joints,
     lead_in,
     no_name,
     place_words,
     shops,
     short_name,
     tails,
+    within,
 )
 from ticketing_bridge.drafting.boundaries import name_start
 from ticketing_bridge.drafting.lexicon import words
@@ -76,8 +74,7 @@ class AddressReader:
         stop = answer_ends().search(self.text, start + 1)
         end = stop.start() if stop else len(self.text)
         if 2 <= end - start <= 8 and not no_name().search(self.text[start:end]):
-            far, _, _ = self._chain(Part(start, end, "estate", 0.55), [])
-            yield start, far if described_thing().search(self.text, end, far) else end, 0.55
+            yield start, end, 0.55
 
     def _parts(self) -> Iterator[Part]:
         taken: list[tuple[int, int]] = []
@@ -263,9 +260,6 @@ class AddressReader:
 
     def _next(self, end: int, kinds: list[str], parts: list[Part]) -> tuple[int, str, float] | None:
         """The part that continues the address at ``end``: its end, kind and confidence."""
-        described = described_thing().match(self.text, end) if kinds[-1] not in {"city", "number"} else None
-        if described:
-            return described.end(), "tail", 0.9
         if kinds[-1] == "tail":
             return self._second_tail(end, kinds) or self._house_behind(end, kinds)
         known = [it for it in parts if it.start == end and it.kind != "answer"]
@@ -283,8 +277,8 @@ class AddressReader:
         )
 
     def _joined(self, end: int, kinds: list[str], parts: list[Part]) -> tuple[int, str, float] | None:
-        """A name of its own on a road or in a township: 滨河路那个丽水佳苑小区, 大格勒乡的菊花村."""
-        joint = joints().match(self.text, end) if kinds[-1] in {"road", "town", "village"} else None
+        """A name of its own on a road or in a township: 滨河路的丽水佳苑小区; 那个 begins another place."""
+        joint = within().match(self.text, end) if kinds[-1] in {"road", "town", "village"} else None
         if not joint:
             return None
         wanted = {"estate", "village", "number", "facility"} if kinds[-1] == "road" else {"village"}
@@ -317,9 +311,6 @@ class AddressReader:
         return (tail.end(), "tail", 0.9) if tail and kinds[-2:] != ["tail", "tail"] else None
 
     def _tail_at(self, end: int, kinds: list[str]) -> tuple[int, str, float] | None:
-        further = FURTHER.match(self.text, end)
-        if further and kinds[-1] != "city":
-            return further.end(), "tail", 0.9
         tail = tails().match(self.text, end)
         fits = tail and kinds[-1] != "city" and not (tail[0] in {"楼下", "底下"} and kinds[-1] == "road")
         return (tail.end(), "tail", 0.9) if tail and fits else None

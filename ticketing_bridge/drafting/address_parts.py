@@ -77,10 +77,6 @@ def chain_numbers() -> re.Pattern[str]:
 
 
 ROOM = re.compile(rf"{DIGIT}{{3,4}}(?!{NUMERAL}|[个块元人年月天点])(?:室|号)?")
-#: 往西十几公里, 往北二百来米
-FURTHER = re.compile(
-    rf"往[东西南北]边?走?(?:大概|大约|差不多)?{NUMERAL}{{1,5}}[来多几]?个?(?:公里|米|里地|里路)"
-)
 STOREY = re.compile(rf"{NUMERAL}{{1,3}}(?:楼|层)")
 ORDINAL = re.compile("[省市州县]?第[一二三四五六七八九十]$")
 TWICE = re.compile(r"(.{2,8})(?=\1)")
@@ -90,20 +86,13 @@ BOUNDARY_BEFORE = re.compile(NUMERAL)
 
 @cache
 def tails() -> re.Pattern[str]:
-    return re.compile(f"{any_of(place_words('tail'))}(?:{any_of(place_words('stretch'))})?")
+    return re.compile(any_of(place_words("tail")))
 
 
 @cache
-def joints() -> re.Pattern[str]:
-    """的, 那个 and the like between two parts of one place."""
-    return re.compile(any_of(place_words("joint")))
-
-
-@cache
-def described_thing() -> re.Pattern[str]:
-    """A thing without a name with where by it: 那个巷子里头, 那个砂石厂旁边."""
-    things, sides = any_of(place_words("thing")), any_of((*place_words("thing_side"), *place_words("tail")))
-    return re.compile(f"{any_of(place_words('joint'))}{things}{sides}")
+def within() -> re.Pattern[str]:
+    """的 between two parts of one place."""
+    return re.compile(any_of(place_words("within")))
 
 
 @cache

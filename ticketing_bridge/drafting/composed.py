@@ -18,6 +18,8 @@ from ticketing_bridge.drafting.lexicon import any_of, word_list, words
 _GREETED = 0.5
 _GREETINGS = ("您好请讲", "您好", "您好幺二三四五", "您好请问有什么可以帮您", "请讲")
 _SLOT = re.compile(r"\{([^}]+)\}")
+#: characters of a sentence that only names somebody: 牌子上写的{Y}
+_A_NAMING = 9
 _PLATE = "零幺二三四五六七八九"
 
 
@@ -106,8 +108,12 @@ class _Composer:
     def _asked_who(self) -> None:
         self._citizen(self._utterance())
         self._agent(self._filled("party_asks"))
-        known = self.draw.choice(("{Y}", "{Y}", "是{Y}", "叫{Y}", "叫{S}", *self.forms["blames"][:18]))
+        known = self.draw.choice(("{Y}", "{Y}", "是{Y}", "叫{Y}", "叫{S}", "{S}", *self._namings()))
         self._citizen(self._fill(known) if self._chance(0.7) else self._filled("party_unknown"))
+
+    def _namings(self) -> list[str]:
+        """What tells a name alone, as one answers who it is: neither a place nor what was done."""
+        return [it for it in self.forms["blames"] if len(it) <= _A_NAMING and "{P" not in it]
 
     def _utterance(self) -> str:
         """A matter told in one breath."""
@@ -146,6 +152,7 @@ class _Composer:
             "Y": partial(self._blame, self._firm),
             "S": partial(self._blame, self._person),
             "车": partial(self._blame, self._plate),
+            "线": partial(self._blame, self._bus),
             "Z": lambda: self._firm() if self._chance(0.5) else self.draw.choice(self.names["neutral"]),
             "姓": lambda: self.draw.choice(self.names["surnames"][0]),
         }
@@ -181,6 +188,13 @@ class _Composer:
     def _plate(self) -> str:
         number = "".join(self.draw.choice(_PLATE) for _ in range(5))
         return self.draw.choice("青甘川陕藏") + self.draw.choice("abcehgd") + number
+
+    def _bus(self) -> str:
+        return (
+            self.draw.choice(("", "", "", "十", "二十"))
+            + self.draw.choice(_PLATE[2:])
+            + self.draw.choice(("路车", "路公交", "路公交车"))
+        )
 
     def _chance(self, share: float) -> bool:
         return self.draw.random() < share

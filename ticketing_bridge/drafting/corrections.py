@@ -33,10 +33,12 @@ def _part_kinds() -> tuple[re.Pattern[str], ...]:
         re.compile(rf"{number}(?:号楼|栋|幢|号院|座)"),
         re.compile(rf"{number}单元"),
         re.compile(rf"{number}(?:楼|层)"),
-        re.compile(rf"{number}(?:号库|号铺|号商铺|号棚|号厂房|号门面|号车间|车间)"),
+        re.compile(
+            rf"{number}(?:号库|号铺|号商铺|号棚|号厂房|号门面|号车间|车间|号门|号闸口|号站台|号窗口|号摊位|号摊|号仓库|号公寓)"
+        ),
         re.compile(rf"{number}(?:社|组|队|连)"),
         re.compile(rf"{number}(?:室|户)?$"),
-        re.compile(rf"{number}号(?![楼院库铺棚厂门车])"),
+        re.compile(rf"{number}号(?![楼院库铺棚厂门车闸站窗摊仓公])"),
         re.compile(rf"[东西南北]门|{any_of(place_words('tail'))}$"),
         re.compile(f".{{1,6}}{any_of(place_words('road'))}"),
         re.compile(f".{{1,6}}{any_of(place_words('estate'))}"),

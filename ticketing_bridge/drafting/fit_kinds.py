@@ -46,11 +46,16 @@ def labelled(rows: Sequence[dict[str, Any]], data: CityData, field: str) -> Iter
         emergency = is_emergency(call).value
         heard = hear(call, data, emergency=emergency)
         if field == "purpose":
-            cues = purpose_cues(call, heard, party=bool(gold.get("party")))
+            blames = {
+                bool(gold.get("party")),
+                False,
+            }  # while somebody speaks, who is blamed is often not found
+            every = [purpose_cues(call, heard, party=it) for it in blames]
         else:
             asked = gold.get("purpose") == "咨询" and is_answered(call, "咨询").value
-            cues = appeal_cues(heard, answered=asked, emergency=emergency)
-        yield Labelled(cues, runs_of(call), gold[field])
+            every = [appeal_cues(heard, answered=asked, emergency=emergency)]
+        for cues in every:
+            yield Labelled(cues, runs_of(call), gold[field])
 
 
 def fit_kinds(calls: Sequence[Labelled]) -> Kinds:
@@ -59,14 +64,11 @@ def fit_kinds(calls: Sequence[Labelled]) -> Kinds:
     often = Counter(run for it in calls for run in it.runs)
     cues = sorted({name for it in calls for name in it.cues})
     runs = sorted(it for it, calls_with in often.items() if calls_with >= _LEAST_CALLS)
-    columns = {name: at for at, name in enumerate(runs, len(cues))}
-    x = np.zeros((len(calls), len(cues) + len(runs)), dtype=np.float32)
-    for row, it in enumerate(calls):
-        x[row, : len(cues)] = [it.cues.get(name, 0.0) for name in cues]
-        known = [columns[run] for run in it.runs if run in columns]
-        x[row, known] = RUNS / math.sqrt(max(1, len(known)))
+    columns = {f"cue {name}": at for at, name in enumerate(cues)}
+    columns |= {name: at for at, name in enumerate(runs, len(cues))}
+    rows = _Rows.of([_row(it, columns) for it in calls], len(columns))
     wanted = np.eye(len(labels), dtype=np.float32)[[labels.index(it.label) for it in calls]]
-    weights = _climbed(x, wanted)
+    weights = _climbed(rows, wanted)
     return Kinds(
         labels,
         kept(cues, weights[: len(cues)], _NOTHING["cues"]),
@@ -74,14 +76,47 @@ def fit_kinds(calls: Sequence[Labelled]) -> Kinds:
     )
 
 
-def _climbed(x: NDArray[np.float32], wanted: NDArray[np.float32]) -> NDArray[np.float32]:
-    weights = np.zeros((x.shape[1], wanted.shape[1]), dtype=np.float32)
+def _row(call: Labelled, columns: dict[str, int]) -> dict[int, float]:
+    known = [columns[run] for run in call.runs if run in columns]
+    each = RUNS / math.sqrt(max(1, len(known)))
+    return {columns[f"cue {name}"]: value for name, value in call.cues.items()} | dict.fromkeys(known, each)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Calls by what is there of them: of ten thousands of features a call has some hundreds."""
+
+    columns: NDArray[np.int64]
+    values: NDArray[np.float32]
+    starts: NDArray[np.int64]
+    width: int
+
+    @classmethod
+    def of(cls, rows: Sequence[dict[int, float]], width: int) -> _Rows:
+        columns = np.fromiter((it for row in rows for it in row), dtype=np.int64)
+        values = np.fromiter((it for row in rows for it in row.values()), dtype=np.float32)
+        return cls(columns, values, np.cumsum([0, *(len(it) for it in rows[:-1])]), width)
+
+    def scores(self, weights: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The weighted sum of each call."""
+        return np.add.reduceat(weights[self.columns] * self.values[:, None], self.starts, axis=0)
+
+    def gathered(self, of_rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What the calls give to each feature."""
+        counts = np.diff([*self.starts, len(self.columns)])
+        each = np.repeat(of_rows, counts, axis=0) * self.values[:, None]
+        sums = [np.bincount(self.columns, weights=it, minlength=self.width) for it in each.T]
+        return np.stack(sums, axis=1).astype(np.float32)
+
+
+def _climbed(rows: _Rows, wanted: NDArray[np.float32]) -> NDArray[np.float32]:
+    weights = np.zeros((rows.width, wanted.shape[1]), dtype=np.float32)
     square = np.full(weights.shape, 1e-8, dtype=np.float32)
     for _ in range(_STEPS):
-        scores = x @ weights
+        scores = rows.scores(weights)
         shares = np.exp(scores - scores.max(axis=1, keepdims=True))
         shares /= shares.sum(axis=1, keepdims=True)
-        slope = x.T @ (wanted - shares) - _PENALTY * weights
+        slope = rows.gathered(wanted - shares) - _PENALTY * weights
         square += slope**2
         weights += _RATE * slope / np.sqrt(square)
     return weights

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ticketing_bridge.drafting.model import DraftInput
+from ticketing_bridge.drafting.questions import Question, asked_for
 
 #: how much all runs of a call weigh together, beside one cue
 RUNS = 5.0
@@ -70,11 +71,14 @@ class Kinds:
 
 @lru_cache(maxsize=16)
 def runs_of(call: DraftInput) -> frozenset[str]:
-    """Runs of characters of the caller's words, and of the agent's, marked as such."""
+    """Runs of characters of the caller's words, of the agent's, and of what is wished, marked as such."""
     found: set[str] = set()
-    for mark, least, turns in (("", 1, call.citizen()), ("+", 2, call.agent())):
-        for _, text in turns:
-            found |= {mark + it for it in runs_in(text, least, LONGEST)}
+    for turn, text in call.citizen():
+        found.update(runs_in(text, 1, LONGEST))
+        if asked_for(call.question_before(turn)) is Question.WISH:
+            found |= {f"${it}" for it in runs_in(text, 1, LONGEST)}
+    for _, text in call.agent():
+        found |= {f"+{it}" for it in runs_in(text, 2, LONGEST)}
     return frozenset(found)
 
 

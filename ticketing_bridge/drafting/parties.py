@@ -11,6 +11,7 @@ from ticketing_bridge.drafting.boundaries import name_start
 from ticketing_bridge.drafting.lexicon import any_of, because, once_a_city, pattern, word_list, words
 from ticketing_bridge.drafting.model import DraftInput, Span, Value
 from ticketing_bridge.drafting.numbers import NUMERAL
+from ticketing_bridge.drafting.questions import Question, asked_for
 from ticketing_bridge.drafting.sounds import syllable
 from ticketing_bridge.drafting.spotting import Reading
 from ticketing_bridge.drafting.weighing import in_force
@@ -148,7 +149,7 @@ def party_reading(
     listed = _in_turn(call, turn, text, places, data)
     ruled = tuple((it.start, it.end, min(1.0, sure)) for sure, it in listed)
     here = tuple((it.start, it.end) for it in places if it.turn == turn)
-    return Reading(here, ruled, _asked(call, turn)), listed
+    return Reading(here, ruled, _asked(call, turn), asked_for(call.question_before(turn))), listed
 
 
 def _operator(call: DraftInput) -> Iterator[tuple[float, Span]]:
@@ -196,4 +197,5 @@ def _bare_answer(turn: int, text: str, at: int = 0) -> Iterator[Span]:
 
 
 def _asked(call: DraftInput, turn: int) -> bool:
-    return any(it in call.question_before(turn) for it in _w("asks_party"))
+    question = call.question_before(turn)
+    return asked_for(question) is Question.PARTY or any(it in question for it in _w("asks_party"))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 from config.catalogue import CityData
 from ticketing_bridge.drafting.address import AddressReader
-from ticketing_bridge.drafting.address_parts import TWICE, Gazetteer, described_thing, gazetteer, place_words
+from ticketing_bridge.drafting.address_parts import TWICE, Gazetteer, gazetteer, place_words
 from ticketing_bridge.drafting.corrections import Mention, without_taken_back
 from ticketing_bridge.drafting.lexicon import any_of, because
 from ticketing_bridge.drafting.model import CITIZEN, DraftInput, Span, Value
+from ticketing_bridge.drafting.numbers import NUMERAL
+from ticketing_bridge.drafting.questions import PLACES, asked_for
 from ticketing_bridge.drafting.spotting import Reading, Spot
 from ticketing_bridge.drafting.weighing import in_force
 
@@ -50,7 +53,8 @@ def reading_of(call: DraftInput, number: int, text: str, names: Gazetteer) -> Re
     """What the lists and the agent's question say of one of the caller's turns."""
     asked = _asked(call, number)
     ruled = tuple(AddressReader(text, names, answers=asked).spans())
-    return Reading(tuple(it.span() for it in names.names.finditer(text)), ruled, asked)
+    known = tuple(it.span() for it in names.names.finditer(text))
+    return Reading(known, ruled, asked, asked_for(call.question_before(number)))
 
 
 def _said(call: DraftInput, number: int, text: str, names: Gazetteer) -> Iterator[Mention]:
@@ -64,7 +68,15 @@ def _said(call: DraftInput, number: int, text: str, names: Gazetteer) -> Iterato
         if listed[2] >= _SURE and sure >= least and not _overlaps(listed, kept):
             kept.append((start, end, max(sure, _BOTH)))
     for start, end, sure in sorted(kept):
+        if not reading.asked and _bare_number().fullmatch(text, start, end):
+            continue  # 就我们这一栋
         yield Mention(Span(number, start, end, text[start:end]), max(_LIKELY, sure))
+
+
+@cache
+def _bare_number() -> re.Pattern[str]:
+    """So many blocks, storeys, rows, or a day of the month: places only where one was asked for."""
+    return re.compile(f"{NUMERAL}{{1,3}}(?:栋|幢|楼|层|排|号)")
 
 
 def _agreed(found: Spot, ruled: Sequence[Spot]) -> Spot | None:
@@ -100,8 +112,7 @@ def _once(text: str, found: Spot) -> Spot:
     again = next((n for n in range(end - start - 2, 1, -1) if text[end - n : end] == text[start:][:n]), 0)
     if again:  # 北门靠菜市场那个北门 is 北门, 长江路长江路 is 长江路
         end = start + again
-    described = described_thing().search(text, start)  # 那个巷子 is one with its 里头
-    return start, described.end() if described and described.start() < end < described.end() else end, sure
+    return start, end, sure
 
 
 def _repeated(call: DraftInput, number: int, text: str, names: Gazetteer) -> Iterator[Mention]:
@@ -121,9 +132,8 @@ def _reason(mention: Mention) -> str:
 def _asked(call: DraftInput, number: int) -> bool:
     """Whether the agent asked for a place just before this turn."""
     question = call.question_before(number)
-    return any(it in question for it in place_words("asks_place")) and not any(
-        it in question for it in place_words("asks_other")
-    )
+    asks = asked_for(question) in PLACES or any(it in question for it in place_words("asks_place"))
+    return asks and not any(it in question for it in place_words("asks_other"))
 
 
 def _where(question: str) -> bool:

@@ -18,8 +18,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from ticketing_bridge.drafting.cuts import Cut, cuts
 from ticketing_bridge.drafting.lexicon import any_of, word_list, words
 from ticketing_bridge.drafting.numbers import NUMERAL
+from ticketing_bridge.drafting.questions import Question
 
 #: a character is outside of a place, its first, one inside, its last
 OUTSIDE, FIRST, INSIDE, LAST = range(4)
@@ -30,10 +32,17 @@ for _tag, _next in ((0, 0), (0, 1), (1, 2), (1, 3), (2, 2), (2, 3), (3, 0), (3, 
     FOLLOWS[_tag, _next] = 0.0
 #: so far ahead an ending is looked for, in characters
 _AHEAD = 6
+#: behind so many characters it no longer matters how far the question is away
+_NEAR_QUESTION = 4
 #: a place of fewer characters is none
 _SHORTEST = 2
-_LISTS = ("stop_words", "joint", "says_place", "crossing", "leading", "generic")
+#: lists of which a name may be or hold a word
+_LISTS = ("stop_words", "joint", "says_place", "crossing", "leading", "generic", "standing")
+#: what names of places end in, and what stands behind them
+_ENDINGS = ("road", "estate", "village", "facility", "weak_estate", "tail", "thing")
+_NUMBERED = ("unit_strong", "unit_chain")
 _EDGE = "^"
+_NO_WORD = Cut(0, 0, _EDGE, "")
 
 Scores = NDArray[np.float64]
 #: from, to (excluded), how sure
@@ -45,12 +54,13 @@ class Reading:
     """What is known of a turn beside its characters.
 
     ``names`` are spans that are known as such, ``ruled`` what the lists read, with how sure they are;
-    ``asked``: the agent asked for it just before.
+    ``asked``: the agent asked for it just before; ``question``: what was asked for.
     """
 
     names: tuple[tuple[int, int], ...]
     ruled: tuple[tuple[int, int, float], ...]
     asked: bool
+    question: Question = Question.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +193,8 @@ def _added(logarithms: Sequence[float]) -> float:
 
 @cache
 def _listed() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    kinds = [(name, word_list("places", name)) for name in _LISTS]
+    kinds = [(name, word_list("places", name)) for name in (*_LISTS, *_ENDINGS, *_NUMBERED)]
     kinds.append(("shop", word_list("parties", "endings")))
-    kinds.append(("standing", word_list("places", "standing")))
     return tuple((name, re.compile(f"(?=({any_of(those)}))")) for name, those in kinds)
 
 
@@ -213,7 +222,32 @@ def features(text: str, reading: Reading) -> list[list[str]]:
     usual = [text[it : it + 2] in _pairs() for it in range(length)]
     asked = "?" if reading.asked else ""
     padded = _EDGE * 3 + text + _EDGE * 3
-    return [_of(at, padded, begins, ends, named, ruled, usual, asked, length) for at in range(length)]
+    said = [_of(at, padded, begins, ends, named, ruled, usual, asked, length) for at in range(length)]
+    for at, here in enumerate(said):
+        here.append(f"q{reading.question}{min(at, _NEAR_QUESTION)}")
+    _add_words(text, said)
+    return said
+
+
+def _add_words(text: str, said: Sequence[list[str]]) -> None:
+    """What the general words round each character say, and where it stands in its own."""
+    known = cuts(text)
+    for number, word in enumerate(known):
+        before = known[number - 1] if number else _NO_WORD
+        after = known[number + 1] if number + 1 < len(known) else _NO_WORD
+        often = f"l{before.often}{word.often}{after.often}"
+        for at in range(word.start, word.end):
+            mark = _part_of(at, word.start, word.end)
+            said[at] += [f"k{mark}{word.often}", f"w{mark}{word.text}", often + mark]
+            said[at] += [f"x{mark}{before.text}", f"y{mark}{after.text}"]
+        said[word.start].append(f"X{before.text}|{word.text}")
+        said[word.end - 1].append(f"Y{word.text}|{after.text}")
+
+
+def _part_of(at: int, start: int, end: int) -> str:
+    if end - start == 1:
+        return "S"
+    return "B" if at == start else "E" if at == end - 1 else "I"
 
 
 def _of(

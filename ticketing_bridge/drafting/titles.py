@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 
-from ticketing_bridge.drafting.address_parts import described_thing, joints
+from ticketing_bridge.drafting.address_parts import within
 from ticketing_bridge.drafting.lexicon import because, pattern, words
 from ticketing_bridge.drafting.matters import Heard
 from ticketing_bridge.drafting.model import CITIZEN, CallState, DraftInput, Span, Value
@@ -38,24 +38,17 @@ _ROAD_FIRST = re.compile(
 )
 
 
-@cache
-def _side_thing() -> re.Pattern[str]:
-    """那个巷子里头 at the end of a place: left out where a title is too long."""
-    return re.compile(f"{described_thing().pattern}$")
-
-
 def short_place(place: str) -> str:
     """A place for a title: figures, without the road when a name follows, without room numbers."""
     text = re.sub(r"(?:\d+单元.*|\d+[层楼].{0,2}|\d+室|那个|这个)$", "", with_figures(place))
     text = re.sub(rf"(?:{DIGIT}{{3,4}})$", "", text)
     shorter = _ROAD_FIRST.sub("", text)
-    joint = joints().match(shorter)
+    joint = within().match(shorter)
     named = shorter[joint.end() :] if joint else shorter
     crossing = any(it in text for it in words("places")["crossing"])
     if crossing or re.match(r"^(和|与|跟|口|\d)", shorter):
         return text
-    whole = named != shorter and _side_thing().search(text)  # 金峰路那个烂尾楼顶上: the road is its only name
-    return text if whole else named
+    return named
 
 
 @cache
@@ -221,7 +214,6 @@ def _fitted(form: str, where: str, what: str, by: str = "") -> str:
     for shorter in (
         named,
         where if where else by,
-        _side_thing().sub("", where),
         where[: LONGEST_TITLE - len(what) - 2],
         "",
     ):
