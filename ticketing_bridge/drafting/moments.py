@@ -60,7 +60,7 @@ def _grammar() -> re.Pattern[str]:
     holiday = any_of((*w["holidays"], *w["lunar"], *_lunar_days()))
     year = f"(?P<year>去年|今年|前年|明年|{NUMERAL}{{4}}年|{NUMERAL}{{2}}年)"
     month = "(?P<month>上上个月|上个月|上月|这个月|本月|[元一二三四五六七八九十]{1,3}月(?:份)?)"
-    dated = f"{year}?的?(?:{month}(?P<third>初|底|中旬|上旬|下旬|末)?(?P<dom>{_N}几?(?:号|日))?)"
+    dated = f"(?:{year}的?)?(?:{month}(?P<third>初|底|中旬|上旬|下旬|末)?(?P<dom>{_N}几?(?:号|日))?)"
     week = (
         "(?P<shift>上上|上|这|本|下)?(?:一)?个?(?:周|星期|礼拜)"
         "(?P<weekday>[一二三四五六日天末])(?![个年天级层])"
@@ -82,7 +82,7 @@ def _grammar() -> re.Pattern[str]:
     )
     dayword = f"(?P<day>{day})"
     return re.compile(
-        f"(?P<now>刚才|刚刚)?(?:{season}|{ago}|{lasted}|{dated}|{week}|{weekonly}|{dayword}|(?P<holiday>{holiday})(?P<on>那天|当天)?"
+        f"(?P<now>刚才|刚刚)?(?:{season}|{ago}|{lasted}|{dated}|{week}|{weekonly}|{dayword}|(?P<holiday>{holiday})(?P<on>那天|当天|头一天|第一天)?"
         f"|(?P<onlydom>{NUMERAL}{{1,3}}号)(?!楼|院|库|门|线|井|厂|商|铺|车)"
         f"|(?P<onlyyear>去年|前年|大前年|(?:一|二){NUMERAL}年(?=就|我|签|买|交|办|的))|{third_only})?"
         f"(?:(?:那天|当天)(?={part}|{NUMERAL}{{1,3}}点))?的?(?P<part>{part})?(?:{clock})?"
@@ -99,7 +99,7 @@ def moments_in(
         if stop is not None:
             at = stop
             continue
-        if not found or found.end() == at:
+        if not found or found.end() == at or text[at] == "的":
             at += 1
             continue
         if any(a < found.end() and found.start() < b for a, b in masked):
