@@ -165,8 +165,9 @@ def _matters_of(appeals: Sequence[Appeal], known: set[str]) -> Iterable[Matter]:
     names = {it.code: it for it in appeals}
     for appeal in appeals:
         if appeal.keywords and appeal.unit and appeal.name not in known:
-            top = appeal
-            while top.parent in names:
+            top, seen = appeal, set[str]()
+            while top.parent in names and top.code not in seen:  # a circle ends where it began
+                seen.add(top.code)
                 top = names[top.parent]
             yield Matter(title=appeal.name, words=appeal.keywords, appeal=top.name, unit=appeal.unit)
 

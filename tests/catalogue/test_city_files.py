@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from config.catalogue import load_catalogue
 from config.catalogue_store import CatalogueStore
 from config.city_files import check_files
+from config.hotline import DEFAULTS
 from ticketing_bridge.catalogue.keeper import put_newest_in_place
 from ticketing_bridge.catalogue.versions import (
     CatalogueChanged,
@@ -106,6 +108,13 @@ ITEM = "code,parent,name,unit\n"
 def test_every_problem_has_its_line(files: dict[str, str], said: str) -> None:
     found = problems(**files)
     assert any(said in it for it in found), found
+
+
+def test_a_circle_that_somebody_wrote_by_hand_keeps_nobody_waiting(tmp_path: Path) -> None:
+    shutil.copytree(DEFAULTS / "catalogue", tmp_path / "own")
+    rows = "code,parent,name,keywords,unit\n1,2,甲类,甲词,市公安局\n2,1,乙类,乙词,市公安局\n"
+    (tmp_path / "own" / "appeals.csv").write_text(rows, encoding="utf-8")
+    assert {"甲类", "乙类"} <= {it.title for it in load_catalogue(tmp_path / "own").matters}
 
 
 async def test_versions_are_kept_compared_and_gone_back_to(database: Database, tmp_path: Path) -> None:

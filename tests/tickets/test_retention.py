@@ -75,6 +75,27 @@ async def test_who_is_called_back_at_another_number_is_erased_by_both(
         assert await TicketReader(OFFICE).reveal(uow, ticket.number, LEADER, "核实") is None
 
 
+@pytest.mark.parametrize("whose", ["ticket", "person"])
+async def test_a_call_is_held_with_its_ticket_and_with_whose_it_is(
+    whose: str, database: Database, service: TicketService, tmp_path: Path
+) -> None:
+    call = answered_call(at=NOW - seconds(3600))
+    await stored(database, call, with_words=True)
+    ticket = await taken(database, service, replace(LIFT, call=str(call.key)))
+    async with database.unit_of_work() as uow:
+        row = await uow.desk_tickets.get(ticket.number)
+        assert row is not None
+        held = ticket.number if whose == "ticket" else f"person:{row.person_lookup}"
+        hold = await uow.keeping.hold(held, "诉讼", "li")
+    later = NOW + timedelta(days=100)
+    kept = await purge(database, office(), {"city": tmp_path}, "wang", later)
+    assert [(it.purged, it.held) for it in kept[:3]] == [(0, 1)] * 3
+    async with database.unit_of_work() as uow:
+        assert await uow.keeping.release(hold, "li")
+    gone = await purge(database, office(), {"city": tmp_path}, "wang", later)
+    assert [it.purged for it in gone[:3]] == [1] * 3
+
+
 async def test_who_left_no_number_is_purged_too(database: Database, service: TicketService) -> None:
     numbers = []
     for name in ("王大明", "李小红"):

@@ -7,7 +7,18 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, delete, exists, func, select, text, update
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    RowMapping,
+    delete,
+    exists,
+    func,
+    literal_column,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,6 +26,7 @@ from ticketing_bridge.store import tables
 from ticketing_bridge.store.desk_ticket_tables import data_key, ticket, ticket_warning, ticket_words
 from ticketing_bridge.store.keeping_statements import (
     FORGET_NUMBERS,
+    HELD_CALL,
     IN_NEED,
     IS_THERE,
     OF_PERSON,
@@ -70,6 +82,11 @@ class KeptRecording:
 
 def _held(subject: Any) -> Any:
     return exists().where(legal_hold.c.subject == subject, legal_hold.c.released_at.is_(None))
+
+
+def _held_call() -> ColumnElement[bool]:
+    """Whether a row of calls is held."""
+    return literal_column(HELD_CALL.format("call.key"), Boolean)
 
 
 class KeepingRepository:
@@ -175,7 +192,7 @@ class KeepingRepository:
             | exists().where(tables.live_segment.c.call == column.key)
             | exists().where(work_sheet.c.call == column.key)
         )
-        found = await self._connection.execute(with_words.add_columns(_held(column.key)))
+        found = await self._connection.execute(with_words.add_columns(_held_call()))
         return [(row[0], row[1]) for row in found]
 
     async def forget_words(self, calls: Sequence[str]) -> None:
@@ -190,10 +207,8 @@ class KeepingRepository:
         """
         column = tables.call.c
         old = (column.ended_at < before, column.caller_number != ERASED)
-        held = (
-            await self._connection.execute(select(func.count()).where(*old, _held(column.key)))
-        ).scalar_one()
-        statement = update(tables.call).where(*old, ~_held(column.key)).values(caller_number=ERASED)
+        held = (await self._connection.execute(select(func.count()).where(*old, _held_call()))).scalar_one()
+        statement = update(tables.call).where(*old, ~_held_call()).values(caller_number=ERASED)
         done = await self._connection.execute(statement.returning(column.key))
         for purged in PURGE_DIALLED:
             await self._connection.execute(purged, {"before": before})

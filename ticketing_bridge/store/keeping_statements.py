@@ -5,6 +5,13 @@ from __future__ import annotations
 from sqlalchemy import text
 
 _HELD = "EXISTS (SELECT FROM legal_hold WHERE released_at IS NULL AND subject = {})"
+#: a call is held with the ticket that came of it, and with whose ticket that is
+HELD_CALL = """
+EXISTS (SELECT FROM legal_hold WHERE released_at IS NULL AND (
+  subject = {0} OR subject IN (
+    SELECT held.number FROM ticket held WHERE held.call = {0}
+    UNION ALL SELECT 'person:' || held.person_lookup FROM ticket held WHERE held.call = {0})))
+"""
 IS_THERE = text("""
 SELECT EXISTS (SELECT FROM ticket WHERE number = :subject)
     OR EXISTS (SELECT FROM city_ticket WHERE number = :subject)
@@ -28,11 +35,12 @@ SELECT base, bool_or(needed) FROM (
 #: what is recorded, by the column that names it
 _ALL = f"""
   SELECT 'call.recording' AS place, pbx_id, recording AS base, ended_at AS at, key AS call,
-         caller_number AS number, {_HELD.format("key")} AS held FROM call WHERE recording IS NOT NULL
-  UNION ALL SELECT 'call.voicemail', pbx_id, voicemail, ended_at, key, caller_number, {_HELD.format("key")}
+         caller_number AS number, {HELD_CALL.format("call.key")} AS held FROM call WHERE recording IS NOT NULL
+  UNION ALL SELECT 'call.voicemail', pbx_id, voicemail, ended_at, key, caller_number,
+         {HELD_CALL.format("call.key")}
   FROM call WHERE voicemail IS NOT NULL
   UNION ALL SELECT 'callback_attempt.recording', owed.pbx_id, tried.recording, tried.ended_at, owed.call,
-         owed.number, {_HELD.format("owed.call")}
+         owed.number, {HELD_CALL.format("owed.call")}
   FROM callback_attempt tried JOIN callback owed ON owed.id = tried.callback
   WHERE tried.recording IS NOT NULL
   UNION ALL SELECT 'follow_up_task.recording', pbx_id, recording, updated_at, NULL, number,
@@ -82,7 +90,7 @@ PURGE_DIALLED = (
     text(f"""
 UPDATE callback SET number = '' WHERE number <> '' AND updated_at < :before
   AND state IN ('reached', 'given_up', 'withdrawn', 'seen_to')
-  AND NOT {_HELD.format("call")}
+  AND NOT {HELD_CALL.format("callback.call")}
 """),
     text(f"""
 UPDATE follow_up_task SET number = '' WHERE number <> '' AND updated_at < :before
