@@ -99,6 +99,8 @@ def test_extension_suspension_and_the_last_moment_to_ask() -> None:
     assert extended(end, Span(amount=3, unit=D), CALENDAR) == at("2025-10-10 00:00")
     assert extended(end, Span(amount=3, unit=W), CALENDAR) == at("2025-10-11 00:00")
     assert shifted(end, timedelta(hours=30), CALENDAR, days=True) == at("2025-10-10 00:00")
+    # 特急不顺延：停过的也不顺延
+    assert shifted(end, timedelta(hours=30), CALENDAR, days=True, roll=False) == at("2025-10-02 00:00")
     assert shifted(end, timedelta(hours=30), CALENDAR, days=False) == end + timedelta(hours=30)
     assert last_moment_to_ask(end, time(17)) == at("2025-09-29 17:00")
     assert last_moment_to_ask(at("2026-03-11 16:00"), time(17)) == at("2026-03-11 16:00")

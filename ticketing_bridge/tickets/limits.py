@@ -80,13 +80,18 @@ def extended(before: datetime, span: Span, calendar: WorkCalendar) -> datetime:
     return calendar.end_of(_last_day(_day_of_end(before), span, calendar))
 
 
-def shifted(before: datetime, stood: timedelta, calendar: WorkCalendar, *, days: bool) -> datetime:
-    """The end of a limit whose clock stood still for a time; by whole days begun when it counts days."""
+def shifted(
+    before: datetime, stood: timedelta, calendar: WorkCalendar, *, days: bool, roll: bool = True
+) -> datetime:
+    """The end of a limit whose clock stood still for a time; by whole days begun when it counts days.
+
+    ``roll``: a new last day of rest moves to the next working day, as that of the limit does.
+    """
     if not days:
         return before + stood
     added = -(-stood // _DAY)
     day = _day_of_end(before) + timedelta(days=added)
-    while not calendar.works_on(day):
+    while roll and not calendar.works_on(day):
         day += _DAY
     return calendar.end_of(day)
 

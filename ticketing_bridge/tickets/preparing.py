@@ -279,7 +279,8 @@ def _resume(rules: CityRules, ticket: Ticket, _: dict[str, Any], at: datetime) -
         timedelta(days=rules.tickets.suspension.most_days) - timedelta(seconds=ticket.suspended_s),
     )
     days = ticket.limit.unit in (LimitUnit.DAY, LimitUnit.WORKING_DAY)
-    end = shifted(ticket.limit.due_at, max(stood, timedelta(0)), rules.calendar, days=days)
+    roll = ticket.limit.roll or ticket.limit.unit is LimitUnit.WORKING_DAY
+    end = shifted(ticket.limit.due_at, max(stood, timedelta(0)), rules.calendar, days=days, roll=roll)
     return {"due_at": end.isoformat()}
 
 
