@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -16,6 +17,7 @@ from tests.tickets.city import (
     LEADER,
     LIFT,
     NAME,
+    NOW,
     OFFICE,
     PHONE,
     POLICE,
@@ -107,6 +109,12 @@ async def test_the_whole_life(database: Database, service: TicketService) -> Non
         kinds = [it.kind.value for it in await uow.outbox.of(ticket.number)]
         assert kinds.count("ticket") == 1
         assert "result" in kinds
+    # what happens later takes it out of no period's figures
+    day = timedelta(days=1)
+    await done(database, service, ticket, (Act.NOTE, AGENT, {"note": "又来电"}), at=NOW + 60 * day)
+    async with database.unit_of_work() as uow:
+        found = [await uow.desk_tickets.touching(NOW + it * day, NOW + (it + 2) * day, 9) for it in (-3, -1)]
+    assert [len(it) for it in found] == [0, 1]
 
 
 async def test_an_objection_that_fails_binds_the_first_unit(

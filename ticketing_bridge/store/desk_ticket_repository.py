@@ -202,11 +202,13 @@ class DeskTicketRepository:
         return await self._rows(query.order_by(ticket.c.updated_at).limit(limit))
 
     async def touching(self, begin: datetime, end: datetime, limit: int) -> list[TicketRow]:
-        """Tickets that something happened to in a period, or whose limit ended in it."""
+        """Tickets that something may have happened to in a period, or whose limit may have ended in it.
+
+        What happened since takes no ticket out: a period's figures are the same whenever they are asked for.
+        """
         column = ticket.c
-        moments = (column.received_at, column.dispatched_at, column.due_at, column.closed_at)
-        within = [and_(moment >= begin, moment < end) for moment in (*moments, column.updated_at)]
-        return await self._rows(select(ticket).where(or_(*within)).limit(limit))
+        later = or_(column.updated_at >= begin, column.due_at >= begin)
+        return await self._rows(select(ticket).where(column.received_at < end, later).limit(limit))
 
     async def acts_by(self, who: str, act: str, since: datetime) -> int:
         """How often somebody has done something since then."""
