@@ -21,6 +21,7 @@ from ticketing_bridge.recordings import remove_recording
 from ticketing_bridge.store.database import Database, UnitOfWork
 from ticketing_bridge.store.errors import DatabaseAway
 from ticketing_bridge.store.keeping_repository import KeptRecording
+from ticketing_bridge.store.people_repositories import SEARCHED
 from ticketing_bridge.store.sealing import Vault
 from ticketing_bridge.store.seals import audio_subject, words_subject
 from ticketing_bridge.tickets.limits import LOCAL
@@ -128,6 +129,8 @@ async def _words(it: _Purging) -> tuple[int, int]:
         found = await uow.keeping.words_before(it.before)
         free = [call for call, held in found if not held]
         await _forget_words(uow, free, it.by)
+        searched = await uow.keys.subjects_before(f"{SEARCHED}{it.before:%Y-%m}", SEARCHED)
+        await uow.keys.destroy_all(searched, it.by)
     return len(free), len(found) - len(free)
 
 

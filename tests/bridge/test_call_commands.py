@@ -11,11 +11,14 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from config.secrets import load_or_make_secrets
+from config.settings import load_settings
 from facts.errors import HotlineError
 from facts.transcript import Transcript
 from tests.desk.people import KEY, NUMBER, RECORD, SPOKEN, TRANSCRIPT, answered_call, stored
 from ticketing_bridge.cli.app import make_app
 from ticketing_bridge.store import Database
+from ticketing_bridge.store.sealing import Vault
 
 Hotline = Callable[..., Result]
 
@@ -41,7 +44,8 @@ def hotline(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def audited(database_url: str) -> list[tuple[str, tuple[str, ...], str | None]]:
     async def read() -> list[Any]:
-        async with Database(database_url) as database, database.unit_of_work() as uow:
+        vault = Vault(load_or_make_secrets(load_settings().home).vault)
+        async with Database(database_url, vault) as database, database.unit_of_work() as uow:
             return await uow.audit.list()
 
     return [(it.action, it.fields, it.reason) for it in asyncio.run(read())]

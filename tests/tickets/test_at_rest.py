@@ -48,6 +48,7 @@ from ticketing_bridge.retention import ErasureRefused, erase, purge
 from ticketing_bridge.roles.pbx_receiver import _have
 from ticketing_bridge.store import Database
 from ticketing_bridge.store.desk_ticket_records import TicketFilter
+from ticketing_bridge.store.people_repositories import SEARCHED
 from ticketing_bridge.store.records import SearchFilter
 from ticketing_bridge.store.sealed_files import read_head, read_sealed, sealed_path
 from ticketing_bridge.store.sealing import SealBroken, Vault
@@ -55,6 +56,7 @@ from ticketing_bridge.store.workplace_records import Typed
 from ticketing_bridge.tickets import Act, TicketOffice, TicketService
 from ticketing_bridge.tickets.reading import TicketReader
 from ticketing_bridge.tickets.searching import index_tickets
+from ticketing_bridge.tickets.upkeep import chain_audit
 from ticketing_bridge.transcripts.search import make_findable, search_words
 
 VAULT = OFFICE.vault
@@ -316,6 +318,21 @@ async def test_tickets_are_found_by_words_that_their_reader_may_read(
     async with database.unit_of_work() as uow:
         (line, *_) = await uow.audit.list(subject=None, limit=1)
     assert (line.action, line.reason) == ("tickets-searched", "电梯")
+    searched = in_clear(database.url, "audit")
+    assert "tickets-searched" in searched
+    assert re.findall("电梯|盐湖集团", searched) == []
+    await chain_audit(database)
+    async with database.unit_of_work() as uow:
+        assert not (await uow.audit_chain.verify()).faults
+        # what was looked for goes with the words of its month
+        subjects = await uow.keys.subjects_before(f"{SEARCHED}9999-01", SEARCHED)
+        assert len(subjects) == 1
+        assert await uow.keys.subjects_before(subjects[0], SEARCHED) == []
+        await uow.keys.destroy_all(subjects, "worker")
+    async with database.unit_of_work() as uow:
+        (line, *_) = await uow.audit.list(subject=None, limit=1)
+        assert (line.action, line.reason) == ("tickets-searched", None)
+        assert not (await uow.audit_chain.verify()).faults
 
 
 def test_whatever_serves_opens_the_database_with_the_key() -> None:

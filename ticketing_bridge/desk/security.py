@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -30,6 +30,10 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
+#: as they are sent
+_SAID = [
+    (name.lower().encode(), it.encode()) for name, it in (HEADERS | {"Cache-Control": "no-store"}).items()
+]
 
 
 class SecurityHeaders:
@@ -45,10 +49,9 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-                headers.setdefault("Cache-Control", "no-store")
+                said = message["headers"]
+                names = {name for name, _ in said}
+                message["headers"] = [*said, *(it for it in _SAID if it[0] not in names)]
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

@@ -104,7 +104,7 @@ class UnitOfWork:
         self.transcripts = TranscriptRepository(connection, words)
         self.drafts = DraftRepository(connection, words)
         self.users = AccountRepository(connection)
-        self.audit = AuditRepository(connection)
+        self.audit = AuditRepository(connection, self.seals)
         self.audit_chain = AuditChainRepository(connection)
         self.clear = ClearRepository(connection, words)
         self.clear_numbers = ClearNumbersRepository(connection, self.numbers, self.kept_phones)

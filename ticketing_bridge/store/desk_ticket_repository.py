@@ -86,6 +86,13 @@ class DataKeyRepository:
         """Destroy the subject's keys: what they sealed is gone for ever; returns how many there were."""
         return await self.destroy_all([subject], by)
 
+    async def subjects_before(self, subject: str, prefix: str) -> list[str]:
+        """Subjects of a kind, by the beginning of their names, that sort before this one and have a key."""
+        column = data_key.c
+        within = column.subject.between(prefix, subject) & (column.subject != subject)
+        query = select(column.subject).where(within, column.wrapped.is_not(None))
+        return [*(await self._connection.execute(query)).scalars()]
+
     async def destroy_all(self, subjects: Iterable[str], by: str) -> int:
         """Destroy the keys of many subjects; returns how many there were."""
         statement = (

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from facts.masking import mask_phones
+from facts.masking import mask_phones, mask_spoken
 from ticketing_bridge.store import tables
 from ticketing_bridge.store.batch import Answer, Batch
 from ticketing_bridge.store.records import Account, AuditEntry
+from ticketing_bridge.store.sealing import SealBroken
+from ticketing_bridge.store.seals import Seals
 
 
 def _digest(token: str) -> bytes:
@@ -103,11 +106,22 @@ SELECT actor, action, subject, fields, reason FROM jsonb_populate_recordset(NULL
 """
 
 
-class AuditRepository:
-    """Who looked at what and why; append-only."""
+#: before a reason that is sealed, in base64
+_SEALED = "~"
+#: to whom keys of searched words belong: each to a month
+SEARCHED = "searched:"
 
-    def __init__(self, connection: AsyncConnection) -> None:
+
+class AuditRepository:
+    """Who looked at what and why; append-only.
+
+    Words that somebody searched for are names and addresses more often than not: they are sealed under a key
+    of their month, and the chain is of the line as it is kept.
+    """
+
+    def __init__(self, connection: AsyncConnection, seals: Seals | None) -> None:
         self._connection = connection
+        self._seals = seals
 
     async def add(
         self,
@@ -137,20 +151,58 @@ class AuditRepository:
 
         A line stays for ever, also when somebody is erased.
         """
-        reason = mask_phones(reason) if reason else reason
+        self._put(batch, actor, action, subject, fields, mask_phones(reason) if reason else reason)
+
+    @staticmethod
+    def _put(
+        batch: Batch, actor: str, action: str, subject: str | None, fields: Sequence[str], reason: str | None
+    ) -> None:
         values = {"actor": actor, "action": action, "subject": subject, "fields": [*fields], "reason": reason}
         batch.rows(_AUDIT_LINES, [values])
 
+    async def add_search(self, actor: str, action: str, words: str, *, fields: Sequence[str] = ()) -> None:
+        """Write who looked for which words. Long numbers in them are masked."""
+        reason = mask_spoken(words.strip())
+        if self._seals is not None:
+            sealed = await self._seals.seal(
+                f"{SEARCHED}{date.today():%Y-%m}", {"words": reason}, _searched(actor, action)
+            )
+            reason = _SEALED + b64encode(sealed).decode()
+        batch = Batch(self._connection)
+        self._put(batch, actor, action, None, fields, reason)
+        await batch.send()
+
     async def list(self, *, subject: str | None = None, limit: int = 200) -> list[AuditEntry]:
-        """Newest first."""
+        """Newest first. Of sealed words whose key is destroyed, or that were changed, there are none."""
         table = tables.audit
         query = select(table).order_by(table.c.id.desc()).limit(limit)
         if subject is not None:
             query = query.where(table.c.subject == subject)
-        rows = (await self._connection.execute(query)).mappings()
+        rows = (await self._connection.execute(query)).mappings().all()
         return [
             AuditEntry(
-                row["at"], row["actor"], row["action"], row["subject"], tuple(row["fields"]), row["reason"]
+                row["at"],
+                row["actor"],
+                row["action"],
+                row["subject"],
+                tuple(row["fields"]),
+                await self._opened(row["reason"], _searched(row["actor"], row["action"])),
             )
             for row in rows
         ]
+
+    async def _opened(self, reason: str | None, place: str) -> str | None:
+        if self._seals is None or not reason or not reason.startswith(_SEALED):
+            return reason
+        try:
+            found = await self._seals.open(b64decode(reason.removeprefix(_SEALED), validate=True), place)
+        except ValueError:
+            return reason  # somebody has written so
+        except SealBroken:
+            return None
+        return str(found["words"]) if found else None
+
+
+def _searched(actor: str, action: str) -> str:
+    """Where searched words stand."""
+    return f"{action}:{actor}"

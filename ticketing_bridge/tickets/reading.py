@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from asr.text.searching import Terms
-from facts.masking import mask_spoken
 from ticketing_bridge.access import AccessRefused, Permission, Person
 from ticketing_bridge.store.database import UnitOfWork
 from ticketing_bridge.store.desk_ticket_records import TicketFilter, TicketRow
@@ -110,7 +109,7 @@ class TicketReader:
             place = replace(place, after=(rows[-1].received_at, rows[-1].number))
         shown = found[:limit]
         numbers = [it.ticket.number for it in shown]
-        await uow.audit.add(person.name, "tickets-searched", fields=numbers, reason=mask_spoken(said.strip()))
+        await uow.audit.add_search(person.name, "tickets-searched", said, fields=numbers)
         return shown
 
     def theirs(self, person: Person, wanted: TicketFilter) -> TicketFilter:

@@ -12,7 +12,6 @@ from asr.text.searching import Snippet, Terms, leg_lines, pairs, snippets
 from facts.call import Call
 from facts.errors import HotlineError
 from facts.identity import CallKey
-from facts.masking import mask_spoken
 from facts.transcript import Leg, Transcript
 from ticketing_bridge.store.database import Database, UnitOfWork
 from ticketing_bridge.store.records import SearchFilter, SearchWords, StoredTranscript
@@ -86,7 +85,7 @@ async def search(
         raise NothingToFind("there is nothing to look for", fix="type words, a name or a number")
     async with database.unit_of_work() as uow:
         # on record before anything is shown; a number in it is masked, as everywhere
-        await uow.audit.add(actor, AUDIT_ACTION, fields=_narrowed(wanted), reason=mask_spoken(text.strip()))
+        await uow.audit.add_search(actor, AUDIT_ACTION, text, fields=_narrowed(wanted))
     async with database.unit_of_work() as uow:
         found = await uow.search.find([*zip(terms.terms, terms.keys, strict=True)], wanted, limit=limit + 1)
         words = await uow.search.loaded(found[:limit])

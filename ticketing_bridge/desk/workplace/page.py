@@ -16,7 +16,7 @@ from ticketing_bridge.desk.events import parse_key
 from ticketing_bridge.desk.pages import render_page
 from ticketing_bridge.desk.recording_page import began_s
 from ticketing_bridge.desk.team.view import agent_row
-from ticketing_bridge.desk.visitor import SignedIn, Visitor, needs, own_form
+from ticketing_bridge.desk.visitor import OwnFields, SignedIn, Visitor, needs, own_form
 from ticketing_bridge.desk.workplace.offers import offers_for, searched_entries, searched_numbers
 from ticketing_bridge.desk.workplace.office import WorkplaceOffice
 from ticketing_bridge.desk.workplace.place import Workplace, fields_event, load_workplace
@@ -31,7 +31,6 @@ MOST_MATTERS = 5
 QUERY_LENGTH = 100
 
 router = APIRouter()
-WORK = [Depends(own_form), needs(Permission.TICKETS_WORK)]
 
 
 def office_of(request: Request) -> WorkplaceOffice:
@@ -147,7 +146,7 @@ async def workplace_events(
     return _streaming(workplace_stream(office_of(request), place, visitor))
 
 
-@router.post("/desk/calls/{key}/{matter}/field", dependencies=WORK)
+@router.post("/desk/calls/{key}/{matter}/field", dependencies=[Depends(own_form)])
 async def keep_field(
     request: Request,
     visitor: SignedIn,
@@ -186,11 +185,10 @@ async def keep_field(
     return JSONResponse({"version": kept.version if kept else 0, "sheet": changed.version})
 
 
-@router.post("/desk/calls/{key}/{matter}/save", dependencies=WORK)
-async def save(request: Request, visitor: SignedIn, key: str, matter: int) -> Response:
+@router.post("/desk/calls/{key}/{matter}/save")
+async def save(request: Request, visitor: SignedIn, sent: OwnFields, key: str, matter: int) -> Response:
     """The sheet becomes a ticket: dispatched, answered or merged; or it is dropped."""
     saver: Saver = request.app.state.saver
-    sent = {name: str(value) for name, value in (await request.form()).items()}
     script = "application/json" in request.headers.get("accept", "")
     try:
         done = await saver.save(Pressed(parse_key(key), _matter(matter), visitor.person, Wish.of(sent)))

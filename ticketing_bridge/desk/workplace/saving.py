@@ -42,6 +42,7 @@ from ticketing_bridge.workplace.sheets import (
     FieldUnknown,
     Origin,
     SheetClosed,
+    ShownField,
     missing,
     type_in,
 )
@@ -278,8 +279,7 @@ def _seen(
     if there.sheet.state is not SheetState.OPEN:
         raise SheetClosed(there.sheet.ticket)
     drafting = drafting or _at_hand(office, pressed, there, off)
-    sheet = _as_seen(there.sheet, drafting, pressed.person, pressed.wish)
-    fields = drafting.shown(sheet)
+    sheet, fields = _as_seen(there.sheet, drafting, pressed.person, pressed.wish)
     return sheet, Keeping(there.caller_number, fields, drafting.rules, drafting.version, pressed.person)
 
 
@@ -313,11 +313,14 @@ def _refuse_lacks(keeping: Keeping, spared: str) -> None:
         raise Refused(422, f"{workplace_words().problems['missing']}：{names}", missing=lacks)
 
 
-def _as_seen(sheet: Sheet, drafting: Drafting, person: Person, wish: Wish) -> Sheet:
+def _as_seen(
+    sheet: Sheet, drafting: Drafting, person: Person, wish: Wish
+) -> tuple[Sheet, Mapping[str, ShownField]]:
     """The sheet with what stood on the page: typed where it differs, accepted where it is the draft's."""
     for name, text in submitted(sheet, drafting.shown(sheet), wish.fields):
         sheet = type_in(sheet, name, text, seen=wish.versions.get(name, 0), by=person.name)
-    for name, it in drafting.shown(sheet).items():
+    fields = drafting.shown(sheet)
+    for name, it in fields.items():
         if it.origin is Origin.DRAFTED:
             sheet = type_in(sheet, name, it.value, seen=0, by=person.name, accepted=True)
-    return sheet
+    return sheet, fields
