@@ -113,7 +113,7 @@ async def _forget_audio(
     uow: UnitOfWork, recordings: Sequence[KeptRecording], folders: Folders, by: str
 ) -> None:
     """Destroy the keys of these recordings, and remove what there is of them."""
-    await uow.keys.destroy_all([audio_subject(it.pbx_id, it.base) for it in recordings], by)
+    await uow.keys.forget([audio_subject(it.pbx_id, it.base) for it in recordings], by)
     await asyncio.to_thread(_remove, recordings, folders)
     await uow.keeping.forget_recordings(recordings)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
 
 from config.delivery import Meaning, RetryPolicy
 from tests.delivery.conftest import SECRETS, Desk, Outside, a_ticket, post_for
@@ -12,6 +14,7 @@ from ticketing_bridge.bench.outside.faults import Fault, Plan, in_turn
 from ticketing_bridge.bench.outside.georeport import GeoReport
 from ticketing_bridge.bench.outside.receiver import SmsGateway, WebhookReceiver
 from ticketing_bridge.bench.outside.zammad import Zammad
+from ticketing_bridge.delivery.by_hand import resend
 from ticketing_bridge.delivery.mapping.remote import RemoteTicket
 from ticketing_bridge.delivery.mapping.webhook import read_receipt
 from ticketing_bridge.delivery.policy import after
@@ -127,6 +130,46 @@ async def test_a_batch_service_gives_a_token_first(database: Database, desk: Des
         await post.service.ask("open311")
         it = await post.only(NUMBER)
         assert (it.remote_id, it.remote_status) == (system.requests[0]["service_request_id"], "open")
+
+
+class Late(GeoReport):
+    """Shows its requests only when somebody has read them."""
+
+    read = False
+
+    async def _query(self, request: Request) -> Response:
+        kept, self.requests = self.requests, self.requests if self.read else []
+        try:
+            return await super()._query(request)
+        finally:
+            self.requests = kept
+
+
+@pytest.mark.parametrize("fault", [Fault.CUT_AFTER, Fault.HANG_AFTER])
+async def test_what_a_batch_service_may_have_taken_is_not_made_twice(
+    fault: Fault, database: Database, desk: Desk, outside: Outside
+) -> None:
+    system = Late(SECRETS["key"], batch=frozenset({"001"}))
+    desk.put(a_ticket(NUMBER))
+    url = outside.serve(system.app(), in_turn([fault], "POST"))
+    few = {"attempts": 4, "first_s": 0.001, "most_s": 0.002}
+    async with post_for(database, desk, open311(url, retry=few)) as post:
+        await post.hand_in(NUMBER)
+        await post.until_done()
+        it = await post.only(NUMBER)
+        assert (it.state, it.reason, it.attempts, len(system.requests)) == (
+            DeliveryState.DEAD,
+            AttemptResult.UNCERTAIN.value,
+            4,
+            1,
+        )
+        # it has a number by now: a person sends it again, and it is found
+        system.read = True
+        async with database.unit_of_work() as uow:
+            await resend(uow, it.id, "li")
+        await post.until_done()
+        it = await post.only(NUMBER)
+        assert (it.state, len(system.requests)) == (DeliveryState.DELIVERED, 1)
 
 
 async def test_who_called_goes_only_where_it_may(database: Database, desk: Desk, outside: Outside) -> None:

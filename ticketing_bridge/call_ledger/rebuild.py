@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from sqlalchemy import text
 
@@ -13,7 +15,10 @@ from ticketing_bridge.call_ledger.hearing import heard, readable
 from ticketing_bridge.call_ledger.rows import write_calls
 from ticketing_bridge.store.database import Database, UnitOfWork
 from ticketing_bridge.store.numbers import ERASED
+from ticketing_bridge.store.seals import audio_subject
 
+#: fields of a call that name a recording
+_RECORDED = ("recording", "voicemail")
 #: calls are folded after so many events
 EVENTS_A_STEP = 2000
 
@@ -46,7 +51,12 @@ async def rebuild(database: Database, rules: FoldRules, *, write: bool = True) -
         await uow.connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
         folded, events = await _fold_all(uow, rules)
         rows = {call.key: call for call in await uow.calls.list()}
-    folded = {key: _still_erased(call, rows.get(key)) for key, call in folded.items()}
+        gone = await uow.keys.forgotten(
+            audio_subject(key.pbx_id, it)
+            for key, call in folded.items()
+            for it in _lacks(call, rows.get(key)).values()
+        )
+    folded = {key: _still_erased(call, rows.get(key), gone) for key, call in folded.items()}
     different = tuple(
         Difference(key, _fields(call, rows.get(key))) for key, call in folded.items() if rows.get(key) != call
     )
@@ -73,11 +83,22 @@ async def _fold_all(uow: UnitOfWork, rules: FoldRules) -> tuple[dict[CallKey, Ca
     return folded, count
 
 
-def _still_erased(call: Call, row: Call | None) -> Call:
+def _lacks(call: Call, row: Call | None) -> dict[str, str]:
+    """Recordings that the events tell of and the row does not have, by their fields."""
+    if row is None:
+        return {}
+    found = {name: getattr(call, name) for name in _RECORDED if getattr(row, name) is None}
+    return {name: base for name, base in found.items() if base is not None}
+
+
+def _still_erased(call: Call, row: Call | None, gone: Collection[str]) -> Call:
     """What was forgotten of a call stays so, whatever its events may still tell; withheld is not erased."""
+    changes: dict[str, Any] = {
+        name: None for name, base in _lacks(call, row).items() if audio_subject(call.key.pbx_id, base) in gone
+    }
     if row is not None and row.caller_number == ERASED:
-        return replace(call, caller_number=ERASED)
-    return call
+        changes["caller_number"] = ERASED
+    return replace(call, **changes) if changes else call
 
 
 def _fields(call: Call, row: Call | None) -> tuple[str, ...]:

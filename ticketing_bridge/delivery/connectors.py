@@ -29,6 +29,10 @@ class TicketConnector(Protocol):
         """The id under which something of this key is there; None: it is surely not."""
         ...
 
+    async def shows_late(self, ticket: OutboundTicket) -> bool:
+        """Whether it may have taken this ticket although ``find`` does not show it yet."""
+        ...
+
     async def create(self, key: str, ticket: OutboundTicket) -> str:
         """Hand a ticket over; the id that was read back with our key on it.
 
@@ -82,6 +86,15 @@ class Open311Connector:
                 return False
             raise
         return [(it.id, it.key) for it in rows] == [(remote_id, key)]
+
+    async def shows_late(self, ticket: OutboundTicket) -> bool:
+        params = {"jurisdiction_id": self._setting.jurisdiction} if self._setting.jurisdiction else {}
+        try:
+            answer = await self._wire.ask("GET", self._url("services"), params=params)
+        except Refused:
+            return False  # it has no list of services
+        kinds = open311.read_kinds(answer.body, self._setting.format)
+        return kinds.get(open311.service_code(ticket, self._setting)) in open311.LATE
 
     async def create(self, key: str, ticket: OutboundTicket) -> str:
         form = open311.request_form(ticket, key, self._setting, self._api_key)
@@ -174,6 +187,9 @@ class ZammadConnector:
         answer = await self._ask(method, f"{self._tickets}/search", params=params, json=json)
         return zammad.read_found(answer, self._setting)
 
+    async def shows_late(self, ticket: OutboundTicket) -> bool:
+        return False
+
     async def create(self, key: str, ticket: OutboundTicket) -> str:
         answer = await self._ask("POST", self._tickets, json=zammad.create_body(ticket, key, self._setting))
         made = zammad.read_one(answer, self._setting)
@@ -226,6 +242,9 @@ class WebhookConnector:
                 return None
             raise
         return _agreed(first, again)
+
+    async def shows_late(self, ticket: OutboundTicket) -> bool:
+        return False
 
     async def create(self, key: str, ticket: OutboundTicket) -> str:
         answer = await self.send(key, webhook.message("ticket", ticket))

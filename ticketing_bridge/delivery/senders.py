@@ -18,7 +18,7 @@ from ticketing_bridge.delivery.connectors import (
 )
 from ticketing_bridge.delivery.mapping import sms, zammad
 from ticketing_bridge.delivery.outbound import OutboundTicket, Withheld, released, taken_away, wanted
-from ticketing_bridge.delivery.problems import Refused, Unconfirmed
+from ticketing_bridge.delivery.problems import InDoubt, Refused, Unconfirmed
 from ticketing_bridge.delivery.subjects import Tickets
 from ticketing_bridge.delivery.wire import Wire
 from ticketing_bridge.store.database import UnitOfWork
@@ -95,14 +95,18 @@ class TicketSender:
             return Verdict(DeliveryState.WITHHELD, told.value)
         if it.kind is OutboxKind.UPDATE:
             return await self._update(uow, it, told)
-        return self._handed_over(it, told)
+        return await self._handed_over(uow, it, told)
 
-    def _handed_over(self, it: Delivery, told: OutboundTicket) -> Sending | Verdict:
+    async def _handed_over(self, uow: UnitOfWork, it: Delivery, told: OutboundTicket) -> Sending | Verdict:
         if told.withdrawn:
             return Verdict(DeliveryState.DROPPED, "withdrawn")
         if not wanted(self.setting, told):
             return self._search(it) if it.attempts else Verdict(DeliveryState.DROPPED, NOT_THEIRS)
-        return self._creation(it, told)
+        attempts = await uow.deliveries.attempts_of(it.id)
+        # a person who sends it again has looked
+        own = attempts[len(attempts) - it.tries :] if it.tries else []
+        unsure = any(made.result in (None, AttemptResult.UNCERTAIN) for made in own)
+        return self._creation(it, told, unsure)
 
     def _search(self, it: Delivery) -> Sending:
         """It has gone to others while nobody knew whether it arrived here: looked for, and made no more."""
@@ -115,12 +119,14 @@ class TicketSender:
 
         return send
 
-    def _creation(self, it: Delivery, told: OutboundTicket) -> Sending:
+    def _creation(self, it: Delivery, told: OutboundTicket, unsure: bool) -> Sending:
         key, since = told.number, it.first_attempt_at
 
         async def send(doubt: bool) -> Sent:
             if doubt and since is not None and (found := await self._looked_for(key, since)):
                 return Sent(AttemptResult.FOUND, found)
+            if unsure and await self.connector.shows_late(told):
+                raise InDoubt("it may have been taken, and is shown later")
             began = datetime.now(UTC)
             try:
                 return Sent(AttemptResult.ACCEPTED, await self.connector.create(key, told))

@@ -141,7 +141,8 @@ class ClearNumbersRepository:
     ) -> int:
         found = select(key, column).where(_in_clear(column)).limit(limit)
         rows = (await self._connection.execute(found.with_for_update(skip_locked=True))).all()
-        tokens = await self._numbers.tokens(number for _, number in rows)
+        # such a number is kept for as long as its row is, whatever day it is sealed on
+        tokens = await self._numbers.tokens((number for _, number in rows), date.min)
         for row_key, number in rows:
             await self._connection.execute(
                 update(table).where(key == row_key).values({column.name: tokens[number]})
@@ -152,12 +153,13 @@ class ClearNumbersRepository:
         return await self._seal_calls_that(_CALL_IN_CLEAR, limit)
 
     async def _seal_calls_that(self, condition: ColumnElement[bool], limit: int | None) -> int:
-        columns = [_CALL[name] for name in ("key", "caller_number", *CALL_TEXTS)]
+        columns = [_CALL[name] for name in ("key", "arrived_at", "caller_number", *CALL_TEXTS)]
         query = select(*columns).where(condition).order_by(_CALL.arrived_at.desc()).limit(limit)
         found = (await self._connection.execute(query.with_for_update(skip_locked=True))).mappings().all()
         if found:
             rows = [dict(row) for row in found]
-            await CallRows(self._numbers).seal(rows)
+            day = max(row.pop("arrived_at").date() for row in rows)
+            await CallRows(self._numbers).seal(rows, day)
             await self._connection.execute(_SEAL_CALLS, {"rows": json.dumps(rows, ensure_ascii=False)})
             await self._connection.execute(_KEY_CALLERS, {"keys": [row["key"] for row in rows]})
         return len(found)

@@ -46,6 +46,16 @@ from ticketing_bridge.store.kept_phones import KeptPhones
 EVERY = TicketFilter()
 
 
+_NEVER_HAD = """
+INSERT INTO data_key (subject, destroyed_at, destroyed_by)
+SELECT DISTINCT it, now(), %(by)s FROM unnest(%(subjects)s::text[]) AS it
+WHERE NOT EXISTS (SELECT FROM data_key WHERE subject = it)
+"""
+_FORGOTTEN = """
+SELECT subject FROM data_key WHERE subject = ANY(%(subjects)s) GROUP BY subject HAVING count(wrapped) = 0
+"""
+
+
 class DataKeyRepository:
     """Wrapped keys by what they belong to."""
 
@@ -85,6 +95,17 @@ class DataKeyRepository:
     async def destroy(self, subject: str, by: str) -> int:
         """Destroy the subject's keys: what they sealed is gone for ever; returns how many there were."""
         return await self.destroy_all([subject], by)
+
+    async def forget(self, subjects: Iterable[str], by: str) -> None:
+        """Destroy their keys, and remember that there is nothing more of those that never had one."""
+        wanted = [*subjects]
+        await self.destroy_all(wanted, by)
+        await answer_to(self._connection, _NEVER_HAD, {"subjects": wanted, "by": by})
+
+    async def forgotten(self, subjects: Iterable[str]) -> frozenset[str]:
+        """Those of these subjects whose keys are destroyed."""
+        found = await answer_to(self._connection, _FORGOTTEN, {"subjects": [*subjects]})
+        return frozenset(row["subject"] for row in found.rows)
 
     async def subjects_before(self, subject: str, prefix: str) -> list[str]:
         """Subjects of a kind, by the beginning of their names, that sort before this one and have a key."""

@@ -45,9 +45,9 @@ class CallRows:
         await self.seal(rows)
         return rows
 
-    async def seal(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Put tokens into rows (the number and ``CALL_TEXTS``)."""
-        tokens = await self._numbers.tokens(it for row in rows for it in _in_row(row, numbers_in))
+    async def seal(self, rows: Sequence[dict[str, Any]], day: date | None = None) -> None:
+        """Put tokens into rows (the number and ``CALL_TEXTS``) that were written that day; None: today."""
+        tokens = await self._numbers.tokens((it for row in rows for it in _in_row(row, numbers_in)), day)
         _put(rows, tokens, numbers_in, text_with_tokens)
 
     async def know(self, calls: Sequence[Call]) -> None:

@@ -20,6 +20,8 @@ from ticketing_bridge.delivery.problems import InDoubt
 MOST_DESCRIPTION = 4000
 MOST_ROWS = 1000
 LONGEST = timedelta(days=90)
+#: types of services whose requests are not shown at once, or never
+LATE = frozenset({"batch", "blackbox"})
 #: a clock of theirs may be wrong by this much
 SLACK = timedelta(minutes=15)
 
@@ -41,11 +43,22 @@ def key_in(description: str | None) -> str | None:
     return found[1] if found else None
 
 
+def service_code(ticket: OutboundTicket, config: Open311) -> str:
+    """The service that a ticket is asked of."""
+    return config.services.get(ticket.appeal, config.service)
+
+
+def read_kinds(body: bytes, form: str) -> dict[str, str]:
+    """Types of services (``realtime``, ``batch``, ``blackbox``) by their codes: an answer to GET services."""
+    rows = _xml_rows(body, "services", "service") if form == "xml" else _json_rows(body)
+    return {str(row.get("service_code")): str(row.get("type") or "") for row in rows}
+
+
 def request_form(
     ticket: OutboundTicket, key: str, config: Open311, api_key: str
 ) -> dict[str, str | Sequence[str]]:
     """The form of POST requests. The reporter is in it only where ``released`` has left one."""
-    service = config.services.get(ticket.appeal, config.service)
+    service = service_code(ticket, config)
     form: dict[str, str | Sequence[str]] = {
         "api_key": api_key,
         "service_code": service,
@@ -127,7 +140,9 @@ def _json_rows(body: bytes) -> list[dict[str, Any]]:
     return content
 
 
-def _xml_rows(body: bytes) -> list[dict[str, Any]]:
+def _xml_rows(
+    body: bytes, root_name: str = "service_requests", name: str = "request"
+) -> list[dict[str, Any]]:
     """Rows of an XML answer; one that declares entities is none of ours."""
     if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
         raise InDoubt("the answer declares a document type")
@@ -135,6 +150,6 @@ def _xml_rows(body: bytes) -> list[dict[str, Any]]:
         root = ET.fromstring(body)
     except ET.ParseError:
         raise InDoubt("the answer is not XML") from None
-    if root.tag != "service_requests":
+    if root.tag != root_name:
         raise InDoubt("the answer is not a list of requests")
-    return [{field.tag: field.text for field in row} for row in root.iter("request")]
+    return [{field.tag: field.text for field in row} for row in root.iter(name)]
