@@ -34,6 +34,11 @@ async def read_away(scope: Scope, receive: Receive) -> None:
                 more = message["type"] == "http.request" and message.get("more_body", False)
 
 
+def unreadable(scope: Scope) -> bool:
+    """Whether an address has NUL, which no text of ours has and the database does not take."""
+    return "\0" in scope["path"] or b"%00" in scope.get("query_string", b"")
+
+
 class Guards:
     """Refuses bodies that are too long, with or without a length, and NUL in addresses."""
 
@@ -45,7 +50,7 @@ class Guards:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        if "\0" in scope["path"] or b"%00" in scope.get("query_string", b""):
+        if unreadable(scope):
             await problem_response(400, "request-unreadable", "NUL in the address")(scope, receive, send)
             return
         length = Headers(scope=scope).get("content-length")

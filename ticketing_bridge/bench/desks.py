@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
+from config.secrets import load_or_make_secrets
 from config.settings import load_settings
 from facts.call import Call
 from facts.identity import CallKey
@@ -34,6 +35,7 @@ from ticketing_bridge.call_ledger.rows import CALL_CHANNEL
 from ticketing_bridge.desk.auth import hash_password
 from ticketing_bridge.live.broadcast import LiveBroadcast
 from ticketing_bridge.store import Database, EmbeddedPostgres, upgrade
+from ticketing_bridge.store.sealing import Vault
 
 LOGIN = "agent101"
 #: people speak: a partial text of each call this often, and a finished sentence this often (seconds)
@@ -121,7 +123,8 @@ async def open_floor(desks: int, *, furnished: float = 1.0, durable: bool = Fals
             EmbeddedPostgres(settings.home, keep_running=False, durable=durable)
         )
         await asyncio.to_thread(upgrade, server.url)
-        database = await stack.enter_async_context(Database(server.url))
+        vault = Vault(load_or_make_secrets(settings.home).vault)
+        database = await stack.enter_async_context(Database(server.url, vault))
         password = secrets.token_urlsafe(12)
         async with database.unit_of_work() as uow:
             await uow.users.add(LOGIN, hash_password(password), "agent")

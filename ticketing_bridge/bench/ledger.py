@@ -42,7 +42,9 @@ async def measure(size: Size) -> list[Figure]:
 
 def writer(database: Database, spool: Path) -> LedgerWriter:
     """The product's ledger of the recorded PBX."""
-    return LedgerWriter(database, CallTracker(PBX_ID, FoldRules(AGENTS)), EventSpool(spool, PBX_ID))
+    return LedgerWriter(
+        database, CallTracker(PBX_ID, FoldRules(AGENTS)), EventSpool(spool, PBX_ID, database.vault)
+    )
 
 
 def _fold_figures(events: Sequence[PbxEvent], turns: int) -> list[Figure]:

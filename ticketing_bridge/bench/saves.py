@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from config.secrets import load_or_make_secrets
 from config.settings import load_settings
 from facts.transcript import Leg, LiveText
 from ticketing_bridge.bench.desks import SENTENCES, Floor, call_path, open_floor, said_at
@@ -25,7 +24,6 @@ from ticketing_bridge.demo.likeness import percentile
 from ticketing_bridge.desk.auth import hash_password
 from ticketing_bridge.store import Database
 from ticketing_bridge.store.embedded import EmbeddedPostgres
-from ticketing_bridge.store.sealing import Vault
 from ticketing_bridge.store.workplace_records import SheetState
 from ticketing_bridge.tickets.sealed import Sealer
 
@@ -190,9 +188,9 @@ class _Clock:
 async def _lost(database: Database, saved: Sequence[_Saved]) -> int:
     """Answered saves of which the database has not exactly what was typed, once, with history and sheet."""
     lost = 0
-    vault = Vault(load_or_make_secrets(load_settings().home).vault)
-    async with Database(database.url, vault) as opened, opened.unit_of_work() as uow:
-        sealer = Sealer(uow, vault)
+    assert database.vault is not None
+    async with database.unit_of_work() as uow:
+        sealer = Sealer(uow, database.vault)
         for it in saved:
             row = await uow.desk_tickets.get(it.answer.ticket or "")
             sheet = await uow.sheets.get(it.seat.call, it.matter)

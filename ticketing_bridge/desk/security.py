@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ticketing_bridge.api.guards import read_away
+from ticketing_bridge.api.guards import read_away, unreadable
 from ticketing_bridge.api.problems import problem_response
 
 #: no form of ours is longer, bytes
@@ -105,10 +105,9 @@ class ReadableAddress:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and ("\0" in scope["path"] or b"%00" in scope["query_string"]):
-            api = scope["path"].startswith("/api/")
-            refused = problem_response(400, "request-unreadable") if api else PlainTextResponse("NUL", 400)
-            await refused(scope, receive, send)
+        # the API has guards of its own, which answer as it does
+        if scope["type"] == "http" and not scope["path"].startswith("/api/") and unreadable(scope):
+            await PlainTextResponse("NUL", 400)(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
@@ -121,7 +120,6 @@ class BodyLimit:
         self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # the API has guards of its own, which answer as it does
         api = scope.get("path", "").startswith("/api/")  # the lifespan has no path
         if scope["type"] == "http" and not api and scope["method"] not in {"GET", "HEAD", "OPTIONS"}:
             length = Headers(scope=scope).get("content-length")

@@ -11,8 +11,6 @@ import hmac
 from ticketing_bridge.store.sealing import Vault
 
 _MARK = "~"
-#: bytes of a keyed digest; an unkeyed one has 32
-_KEYED = 33
 
 
 class KeptPhones:
@@ -29,9 +27,7 @@ class KeptPhones:
 
     def digest(self, digest: bytes | None) -> bytes | None:
         """A salted digest (``facts.telephone.phone_digest``) as it is kept."""
-        if not digest or self._vault is None or len(digest) == _KEYED:
-            return digest
-        return b"\x01" + self._vault.keyed("phone", digest)
+        return digest if not digest or self._vault is None else self._vault.keyed_once("phone", digest)
 
     def kept(self, last4: str | None, digest: bytes | None) -> dict[str, object]:
         """Both columns."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from itertools import chain
 from typing import Any
 
 from facts.call import Call
 from ticketing_bridge.store import tables
-from ticketing_bridge.store.mapping import call_from_row, call_to_row
+from ticketing_bridge.store.mapping import call_from_row, call_to_row, own_values
 from ticketing_bridge.store.number_repository import Numbers
 from ticketing_bridge.store.numbers import (
     caller_numbers,
@@ -52,7 +51,7 @@ class CallRows:
 
     async def know(self, calls: Sequence[Call]) -> None:
         """Have the tokens of all numbers in these calls."""
-        await self._numbers.tokens(it for call in calls for it in _numbers_of_call(call))
+        await self._numbers.tokens(it for call in calls for it in _in_row(_as_row(call), numbers_in))
 
     async def calls(self, rows: Iterable[Row]) -> list[Call]:
         """The calls of rows, with their numbers."""
@@ -77,14 +76,10 @@ def _put(
                 row[name] = each_text(row[name], lambda it: text_with(it, others))
 
 
-def _numbers_of_call(call: Call) -> Iterator[str]:
-    if call.caller_number is not None:
-        yield call.caller_number
-    for said in (call.channel, *chain.from_iterable(call.answers)):
-        yield from numbers_in(said)
-    for leg in call.agent_legs:
-        for said in (leg.agent, leg.channel, leg.uniqueid):
-            yield from numbers_in(said)
+def _as_row(call: Call) -> Row:
+    """What of a call's row may have numbers."""
+    legs = [own_values(leg) for leg in call.agent_legs]
+    return {name: getattr(call, name) for name in ("caller_number", *CALL_TEXTS)} | {"agent_legs": legs}
 
 
 def _in_row(row: Row, within: Callable[[str], Sequence[str]]) -> Iterator[str]:

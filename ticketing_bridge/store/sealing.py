@@ -23,6 +23,8 @@ _KEY_ID = 8
 _NONCE = 12
 #: bytes of a token: eight characters
 _TOKEN = 6
+#: bytes of a digest that is keyed; a plain one has 32
+KEYED_DIGEST = 33
 #: tokens that are kept at hand: a text has a hundred of them, and most are of other texts, too
 _TOKENS_KEPT = 20_000
 _HEAD = len(_FORM) + _KEY_ID + _NONCE
@@ -64,6 +66,10 @@ class Vault:
     def keyed(self, kind: str, value: bytes) -> bytes:
         """A digest that nobody without the installation's key can try values against."""
         return hmac.digest(self._lookup, kind.encode() + b":" + value, sha256)
+
+    def keyed_once(self, kind: str, digest: bytes) -> bytes:
+        """A plain digest as it is kept: from it alone what it is of could be guessed. Keyed ones stay."""
+        return digest if len(digest) == KEYED_DIGEST else b"\x01" + self.keyed(kind, digest)
 
     def seal_line(self, plain: bytes) -> bytes:
         """One line of a file of ours that is gone soon: there is no key of its own to destroy."""

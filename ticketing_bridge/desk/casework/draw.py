@@ -125,8 +125,11 @@ def _way(origin: State, target: State, words: list[str], both: bool) -> str:
         shift = 14 * right if both else 0
         start, end = (x1 + shift, y1 + down * _HIGH / 2), (x2 + shift, y2 - down * _HIGH / 2)
         middle = ((start[0] + end[0]) / 2 + 16 * down, (start[1] + end[1]) / 2 - 16 * down)
+    # two ways that meet above have their words at the same height: those from the right stand lower
+    lower = 17 if right < 0 and y2 < y1 else 0
     labels = "".join(
-        f'<text class="label" x="{middle[0]}" y="{middle[1] - 4 + 13 * line - 6.5 * (len(words) - 1)}">'
+        f'<text class="label" x="{middle[0]}" '
+        f'y="{middle[1] + lower - 4 + 13 * line - 6.5 * (len(words) - 1)}">'
         f"{escape(text)}</text>"
         for line, text in enumerate(words)
     )
