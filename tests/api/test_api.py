@@ -115,6 +115,31 @@ async def test_whatever_is_wrong_is_a_problem(clients: Clients) -> None:
     assert wrong.json()["errors"][0]["where"] == "body.titel"
 
 
+async def test_letters_of_one_moment_are_taken_each_by_itself(clients: Clients) -> None:
+    portal = await clients.of("portal", "agent")
+    unit = await clients.of("unit", "unit", unit=HOUSING)
+    first = (await portal.post("/tickets", json=LETTER)).json()["number"]
+    many = [LETTER | {"reference": f"GW-{number}"} for number in range(3, 13)]
+    sent = [portal.post("/tickets", json=it, headers={"Idempotency-Key": it["reference"]}) for it in many]
+    sent += [portal.post("/tickets", json=LETTER), unit.post("/tickets", json=many[0]), portal.get("/me")]
+    *answers, there, refused, me = await asyncio.gather(*sent)
+    assert [it.status_code for it in answers] == [201] * 10
+    problem(there, 409, "ticket-exists")
+    assert first in there.json()["detail"]
+    problem(refused, 403, "access-refused")
+    assert me.status_code == 200
+    numbers = {it.json()["number"] for it in answers}
+    assert len(numbers | {first}) == 11
+    async with clients.database.unit_of_work() as uow:
+        for answer in answers:
+            number = answer.json()["number"]
+            lines = [it.action for it in await uow.audit.list(subject=number)]
+            assert lines == ["ticket-viewed", "ticket-created"]
+    for answer, it in zip(answers, many, strict=True):
+        again = await portal.post("/tickets", json=it, headers={"Idempotency-Key": it["reference"]})
+        assert again.json() == answer.json()
+
+
 async def test_a_letter_becomes_one_ticket_however_often_it_is_sent(clients: Clients) -> None:
     portal = await clients.of("portal", "agent")
     key = {"Idempotency-Key": "k-1"}

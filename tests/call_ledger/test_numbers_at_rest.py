@@ -200,7 +200,7 @@ async def test_who_is_erased_is_nobody_and_who_phones_again_is_somebody_else(
     assert mask_number("") == "已清除"
     assert {it.caller_number for it in found.values()} >= {"", *OTHERS}
     # the recordings are gone as well, whatever the events tell of them
-    assert {calls[key].recording for key in theirs} > {None}
+    assert any(calls[key].recording for key in theirs)
     assert {found[key].recording for key in theirs} == {None}
     report = await rebuild(database, RULES)
     assert (report.different, report.unsupported) == ((), ())

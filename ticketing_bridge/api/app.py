@@ -15,7 +15,8 @@ from config.delivery_files import DeliveryFiles
 from config.hotline import Hotline
 from config.settings import Settings
 from ticketing_bridge.api import calls, deliveries, problems, tickets
-from ticketing_bridge.api.clients import Allowance, Caller, known_client
+from ticketing_bridge.api.clients import Allowance, Caller, client_book, known_client
+from ticketing_bridge.api.creating import creator
 from ticketing_bridge.api.guards import Guards
 from ticketing_bridge.delivery.house_tickets import HouseTickets
 from ticketing_bridge.store.database import Database
@@ -71,6 +72,7 @@ def create_api(
 
     api.state.settings, api.state.database, api.state.now = settings, database, now
     api.state.allowance = Allowance()
+    api.state.clients, api.state.creator = client_book(database), creator(database, service, now)
     api.state.catalogue = CatalogueStore(settings.home)
     api.state.tickets = service
     api.state.delivery = delivery or DeliveryFiles(settings.hotline_config, settings.home)

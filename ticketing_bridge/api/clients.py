@@ -15,11 +15,14 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from facts.errors import HotlineError
+from facts.gathering import Gathering
 from ticketing_bridge.access import Permission, Person, role_named
 from ticketing_bridge.api.problems import ApiProblem
 from ticketing_bridge.store.api_repository import ApiClient
 from ticketing_bridge.store.database import Database
 
+#: requests whose tokens are looked up by one statement
+TOGETHER = 64
 #: every token of ours begins so: one that was lost is found by searching for it
 PREFIX = "hotline_"
 
@@ -105,6 +108,16 @@ class Caller:
         return scope in self.client.scopes and permitted
 
 
+def client_book(database: Database) -> Gathering[str, ApiClient | None]:
+    """Looks up whose tokens are shown, as they are in the moment of the request."""
+
+    async def look(tokens: Sequence[str]) -> Sequence[ApiClient | None]:
+        async with database.unit_of_work() as uow:
+            return await uow.api.by_tokens(tokens)
+
+    return Gathering(look, most=TOGETHER, turns=2)
+
+
 _bearer = HTTPBearer(auto_error=False, description="hotline api-clients add NAME makes a token")
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="hotline"'}
 
@@ -113,13 +126,12 @@ async def known_client(
     request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 ) -> Caller:
     """The client of this request. Raises ``ApiProblem``: 401 without a good token, 429 too often."""
-    database: Database = request.app.state.database
     if given is None:
         raise ApiProblem(401, "token-missing", headers=_CHALLENGE)
     client = None
     if given.credentials.startswith(PREFIX) and given.credentials.isascii():
-        async with database.unit_of_work() as uow:
-            client = await uow.api.by_token(given.credentials)
+        clients: Gathering[str, ApiClient | None] = request.app.state.clients
+        client = await clients(given.credentials)
     if client is None or client.revoked_at is not None:
         raise ApiProblem(401, "token-unknown", headers=_CHALLENGE)
     now: datetime = request.app.state.now()

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Collection
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from ticketing_bridge.api.clients import Caller, NeedsScope, Scope
+from ticketing_bridge.api.creating import Creator, Key, MadeApart, Order
 from ticketing_bridge.api.problems import ApiProblem
 from ticketing_bridge.api.values import (
     Cursor,
@@ -27,7 +29,7 @@ from ticketing_bridge.api.values import (
     read_cursor,
 )
 from ticketing_bridge.delivery.inbound import source_of
-from ticketing_bridge.store.database import Database, UnitOfWork
+from ticketing_bridge.store.database import Database
 from ticketing_bridge.store.desk_ticket_records import TicketFilter
 from ticketing_bridge.tickets import (
     Act,
@@ -181,60 +183,54 @@ async def create_ticket(
 ) -> TicketShown:
     """Take a ticket from another channel."""
 
-    async def make(uow: UnitOfWork) -> TicketShown:
-        service = _service(request)
-        known = request.app.state.delivery.current().inbound
-        if known and given.channel not in known:
-            raise ApiProblem(422, "channel-unknown", "one of " + "、".join(known))
-        new = NewTicket(
-            channel=given.channel,
-            purpose=given.purpose,
-            appeal=given.appeal,
-            texts=Texts(
-                title=given.title,
-                content=given.content,
-                places=given.places,
-                when=given.when,
-                party=given.party,
-                demand=given.demand,
-            ),
-            caller=Citizen(given.citizen.name, given.citizen.phone, given.citizen.callback_phone),
-            source=source_of(given.channel, given.reference) if given.reference else None,
-            dedicated_line=given.dedicated_line,
-            emergency=given.emergency,
-            anonymous=given.anonymous,
-            confidential=given.confidential,
-        )
-        try:
-            made = await service.create(uow, caller.person, new, request.app.state.now())
-        except TicketExists as there:
-            raise ApiProblem(409, "ticket-exists", f"it is ticket {there.number}") from None
-        return ticket_shown(await _reader(request).read(uow, made.number, caller.person))
-
-    return await _once(request, caller, key, given, make)
+    new = NewTicket(
+        channel=given.channel,
+        purpose=given.purpose,
+        appeal=given.appeal,
+        texts=Texts(
+            title=given.title,
+            content=given.content,
+            places=given.places,
+            when=given.when,
+            party=given.party,
+            demand=given.demand,
+        ),
+        caller=Citizen(given.citizen.name, given.citizen.phone, given.citizen.callback_phone),
+        source=source_of(given.channel, given.reference) if given.reference else None,
+        dedicated_line=given.dedicated_line,
+        emergency=given.emergency,
+        anonymous=given.anonymous,
+        confidential=given.confidential,
+    )
+    digest = hashlib.sha256(given.model_dump_json().encode()).digest()
+    order = Order(caller.person, new, Key(caller.client.id, key, digest) if key is not None else None)
+    known = request.app.state.delivery.current().inbound
+    if not known or given.channel in known:
+        created: Creator = request.app.state.creator
+        with suppress(MadeApart):
+            return ticket_shown(await created(order))
+    return await _once(request, caller, order, known)
 
 
-async def _once(
-    request: Request,
-    caller: Caller,
-    key: str | None,
-    given: Given,
-    make: Callable[[UnitOfWork], Awaitable[TicketShown]],
-) -> TicketShown:
-    """Do it once for a key: a request that comes again gets what the first one got."""
+async def _once(request: Request, caller: Caller, order: Order, channels: Collection[str]) -> TicketShown:
+    """Make it once for a key: a request that comes again gets what the first one got."""
     async with _database(request).unit_of_work() as uow:
-        if key is None:
-            return await make(uow)
-        digest = hashlib.sha256(given.model_dump_json().encode()).digest()
-        before = await uow.api.claim(caller.client.id, key, digest)
-        if before is not None:
-            if before.request_digest != digest or before.answer is None:
+        key = order.key
+        before = await uow.api.claim(key.client, key.key, key.digest) if key is not None else None
+        if before is not None and key is not None:
+            if before.request_digest != key.digest or before.answer is None:
                 raise ApiProblem(422, "idempotency-key-reused", "this key was used for another request")
             number = str(before.answer["number"])
             return ticket_shown(await _reader(request).read(uow, number, caller.person))
-        made = await make(uow)
-        await uow.api.answered(caller.client.id, key, 201, {"number": made.number})
-        return made
+        if channels and order.new.channel not in channels:
+            raise ApiProblem(422, "channel-unknown", "one of " + "、".join(channels))
+        try:
+            made = await _service(request).create(uow, caller.person, order.new, request.app.state.now())
+        except TicketExists as there:
+            raise ApiProblem(409, "ticket-exists", f"it is ticket {there.number}") from None
+        if key is not None:
+            await uow.api.answered(key.client, key.key, 201, {"number": made.number})
+        return ticket_shown(await _reader(request).read(uow, made.number, caller.person))
 
 
 @router.get("/tickets")

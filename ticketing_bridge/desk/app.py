@@ -112,7 +112,8 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with desk, board, wall, workplaces, saver:
+        api = app.state.api.state
+        async with desk, board, wall, workplaces, saver, api.clients, api.creator:
             yield
 
     app = FastAPI(title=hotline.name, docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)

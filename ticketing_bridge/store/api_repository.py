@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,12 +13,29 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ticketing_bridge.store.api_tables import api_answer, api_client
+from ticketing_bridge.store.batch import Batch, answer_to
 from ticketing_bridge.store.records import Json
 
 #: answers are remembered so long: who repeats a request does so soon
 REMEMBERED = timedelta(days=7)
 #: when a client was last here is written down this often
 _USED_EVERY = timedelta(minutes=1)
+
+
+_BY_TOKENS = "SELECT * FROM api_client WHERE token_digest = ANY(%(digests)s)"
+_WERE_HERE = """
+UPDATE api_client SET used_at = now()
+WHERE token_digest = ANY(%(digests)s) AND (used_at IS NULL OR used_at < now() - %(every)s)
+"""
+_FORGET = "DELETE FROM api_answer WHERE at < now() - %(remembered)s"
+_USED = """
+SELECT client, key FROM api_answer
+JOIN jsonb_to_recordset(%(rows)s) AS it (client bigint, key text) USING (client, key)
+"""
+_ANSWER = """
+INSERT INTO api_answer (client, key, request_digest, status, answer)
+SELECT client, key, request_digest, status, answer FROM jsonb_populate_recordset(NULL::api_answer, %(rows)s)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +97,15 @@ class ApiRepository:
         row = (await self._connection.execute(made)).mappings().first()
         return _client(row) if row else None
 
-    async def by_token(self, token: str) -> ApiClient | None:
-        """Whose token this is, revoked and expired ones included; notes that it was here."""
-        query = select(api_client).where(api_client.c.token_digest == _digest(token))
-        row = (await self._connection.execute(query)).mappings().first()
-        if row is None:
-            return None
-        stale = (api_client.c.used_at.is_(None)) | (api_client.c.used_at < func.now() - _USED_EVERY)
-        await self._connection.execute(
-            api_client.update().where(api_client.c.id == row["id"], stale).values(used_at=func.now())
-        )
-        return _client(row)
+    async def by_tokens(self, tokens: Sequence[str]) -> Sequence[ApiClient | None]:
+        """Whose tokens these are, revoked and expired ones included; notes that they were here."""
+        values = {"digests": [*{_digest(it) for it in tokens}], "every": _USED_EVERY}
+        batch = Batch(self._connection)
+        found = batch.ask(_BY_TOKENS, values)
+        batch.do(_WERE_HERE, values)
+        await batch.send()
+        clients = {row["token_digest"]: _client(row) for row in found.rows}
+        return [clients.get(_digest(it)) for it in tokens]
 
     async def clients(self) -> list[ApiClient]:
         """All of them by name."""
@@ -107,8 +122,7 @@ class ApiRepository:
 
         A second request waits here for the first one's transaction.
         """
-        forgotten = api_answer.delete().where(api_answer.c.at < func.now() - REMEMBERED)
-        await self._connection.execute(forgotten)
+        await answer_to(self._connection, _FORGET, {"remembered": REMEMBERED})
         claim = insert(api_answer).values(client=client, key=key, request_digest=request_digest)
         made = await self._connection.execute(claim.on_conflict_do_nothing().returning(api_answer.c.key))
         if made.scalar() is not None:
@@ -116,6 +130,21 @@ class ApiRepository:
         query = select(api_answer).where(api_answer.c.client == client, api_answer.c.key == key)
         row = (await self._connection.execute(query)).mappings().one()
         return ApiAnswer(row["request_digest"], row["status"], row["answer"])
+
+    async def used(self, names: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:
+        """Those of these keys, each a client's, that were used already."""
+        batch = Batch(self._connection)
+        batch.do(_FORGET, {"remembered": REMEMBERED})
+        found = batch.rows(_USED, ({"client": client, "key": key} for client, key in names))
+        await batch.send()
+        return {(row["client"], row["key"]) for row in found.rows}
+
+    def put_answer(
+        self, batch: Batch, client: int, key: str, request_digest: bytes, status: int, answer: Json
+    ) -> None:
+        """Remember what is answered to a key that nobody has used; used in this very moment, all is void."""
+        values = {"client": client, "key": key, "request_digest": request_digest}
+        batch.rows(_ANSWER, [values | {"status": status, "answer": dict(answer)}])
 
     async def answered(self, client: int, key: str, status: int, answer: Json) -> None:
         """Remember what was answered."""

@@ -10,9 +10,10 @@ from dataclasses import replace
 
 from asr.text.searching import Terms
 from ticketing_bridge.access import AccessRefused, Permission, Person
+from ticketing_bridge.store.batch import Batch
 from ticketing_bridge.store.database import UnitOfWork
 from ticketing_bridge.store.desk_ticket_records import TicketFilter, TicketRow
-from ticketing_bridge.tickets.model import Caller
+from ticketing_bridge.tickets.model import Caller, Ticket
 from ticketing_bridge.tickets.office import TicketOffice
 from ticketing_bridge.tickets.sealed import Sealer
 from ticketing_bridge.tickets.searching import says, wanted_tokens
@@ -50,9 +51,17 @@ class TicketReader:
         await sealer.fetch_keys([row.texts, row.person, *(it.texts for it in rows)])
         ticket, caller = await sealer.ticket(row), await sealer.caller(row)
         view = view_for(ticket, caller, person, [await sealer.entry(it) for it in rows])
-        action = "confidential-viewed" if ticket.hides_person else "ticket-viewed"
-        seen = ["texts" if view.original else "redacted", *(["caller-masked"] if view.caller else [])]
-        await uow.audit.add(person.name, action, subject=number, fields=seen)
+        batch = uow.batch()
+        _put_look(uow, batch, ticket, view, person)
+        await batch.send()
+        return view
+
+    def made(
+        self, uow: UnitOfWork, batch: Batch, ticket: Ticket, caller: Caller, person: Person
+    ) -> TicketView:
+        """A ticket that is written by this batch, as whoever made it sees it; on record with it."""
+        view = view_for(ticket, caller, person)
+        _put_look(uow, batch, ticket, view, person)
         return view
 
     async def before_dispatch(
@@ -145,6 +154,12 @@ class TicketReader:
             raise ReasonMissing(fix="write it in 2 to 200 letters")
         await uow.audit.add(person.name, "caller-shown", subject=number, fields=ticket.known, reason=words)
         return await sealer.caller(row)
+
+
+def _put_look(uow: UnitOfWork, batch: Batch, ticket: Ticket, view: TicketView, person: Person) -> None:
+    action = "confidential-viewed" if ticket.hides_person else "ticket-viewed"
+    seen = ["texts" if view.original else "redacted", *(["caller-masked"] if view.caller else [])]
+    uow.audit.put(batch, person.name, action, subject=ticket.number, fields=seen)
 
 
 async def _views(sealer: Sealer, rows: Sequence[TicketRow], person: Person) -> list[TicketView]:

@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 
 from facts.errors import HotlineError
 from facts.gathering import Gathering
@@ -31,6 +30,7 @@ from ticketing_bridge.desk.workplace.matters import (
 from ticketing_bridge.desk.workplace.office import WorkplaceOffice
 from ticketing_bridge.desk.workplace.place import Drafting, load_workplace
 from ticketing_bridge.desk.workplace.wording import workplace_words
+from ticketing_bridge.store import DatabaseAway
 from ticketing_bridge.store.saving_repository import Place, SheetAtHand
 from ticketing_bridge.store.workplace_records import Sheet, SheetState
 from ticketing_bridge.tickets.model import Ticket
@@ -169,7 +169,9 @@ class Saver:
         first = {it.place: it for it in reversed(pressed)}  # of two pages of one sheet the first one
         try:
             told = await _together(self._office, [*first.values()])
-        except (DBAPIError, TicketExists) as void:
+        except DatabaseAway:  # whether they were kept nobody knows
+            raise
+        except Exception as void:  # noqa: BLE001 - whose it is is told to them alone
             log.warning("sheets are saved one by one", sheets=len(first), problem=repr(void))
             return [_Apart()] * len(pressed)
         outcomes = dict(zip(map(id, first.values()), told, strict=True))
@@ -199,7 +201,7 @@ async def _together(office: WorkplaceOffice, pressed: Sequence[Pressed]) -> Sequ
     """Dispatch or answer all of these in one transaction.
 
     Raises:
-        DBAPIError, TicketExists: the transaction is void.
+        Exception: whatever it is, the transaction is void.
     """
     now, service = office.desk.now(), await office.tickets()
     outcomes: dict[int, Done | Exception | None] = {}
