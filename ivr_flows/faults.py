@@ -52,10 +52,11 @@ _OWNED = {
 DIALPLAN_VARIABLES = frozenset(
     f"HOTLINE_{name}"
     for name in (
-        *("AGI_DONE", "AGI_FAILED", "ANSWERED", "ARRIVED", "AT", "BEGAN", "CALLBACK", "CALLER", "DIALLED"),
-        *("FILE", "FLOW", "GONE", "HELPS", "KEYS", "KIND", "LETS_OUT", "LINE", "NODE", "NOTICE", "PLACED"),
-        *("REACHED", "REASON", "RESULTS", "RINGS_AGENT", "RINGS_SERVICE", "ROOM", "SAID", "SERVED"),
-        *("CAME", "SERVICE", "STAGE", "TARGET", "TASK", "TELL", "TELLS", "TOOK", "VOICEMAIL", "WISH", "WITH"),
+        *("AGI_DONE", "AGI_FAILED", "ANSWERED", "ARRIVED", "AT", "BEGAN", "CALLBACK", "CALLER", "CAME"),
+        *("DIALLED", "FILE", "FLOW", "GONE", "HELPS", "KEYS", "KIND", "LEFT", "LETS_OUT", "LINE", "NODE"),
+        *("NOTICE", "PLACED", "REACHED", "REASON", "REPORTED", "RESULTS", "RINGS_AGENT", "RINGS_SERVICE"),
+        *("ROOM", "SAID", "SERVED", "SERVICE", "STAGE", "TARGET", "TASK", "TELL", "TELLS", "TOOK"),
+        *("VOICEMAIL", "WISH", "WITH"),
     )
 )
 _UNSAYABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")

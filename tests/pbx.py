@@ -148,6 +148,19 @@ class RunningPbx:
         """Ask Asterisk's console."""
         return asyncio.run(self.pbx.cli(command))
 
+    @contextmanager
+    def configured(self, file: str, change: Callable[[str], str], reload: str) -> Iterator[None]:
+        """The PBX with another configuration file, for the length of a block."""
+        path = self.pbx.paths.etc / file
+        before = path.read_text()
+        path.write_text(change(before))
+        self.cli(reload)
+        try:
+            yield
+        finally:
+            path.write_text(before)
+            self.cli(reload)
+
     def reader(self) -> AmiWitness:
         """An AMI client with the reader's rights."""
         return AmiWitness(self.settings.ami_port, "hotline-reader", self.secrets.ami_reader)
@@ -160,7 +173,7 @@ class RunningPbx:
         """Lines of a log of the PBX that hold ``needle``."""
         return [line for line in path.read_text().splitlines() if needle in line] if path.exists() else []
 
-    def wait_line(self, path: Path, needle: str, timeout_s: float = 5.0) -> list[str]:
+    def wait_line(self, path: Path, needle: str, timeout_s: float = 30.0) -> list[str]:
         """The same, waited for."""
         deadline = time.monotonic() + timeout_s
         while not (found := self.lines(path, needle)) and time.monotonic() < deadline:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pytest
 
@@ -166,13 +166,85 @@ def test_who_is_with_neither_waits_in_front(
         assert wait_until(desk.cancelled.is_set if not refuses else desk.gone.is_set), (
             "an agent is not rung for who has gone"
         )
-        assert refuses or wait_until(fire.cancelled.is_set, 5)
+        assert refuses or wait_until(fire.cancelled.is_set)
     call = folded(ami, ended["Uniqueid"], endings)
     assert (call.outcome, call.transfer_target) == (
         Outcome.ANSWERED if refuses else Outcome.ABANDONED_IVR,
         "fire",
     )
     assert differing(call, from_records(endings_pbx, ended["Uniqueid"], endings), 0.5) == []
+
+
+def sent_on_at(place: str, to: str) -> Callable[[str], str]:
+    """The dialplan, in which a channel is sent on, once, when it comes to this place of a hangup handler."""
+    once = (
+        " same => n,Set(SENT=$[0${SENT} + 1])",
+        f" same => n,ExecIf($[${{SENT}} = 1]?ChannelRedirect(${{CHANNEL}},{to}))",
+    )
+
+    def change(dialplan: str) -> str:
+        head, found, rest = dialplan.partition(place)
+        assert found, place
+        return "\n".join([head + found.rstrip("\n"), *once, rest])
+
+    return change
+
+
+@pytest.mark.parametrize("place", [" same => n,Set(SHARED(HOTLINE_GONE)=yes)\n", " same => n(node),NoOp()\n"])
+def test_who_is_sent_on_in_the_midst_of_the_report_is_reported(
+    ami: AmiWitness,
+    telephones: Telephones,
+    flows: Flows,
+    endings: Hotline,
+    endings_pbx: RunningPbx,
+    place: str,
+) -> None:
+    """A helper who leaves, or the desk, had looked before the caller went, and was late with its redirect."""
+    flows.leads["main"] = to_the_fire_service
+    with (
+        endings_pbx.configured(
+            "extensions.conf", sent_on_at(place, "hotline-room,over,1"), "dialplan reload"
+        ),
+        telephones.carrier(),
+        telephones.citizen("13900000030") as caller,
+    ):
+        assert caller.call("12345") == 200
+        uniqueid = ami.wait_event("HotlineTransfer", Status="connected")["Linkedid"]
+        ami.wait_event("BridgeEnter", Uniqueid=uniqueid)
+        caller.hang_up()
+        ami.wait_event("Hangup", Uniqueid=uniqueid)
+    (ended,) = ami.events("HotlineEnded", Uniqueid=uniqueid)
+    assert (ended["Line"], ended["Did"], ended["Results"]) == (
+        "main", "12345", "transfer:Target=fire&Status=connected;",
+    )  # fmt: skip
+    call = folded(ami, uniqueid, endings)
+    assert (call.outcome, call.transfer_target) == (Outcome.TRANSFERRED_EMERGENCY, "fire")
+    assert differing(call, from_records(endings_pbx, uniqueid, endings), 0.5) == []
+
+
+def test_a_helper_who_is_sent_elsewhere_while_leaving_lets_the_caller_out(
+    ami: AmiWitness, telephones: Telephones, flows: Flows, endings_pbx: RunningPbx
+) -> None:
+    """Else the caller would hear music in an empty room."""
+    flows.leads["main"] = to_fire_and_an_agent
+    place = "[hotline-helper-left]\nexten => s,1,Set(GROUP(hotline)=)\n"
+    with (
+        endings_pbx.configured(
+            "extensions.conf", sent_on_at(place, "hotline-helper,nobody,1"), "dialplan reload"
+        ),
+        telephones.carrier(refuses="486 Busy Here"),
+        telephones.agent("agent102", answers=False) as desk,
+        telephones.citizen("13900000031") as caller,
+    ):
+        assert desk.register() == 200
+        assert caller.call("12345") == 200
+        uniqueid = ami.wait_event("HotlineTransfer", Status="dialing")["Uniqueid"]
+        assert wait_until(desk.ringing.is_set)
+        desk.answer()
+        ami.wait_event("HotlineMove", Move="with", Status="connected", Kind="agent")
+        desk.hang_up()
+        ami.wait_event("HotlineFlow", Status="entered", Stage="survey", Uniqueid=uniqueid)
+        assert ami.wait_event("HotlineEnded", Uniqueid=uniqueid)["Answered"] == "yes"
 
 
 def test_a_message_that_ends_with_the_hang_up_is_reported_by_the_dialplan(

@@ -100,7 +100,7 @@ def agent_puts_down_while_told_then_another(stage: Stage) -> None:
     notice = stage.pbx.settings.sounds / "moh" / "waiting" / prompt_name("请稍候。").rpartition("/")[2]
     announced = f"[main]\nannounce = {notice}"
     with (
-        stage.configured("queues.conf", lambda it: it.replace("[main]", announced), "queue reload all"),
+        stage.pbx.configured("queues.conf", lambda it: it.replace("[main]", announced), "queue reload all"),
         stage.agent("agent101") as desk,
         stage.calling(CALLER) as caller,
     ):

@@ -93,19 +93,6 @@ class Stage:
             caller.press(keys)
             yield caller
 
-    @contextmanager
-    def configured(self, file: str, change: Callable[[str], str], reload: str) -> Iterator[None]:
-        """The PBX with another configuration file, for the length of a block."""
-        path = self.pbx.pbx.paths.etc / file
-        before = path.read_text()
-        path.write_text(change(before))
-        self.pbx.cli(reload)
-        try:
-            yield
-        finally:
-            path.write_text(before)
-            self.pbx.cli(reload)
-
     def moved(self, move: str, **wanted: str) -> None:
         """Wait until the dialplan says so of a move of the desk."""
         self.ami.wait_event("HotlineMove", Move=move, **wanted)
