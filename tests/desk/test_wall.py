@@ -196,10 +196,32 @@ async def test_both_themes_are_readable_for_everybody(
         )
         await uow.agents.put([StateChange(it) for it in agents(*states)])
     await sign_in(page, served)
-    await page.set_viewport_size({"width": 1920, "height": 1080})
     await page.goto(f"{served}/wall?theme={theme}")
     await expect(page.locator("#waiting .huge")).to_contain_text("1")
     await expect(page.locator("#health")).to_contain_text("实时")
-    assert await accessibility_faults(page) == []
-    if shots := os.environ.get("HOTLINE_SHOTS"):
-        await page.screenshot(path=f"{shots}/wall-{theme}.png")
+    await expect(page.locator("#alerts")).to_contain_text("1 位市民等候过久")
+    await looks_right(page, f"alert-{theme}")
+    beating.cancel()
+    async with house.database.unit_of_work() as uow:
+        await uow.notify(TELEPHONY_CHANNEL, TelephonyBeat("city", False, datetime.now(UTC)).payload())
+    await expect(page.locator("#health .band")).to_contain_text("与交换机的连接中断")
+    await looks_right(page, f"pbx-lost-{theme}")
+    await page.evaluate("source.close(); showLost(true)")
+    await expect(page.locator("#lost")).to_be_visible()
+    await looks_right(page, f"server-lost-{theme}")
+
+
+async def looks_right(page: Page, name: str) -> None:
+    """On both screens that walls have: readable for everybody, nothing cut off."""
+    for width, height in ((1366, 768), (1920, 1080)):
+        await page.set_viewport_size({"width": width, "height": height})
+        if shots := os.environ.get("HOTLINE_SHOTS"):
+            await page.screenshot(path=f"{shots}/wall-{name}-{height}.png")
+        assert await accessibility_faults(page) == []
+        cut = await page.evaluate(
+            "[...document.querySelectorAll('.alert, .band, .card, header, main')]"
+            ".filter((it) => it.checkVisibility())"
+            ".filter((it) => it.scrollWidth > it.clientWidth + 1 || it.scrollHeight > it.clientHeight + 1)"
+            ".map((it) => it.className || it.tagName)"
+        )
+        assert cut == []
