@@ -13,6 +13,7 @@ from telephony.simulation.play import PlayedCall
 from telephony.simulation.scenario import ScenarioCall
 from telephony.simulation.scenario_file import PlannedCall
 from ticketing_bridge.demo.cdr import CdrLine
+from ticketing_bridge.demo.helpers import NOBODY, Helpers
 
 T0 = datetime(2026, 1, 5, 8, 0, 0, 250_000, tzinfo=UTC)
 UNIQUEID = "city-1767600000.7"
@@ -31,10 +32,14 @@ class World:
     played: PlayedCall
     queue_log: tuple[QueueLogLine, ...]
     cdr: tuple[CdrLine, ...]
+    #: whom a flow called to the caller
+    helpers: Helpers = NOBODY
 
 
-def _line(seconds: float, agent: str, event: str, *values: str, queue: str = "main") -> QueueLogLine:
-    return QueueLogLine(at(seconds).replace(microsecond=0), UNIQUEID, queue, agent, event, values)
+def _line(
+    seconds: float, agent: str, event: str, *values: str, queue: str = "main", uniqueid: str = UNIQUEID
+) -> QueueLogLine:
+    return QueueLogLine(at(seconds).replace(microsecond=0), uniqueid, queue, agent, event, values)
 
 
 def _played(rings: tuple[PhoneSide, ...], ended_s: float, *, hung_up: bool) -> PlayedCall:
@@ -137,4 +142,45 @@ def left_in_notice() -> World:
     return World(row, _played((), 1.21, hung_up=True), queue_log, cdr)
 
 
-WORLDS = (answered, abandoned, left_in_notice)
+def in_danger() -> World:
+    """A flow calls the fire service (there after 8 s) and an agent: 101 ignores it, 102 comes after 12 s and
+    leaves first."""
+    agents, service = "city-1767600005.9", "city-1767600005.11"
+    row = _call(
+        notice_at=at(3),
+        agent_legs=(
+            AgentLeg("agent102", "Local/main@hotline-together-agent-00000001;1", "city-1.8", at(12), at(40)),
+        ),
+        answered_at=at(12),
+        transferred_at=at(8),
+        transfer_target="fire",
+        ended_at=at(50),
+        ended_by=EndedBy.CALLER,
+        outcome=Outcome.ANSWERED,
+    )
+    rings = (
+        PhoneSide("agent101", "o.1", NUMBER, at(6), None, ended_at=at(10), other_hung_up=True),
+        PhoneSide("agent102", "o.2", NUMBER, at(10.5), at(12), ended_at=at(40), hung_up=True),
+    )
+    fire = PhoneSide("phoned", "o.3", "119", at(6), at(8), ended_at=at(50), other_hung_up=True)
+    played = replace(_played(rings, 50.01, hung_up=True), emergency=fire)
+    lines = (
+        _line(5, "NONE", "ENTERQUEUE", "", NUMBER, "1", uniqueid=agents),
+        _line(10, "agent101", "RINGNOANSWER", "4000", uniqueid=agents),
+        _line(12, "agent102", "CONNECT", "7", "city-1.10", "2", uniqueid=agents),
+        _line(40, "agent102", "COMPLETEAGENT", "7", "28", "1", uniqueid=agents),
+    )
+    half = "Local/main@hotline-together-agent-00000001;2"
+    records = (
+        CdrLine(agents, at(6), at(10), NUMBER, "", "NO ANSWER", half, "PJSIP/agent101-00000003"),
+        CdrLine(agents, at(10.5), at(40), NUMBER, "", "ANSWERED", half, "PJSIP/agent102-00000004"),
+        CdrLine(
+            service, at(6), at(50), NUMBER, "", "ANSWERED",
+            "Local/fire@hotline-together-service-00000002;2", "PJSIP/hotline-trunk-00000005",
+        ),
+    )  # fmt: skip
+    ended = (_line(50, "NONE", "HOTLINEENDED", "talk", "", "", "main", "16"),)
+    return World(row, played, ended, (_record(0, 50, "ANSWERED", ""),), Helpers(lines, records))
+
+
+WORLDS = (answered, abandoned, left_in_notice, in_danger)

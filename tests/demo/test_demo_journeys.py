@@ -33,6 +33,10 @@ SCENARIO = """
    emergency: busy}
 - {says: 河西停水了。, number: "13900000065", at_s: 1, hangs_up: survey,
    keys: [{when: survey, after_s: 1.0, digits: "5"}]}
+- {says: 着火了，八一路八号。, number: "13900000066", at_s: 2, line: environment, agents: {answer_after_s: 3}}
+- {says: 着火了。, number: "13900000067", at_s: 2, line: environment, agents: {answer_after_s: 2},
+   emergency: busy, hangs_up: agent}
+- {says: "", number: "13900000068", at_s: 3, line: environment, hangs_up: {when: queue, after_s: 6}}
 """
 
 
@@ -59,7 +63,19 @@ async def survey(session: AgiSession) -> None:
     await key(session, 8000)
 
 
-LEADS = {"callback": callback, "business": message, "safety": danger, "stuck": danger, "survey": survey}
+async def danger_with_an_agent(session: AgiSession) -> None:
+    await session.set_variable("HOTLINE_AGENT_TOO", "1")
+    await danger(session)
+
+
+LEADS = {
+    "environment": danger_with_an_agent,
+    "callback": callback,
+    "business": message,
+    "safety": danger,
+    "stuck": danger,
+    "survey": survey,
+}
 
 
 def phone_back(pbx: RunningPbx, flows: Flows) -> None:
@@ -98,7 +114,7 @@ def played(asterisk_program: AsteriskProgram) -> Iterator[Played]:
 
 
 def test_the_people_did_what_their_script_says(played: Played) -> None:
-    asked_back, left, in_danger, not_reached, judged = played.calls
+    asked_back, left, in_danger, not_reached, judged, both, agent_alone, service_alone = played.calls
     assert not asked_back.citizen.hung_up
     (own,) = asked_back.phoned
     assert own.answered_at
@@ -110,6 +126,14 @@ def test_the_people_did_what_their_script_says(played: Played) -> None:
     assert not_reached.emergency.answered_at is None
     assert judged.answered_by is not None
     assert judged.answered_by.hung_up
+    for call, service, agent in (
+        (both, True, True),
+        (agent_alone, False, True),
+        (service_alone, True, False),
+    ):
+        assert call.emergency is not None
+        assert call.rings
+        assert (call.emergency.answered_at is not None, call.answered_by is not None) == (service, agent)
 
 
 def test_every_witness_agrees_with_the_rows_folded_from_the_pbx(played: Played) -> None:
@@ -121,6 +145,11 @@ def test_every_witness_agrees_with_the_rows_folded_from_the_pbx(played: Played) 
         "3": "transferred_emergency",
         "4": "abandoned_queue",
         "5": "answered",
+        "6": "answered",
+        "7": "answered",
+        "8": "transferred_emergency",
     }
+    assert rows["13900000066"].transferred_at is not None
+    assert rows["13900000067"].transferred_at is None
     assert rows["13900000065"].survey_score == 5
     assert [leg.key for leg in rows["13900000061"].queue_legs] == ["9"]

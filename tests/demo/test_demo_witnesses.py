@@ -7,23 +7,25 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from demo_world import WORLDS, World, abandoned, answered, at, left_in_notice
+from demo_world import WORLDS, World, abandoned, answered, at, in_danger, left_in_notice
 from hypothesis import given
 from hypothesis import strategies as st
 
 from facts.call import Call, CallFlag, EndedBy, Outcome
 from telephony.pbx_logs.queue_log import QueueLogLine, parse_queue_log
-from ticketing_bridge.demo.cdr import citizens_records, compare_cdr, parse_cdr
+from ticketing_bridge.demo.cdr import CdrLine, citizens_records, compare_cdr, parse_cdr
 from ticketing_bridge.demo.findings import Comparison, Disagreement, Witness
+from ticketing_bridge.demo.helpers import NOBODY, compare_helpers, helpers_of
 from ticketing_bridge.demo.people import compare_people, match_rows
 from ticketing_bridge.demo.queue_log import by_call, compare_queue_log
 
 
 def compare(world: World) -> list[Disagreement]:
     found = Comparison("call")
-    compare_people(world.row, world.played, found)
-    compare_queue_log(world.row, world.queue_log, found)
-    compare_cdr(world.row, world.cdr, found)
+    compare_people(world.row, world.played, found, world.helpers.rang)
+    compare_queue_log(world.row, world.queue_log, found, world.helpers.lines)
+    compare_cdr(world.row, world.cdr, found, world.helpers.records)
+    compare_helpers(world.row, world.helpers, found)
     return found.disagreements
 
 
@@ -120,6 +122,69 @@ def test_every_changed_row_is_found(world: Callable[[], World], change: Callable
 def test_changes_of_an_answered_row_are_found(change: Callable[[Call], Call]) -> None:
     case = answered()
     assert compare(replace(case, row=change(case.row)))
+
+
+def test_who_was_called_to_a_caller_in_danger_is_testified_by_three_witnesses() -> None:
+    case = in_danger()
+    (leg,) = case.row.agent_legs
+    enter, ignored, connect, complete = case.helpers.lines
+    *rung, fire = case.helpers.records
+
+    def told(*lines: QueueLogLine) -> World:
+        return replace(case, helpers=replace(case.helpers, lines=lines))
+
+    def recorded(*records: CdrLine) -> World:
+        return replace(case, helpers=replace(case.helpers, records=records))
+
+    def rows(**known: object) -> World:
+        return replace(case, row=replace(case.row, **known))  # type: ignore[arg-type]
+
+    lied = [
+        (told(enter, ignored, complete), Witness.QUEUE_LOG),
+        (told(enter, ignored, connect), Witness.QUEUE_LOG),
+        (told(enter, ignored, replace(connect, agent="agent101"), complete), Witness.QUEUE_LOG),
+        (recorded(fire), Witness.CDR),
+        (recorded(*rung, replace(fire, disposition="BUSY")), Witness.CDR),
+        (recorded(*rung[1:], fire), Witness.PEOPLE),
+        (replace(case, helpers=NOBODY), Witness.QUEUE_LOG),
+        (rows(transferred_at=None), Witness.PEOPLE),
+        (rows(ended_by=EndedBy.AGENT), Witness.PEOPLE),
+        (rows(agent_legs=(replace(leg, bridged_at=at(20)),)), Witness.QUEUE_LOG),
+        (rows(agent_legs=(replace(leg, left_at=at(30)),)), Witness.CDR),
+        (rows(agent_legs=(leg, leg)), Witness.QUEUE_LOG),
+    ]
+    for number, (world, witness) in enumerate(lied):
+        assert fields(world, witness), f"the lie of number {number}"
+
+
+def test_who_was_alone_in_a_room_has_no_record_of_that_time() -> None:
+    case = in_danger()
+    rung = replace(case.helpers.records[0], end=at(49))
+    row = replace(
+        case.row, agent_legs=(), answered_at=None, transferred_at=None, outcome=Outcome.ABANDONED_IVR
+    )
+    nobody = replace(case.played.rings[0], ended_at=at(49))
+    alone = replace(
+        case,
+        row=row,
+        played=replace(case.played, rings=(nobody,), emergency=None),
+        cdr=(replace(case.cdr[0], end=at(5)),),
+        helpers=replace(case.helpers, lines=(case.helpers.lines[0],), records=(rung,)),
+    )
+    assert compare(alone) == []
+
+
+def test_whose_channel_it_was_is_told_by_one_line_of_queue_log() -> None:
+    told = parse_queue_log([
+        "1767600005|city-5.9|main|NONE|HOTLINEERRAND|with|city-1.7",
+        "1767600005|city-5.9|main|NONE|ENTERQUEUE||13997361508|1",
+        "1767600006|city-6.1|main|NONE|HOTLINEERRAND|callback,3",
+    ])  # fmt: skip
+    found = helpers_of(told, in_danger().helpers.records)
+    assert {caller: [line.event for line in it.lines] for caller, it in found.items()} == {
+        "city-1.7": ["ENTERQUEUE"]
+    }
+    assert by_call(told) == {}
 
 
 def test_an_answer_that_nobody_gave_is_denied_by_the_people() -> None:

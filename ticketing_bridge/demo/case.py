@@ -17,6 +17,7 @@ from ticketing_bridge.demo.cdr import compare_cdr
 from ticketing_bridge.demo.derived import compare_derived
 from ticketing_bridge.demo.evidence import Evidence, began_since
 from ticketing_bridge.demo.findings import Comparison, Disagreement, Witness
+from ticketing_bridge.demo.helpers import NOBODY, compare_helpers
 from ticketing_bridge.demo.ledger import Ledger
 from ticketing_bridge.demo.live import latencies_s
 from ticketing_bridge.demo.people import compare_people, match_rows
@@ -66,9 +67,12 @@ class Case:
     def _resolved(self, played: PlayedCall, row: Call, found: Comparison) -> CallFinding:
         evidence = self.evidence
         keys = sum(len(press.digits) for press in played.plan.call.keys)
-        compare_people(row, played, found)
-        compare_queue_log(row, evidence.queue_log_of_calls().get(row.key.uniqueid, []), found)
-        compare_cdr(row, evidence.cdr_of_calls().get(row.key.uniqueid, []), found)
+        helpers = evidence.helpers().get(row.key.uniqueid, NOBODY)
+        compare_people(row, played, found, helpers.rang)
+        lines = evidence.queue_log_of_calls().get(row.key.uniqueid, [])
+        compare_queue_log(row, lines, found, helpers.lines)
+        compare_cdr(row, evidence.cdr_of_calls().get(row.key.uniqueid, []), found, helpers.records)
+        compare_helpers(row, helpers, found)
         compare_recordings(row, evidence.recordings, found, keys)
         compare_sound(row, played, self.dialogues[played.plan.id], evidence.recordings, found)
         derived = compare_derived(row, played, self.ledger, evidence.recordings, found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
@@ -12,6 +13,7 @@ from telephony.pbx.paths import PbxPaths
 from telephony.pbx_logs.queue_log import QueueLogLine, parse_queue_log
 from ticketing_bridge.demo.cdr import CdrLine, citizens_records, parse_cdr
 from ticketing_bridge.demo.growing import GrowingFile, RecordingWatch
+from ticketing_bridge.demo.helpers import Helpers, helpers_of
 from ticketing_bridge.demo.live import LiveListener
 from ticketing_bridge.demo.queue_log import by_call
 
@@ -76,6 +78,10 @@ class Evidence:
     def queue_log_of_calls(self) -> dict[str, list[QueueLogLine]]:
         """Lines about calls, by Uniqueid."""
         return by_call(parse_queue_log(self.queue_log.lines()))
+
+    def helpers(self) -> Mapping[str, Helpers]:
+        """Whom flows called into callers' rooms, by the caller's Uniqueid."""
+        return helpers_of(parse_queue_log(self.queue_log.lines()), parse_cdr(self.cdr.lines()))
 
 
 def began_since(uniqueid: str, moment: datetime) -> bool:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from facts.call import Call, CallFlag, EndedBy, Outcome
+from telephony.simulation.diary import PhoneSide
 from telephony.simulation.play import PlayedCall
 from ticketing_bridge.demo.findings import Comparison, Witness
+from ticketing_bridge.demo.helpers import HARDLY_RANG_S
 
 WITHIN_S = 1.0
 #: a row with another number is still taken for this citizen's when nothing else arrived then
 _SAME_MOMENT_S = 1.0
 _SAME_CALL_S = 3.0
-#: rings shorter than this may be seen on one side only
-_HARDLY_RANG_S = 0.5
 _GAVE_UP = frozenset({Outcome.ABANDONED_IVR, Outcome.ABANDONED_QUEUE})
 #: the queue gave up, and its caller may hang up in what is offered then
 _QUEUE_GAVE_UP = frozenset({Outcome.TIMEOUT, Outcome.LEAVE_EMPTY, Outcome.FULL, Outcome.JOIN_EMPTY})
@@ -52,8 +53,13 @@ def _pairs(
     return sorted((pair for pair in pairs if pair[0] <= within_s), key=lambda pair: pair[0])
 
 
-def compare_people(row: Call, played: PlayedCall, found: Comparison) -> None:
-    """The call row against the diaries."""
+def compare_people(
+    row: Call, played: PlayedCall, found: Comparison, rung_by_helpers: Sequence[str] = ()
+) -> None:
+    """The call row against the diaries.
+
+    ``rung_by_helpers``: agents whose telephones were rung for the caller, but not by the caller's channel.
+    """
     people = Witness.PEOPLE
     agent = played.answered_by
     found.same(people, "caller_number", row.caller_number, played.plan.number)
@@ -63,7 +69,8 @@ def compare_people(row: Call, played: PlayedCall, found: Comparison) -> None:
     if not gap:
         found.near(people, "arrived_at", row.arrived_at, played.citizen.began_at, WITHIN_S)
     found.same(people, "answered", bool(row.answered_at or row.agent_legs), agent is not None)
-    found.check(people, "outcome", _outcome_fits(row, played), row.outcome, _seen_outcome(played))
+    fits = _outcome_fits(row, played, rung_by_helpers)
+    found.check(people, "outcome", fits, row.outcome, _seen_outcome(played))
     if agent is not None:
         found.same(people, "agent", row.agent, agent.person)
         if not gap:
@@ -72,15 +79,28 @@ def compare_people(row: Call, played: PlayedCall, found: Comparison) -> None:
     if row.ended_by is not None or not gap:
         found.same(people, "ended_by", row.ended_by, _ended_by(played))
     if not gap:
-        found.same(people, "rings", _row_rings(row), _seen_rings(played))
+        found.same(people, "emergency", row.transferred_at is not None, _emergency(played))
+        rings, seen = _row_rings(row), _seen_rings(played)
+        if rung_by_helpers:  # in which order among the caller's own, no record tells
+            rings, seen = tuple(sorted((*rings, *rung_by_helpers))), tuple(sorted(seen))
+        found.same(people, "rings", rings, seen)
 
 
 def _ended_by(played: PlayedCall) -> EndedBy:
     """Who ended the talk; a caller who was asked how it was ends no talk any more."""
     agent = played.answered_by
+    if agent is not None and _stayed(played.emergency, agent):
+        agent = None
     if played.citizen.hung_up and not (agent is not None and agent.hung_up):
         return EndedBy.CALLER
     return EndedBy.AGENT if agent is not None and agent.hung_up else EndedBy.SYSTEM
+
+
+def _stayed(service: PhoneSide | None, agent: PhoneSide) -> bool:
+    """The emergency service was still with the caller when the agent had hung up."""
+    if service is None or service.answered_at is None or not agent.hung_up or agent.ended_at is None:
+        return False
+    return service.ended_at is None or service.ended_at > agent.ended_at
 
 
 def _seen_outcome(played: PlayedCall) -> str:
@@ -94,7 +114,7 @@ def _seen_outcome(played: PlayedCall) -> str:
     return f"{rang}, {'the caller' if played.citizen.hung_up else 'the hotline'} ended it"
 
 
-def _outcome_fits(row: Call, played: PlayedCall) -> bool:
+def _outcome_fits(row: Call, played: PlayedCall, rung_by_helpers: Sequence[str]) -> bool:
     if played.answered_by is not None:
         return row.outcome is Outcome.ANSWERED
     if row.outcome in (Outcome.ANSWERED, Outcome.TRANSFERRED_EMERGENCY) or _emergency(played):
@@ -103,7 +123,7 @@ def _outcome_fits(row: Call, played: PlayedCall) -> bool:
         return played.citizen.left_at is not None
     if row.outcome in (Outcome.CALLBACK_REQUESTED, Outcome.SELF_SERVICE):
         return bool(played.plan.call.keys)
-    return _miss_fits(row, played)
+    return _miss_fits(row, played, rung_by_helpers)
 
 
 def _emergency(played: PlayedCall) -> bool:
@@ -111,11 +131,11 @@ def _emergency(played: PlayedCall) -> bool:
     return played.emergency is not None and played.emergency.answered_at is not None
 
 
-def _miss_fits(row: Call, played: PlayedCall) -> bool:
-    """Nobody answered, and nothing else was reached."""
+def _miss_fits(row: Call, played: PlayedCall, rung_by_helpers: Sequence[str]) -> bool:
+    """Nobody answered, and nothing else was reached. Who rings an agent by itself is in a queue."""
     if not played.citizen.hung_up:
         return row.outcome not in _GAVE_UP
-    if played.rings:
+    if Counter(_seen_rings(played)) - Counter(rung_by_helpers):
         return row.outcome is Outcome.ABANDONED_QUEUE or row.outcome in _QUEUE_GAVE_UP
     return row.outcome in _GAVE_UP | _QUEUE_GAVE_UP | {Outcome.CLOSED}
 
@@ -124,7 +144,7 @@ def _row_rings(row: Call) -> tuple[str, ...]:
     return tuple(
         ring.agent
         for ring in sorted(row.rings, key=lambda ring: ring.rang_at)
-        if ring.ended_at is None or (ring.ended_at - ring.rang_at).total_seconds() >= _HARDLY_RANG_S
+        if ring.ended_at is None or (ring.ended_at - ring.rang_at).total_seconds() >= HARDLY_RANG_S
     )
 
 
@@ -132,6 +152,6 @@ def _seen_rings(played: PlayedCall) -> tuple[str, ...]:
     seen: list[str] = []
     for ring in played.rings:
         over_at = ring.answered_at or ring.ended_at
-        if over_at is None or (over_at - ring.began_at).total_seconds() >= _HARDLY_RANG_S:
+        if over_at is None or (over_at - ring.began_at).total_seconds() >= HARDLY_RANG_S:
             seen.append(ring.person)
     return tuple(seen)

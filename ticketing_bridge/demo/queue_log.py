@@ -45,15 +45,20 @@ _ENDINGS: Mapping[str, str] = {
 _NEVER_WAITED = frozenset({"full", "joinempty", "joinunavail"})
 
 
-def compare_queue_log(call: Call, lines: Sequence[QueueLogLine], found: Comparison) -> None:
-    """The call's lines against its row."""
+def compare_queue_log(
+    call: Call, lines: Sequence[QueueLogLine], found: Comparison, helpers: Sequence[QueueLogLine] = ()
+) -> None:
+    """The call's lines against its row. ``helpers``: lines of whom a flow called into the caller's room."""
+    # who was called to the caller may have come; where they waited, the caller did not
+    known = [*lines, *(line for line in helpers if line.event == "CONNECT")]
     if CallFlag.GAP in call.flags:
-        _outcome(call, lines, found)  # queue times of a call taken up from a snapshot are not its own
+        # queue times of a call taken up from a snapshot are not its own
+        _outcome(call, known, found)
         _ended(call, lines, found)
         return
     seen = sorted(line.event for line in lines if line.event != _CUT_OFF)
     found.same(Witness.QUEUE_LOG, "lines", tuple(sorted(_expected_events(call))), tuple(seen))
-    _outcome(call, lines, found)
+    _outcome(call, known, found)
     entered = [line for line in lines if line.event == "ENTERQUEUE"]
     waited = [leg for leg in call.queue_legs if leg.ending not in _NEVER_WAITED]
     for leg, line in zip(waited, entered, strict=False):
@@ -61,7 +66,7 @@ def compare_queue_log(call: Call, lines: Sequence[QueueLogLine], found: Comparis
     _answered(call, lines, found)
     _left(call, lines, found)
     _rings(call, lines, found)
-    _ended(call, lines, found)
+    _ended(call, lines, found, helped=bool(helpers))
     _order(lines, found)
 
 
@@ -169,7 +174,7 @@ def _rings(call: Call, lines: Sequence[QueueLogLine], found: Comparison) -> None
         found.near(Witness.QUEUE_LOG, "ring_ended_at", ring.ended_at, line.at, WITHIN_S)
 
 
-def _ended(call: Call, lines: Sequence[QueueLogLine], found: Comparison) -> None:
+def _ended(call: Call, lines: Sequence[QueueLogLine], found: Comparison, *, helped: bool = False) -> None:
     endings = [line for line in lines if line.event == "HOTLINEENDED"]
     found.same(Witness.QUEUE_LOG, "endings", 1, len(endings))
     for line in endings:
@@ -178,7 +183,8 @@ def _ended(call: Call, lines: Sequence[QueueLogLine], found: Comparison) -> None
         cause = None if call.hangup_cause is None else str(call.hangup_cause)
         found.same(Witness.QUEUE_LOG, "hangup_cause", cause, line.value(4))
         stage = line.value(0)
-        if CallFlag.GAP not in call.flags and stage not in _ANYWHERE:
+        # who was helped in a room of its own may never have been in a queue
+        if CallFlag.GAP not in call.flags and stage not in _ANYWHERE and not helped:
             queued = stage not in _BEFORE_A_QUEUE
             found.same(Witness.QUEUE_LOG, "reached_queue", bool(call.queue_legs), queued)
 
