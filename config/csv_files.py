@@ -37,15 +37,19 @@ def read_rows(
         HotlineError: of the class ``invalid``: it is no such file; columns that are missing are named.
     """
     text = file_text(path, invalid)
-    rows = csv.reader(io.StringIO(text), delimiter=_delimiter(text))
-    header = [name.strip() for name in next(rows, [])]
-    places = _places(header, path, columns, needed, invalid)
-    for cells in rows:
-        if any(cell.strip() for cell in cells):
-            yield (
-                rows.line_num,
-                {name: cells[at].strip() if at < len(cells) else "" for name, at in places.items()},
-            )
+    # lines end as they did on whichever machine wrote them
+    rows = csv.reader(io.StringIO(text, newline=None), delimiter=_delimiter(text))
+    try:
+        header = [name.strip() for name in next(rows, [])]
+        places = _places(header, path, columns, needed, invalid)
+        for cells in rows:
+            if any(cell.strip() for cell in cells):
+                yield (
+                    rows.line_num,
+                    {name: cells[at].strip() if at < len(cells) else "" for name, at in places.items()},
+                )
+    except csv.Error as problem:  # a cell as long as a book: a quote that is opened and never closed
+        raise invalid(f"{path} line {rows.line_num}: {problem}", fix="look at its quotes") from None
 
 
 def file_text(path: Path, invalid: type[HotlineError] = CsvInvalid) -> str:
@@ -65,7 +69,7 @@ def file_text(path: Path, invalid: type[HotlineError] = CsvInvalid) -> str:
 
 
 def _delimiter(text: str) -> str:
-    header = text.partition("\n")[0]
+    header = text.replace("\r", "\n").partition("\n")[0]
     return "\t" if header.count("\t") > header.count(",") else ","
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.tickets.city import AGENT, NOW, OFFICE
-from ticketing_bridge.delivery.inbound import ContactFileInvalid, read_contacts, take_contacts
+from ticketing_bridge.delivery.inbound import ContactFileInvalid, LeftOut, read_contacts, take_contacts
 from ticketing_bridge.store import Database
 from ticketing_bridge.tickets import TicketService
 
@@ -45,3 +45,18 @@ def test_a_file_without_confidentiality_is_refused(tmp_path: Path) -> None:
     file.write_text(HEADER.replace(",是否保密", "") + ROWS, encoding="utf-8")
     with pytest.raises(ContactFileInvalid, match="是否保密"):
         list(read_contacts(file, CHANNELS, NOW))
+
+
+def test_line_ends_quotes_and_years_of_other_machines(tmp_path: Path) -> None:
+    file = tmp_path / "contacts.csv"
+    file.write_bytes((HEADER + ROWS).replace("\n", "\r").encode())
+    whole = [*read_contacts(file, (), NOW)]
+    file.write_bytes((HEADER + ROWS).encode())
+    assert whole == [*read_contacts(file, (), NOW)]
+    row = "网站,{},投诉,城乡建设,路灯,{},,,否,{}\n"
+    file.write_text(HEADER + row.format(1, "不亮", "1900-01-01"), encoding="utf-8")
+    (left,) = read_contacts(file, (), NOW)
+    assert isinstance(left, LeftOut)
+    file.write_text(HEADER + row.format(1, "长" * 200_000, ""), encoding="utf-8")
+    with pytest.raises(ContactFileInvalid, match="line 2"):
+        [*read_contacts(file, (), NOW)]

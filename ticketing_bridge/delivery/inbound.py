@@ -149,6 +149,8 @@ def _moment(given: str, now: datetime) -> datetime:
             moment = datetime.strptime(given, form).replace(tzinfo=LOCAL)
         except ValueError:
             continue
+        if moment.year < 1971:
+            raise ValueError(f"受理时间 {given!r} is no time of ours")
         if moment > now:
             raise ValueError(f"受理时间 {given!r} has not come yet")
         return moment
