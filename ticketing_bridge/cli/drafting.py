@@ -117,7 +117,7 @@ def fit(
     folds: Annotated[int, typer.Option(min=2, max=20)] = 5,
     more: Annotated[
         int, typer.Option(min=0, help="Calls put together by chance, to learn from as well.")
-    ] = 6000,
+    ] = 5000,
     json_: Json = False,
 ) -> None:
     """Fit the weights of places, purpose and appeal, and the probabilities, to labelled calls.

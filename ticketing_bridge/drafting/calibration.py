@@ -19,7 +19,7 @@ from ticketing_bridge.drafting.repair import Words
 Held = TypeVar("Held")
 
 #: a call of which fewer characters are strange was heard well: names alone make a few so
-WELL_HEARD = 0.02
+WELL_HEARD = 0.03
 #: strange characters that the names of any call may hold, and the length of a call that says little of itself
 _NAMES = 3
 _SHORT = 60

@@ -39,10 +39,10 @@ from ticketing_bridge.drafting.spotting import (
 )
 
 #: how often each call is varied, beside the call as it was
-VARIANTS = 4
+VARIANTS = 2
 _LEAST_TIMES = 4
-_EPOCHS = 10
-_FITS = 2
+_EPOCHS = 8
+_FITS = 1
 #: from this one on the weights are averaged
 _SETTLED = 4
 _BATCH = 64

@@ -33,7 +33,7 @@ PRECISION = 0.9
 #: bound of a call that was heard well: a value that is rather right than wrong is shown
 _LENIENT = 0.55
 #: of several places one more is rather shown than left out
-_LENIENT_FOR = {"places": 0.45}
+_LENIENT_FOR = {"places": 0.4}
 _ENOUGH = 10
 _HEAD = "# weights of the probability, and below which it is not shown: heard well, badly (drafting fit)"
 _RIDGE = 0.3
