@@ -98,7 +98,7 @@ async def test_hold_consult_three_and_hand_over(
 
         await work.three_way("agent102", key, FIRE)
         await at_work.standing(key, Standing.JOIN_RINGING)
-        assert await asyncio.to_thread(fire.ringing.wait, 5)
+        assert await asyncio.to_thread(fire.ringing.wait, 30)
         assert fire.dialled == "119"
         await refused(work.hand_over("agent102", key), ControlRefusal.STAY)
         await refused(work.hang_up("agent102", key), ControlRefusal.STAY)
@@ -113,7 +113,7 @@ async def test_hold_consult_three_and_hand_over(
         assert released.owner == "agent102", "a service owns no ticket"
         assert not citizen.gone.is_set()
         await asyncio.to_thread(citizen.hang_up)
-        assert await asyncio.to_thread(fire.gone.wait, 5), "nobody is left behind in the room"
+        assert await asyncio.to_thread(fire.gone.wait, 30), "nobody is left behind in the room"
     row = await at_work.row(key, lambda it: it.state is CallState.ENDED)
     assert (row.outcome, row.ended_by, row.linkedid) == (Outcome.ANSWERED, EndedBy.CALLER, call.linkedid)
     assert row.agent_legs[0].agent == "agent101"

@@ -47,7 +47,7 @@ async def write(database: Database, folder: Path, stream: Sequence[AmiMessage]) 
     async with writer(database, folder) as ledger:
         for message in stream:
             ledger.take(message)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             await ledger.settled()
 
 
@@ -72,7 +72,7 @@ async def test_every_recording_becomes_rows_jobs_and_news(database: Database, tm
         await write(database, tmp_path, stream)
         found = await rows(database)
         heard = set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while heard != found.keys():
                 heard.add((await anext(news)).payload)
     outcomes = sorted(call.outcome for call in found.values() if call.outcome)
@@ -160,7 +160,7 @@ async def test_database_away_then_back(tmp_path: Path) -> None:
                 for message in stream[40:90]:
                     ledger.take(message)
                     await asyncio.sleep(0.002)
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(30):
                     while spool.empty or spool.state.events < 50:
                         await asyncio.sleep(0.02)
                 assert ledger.away
@@ -169,7 +169,7 @@ async def test_database_away_then_back(tmp_path: Path) -> None:
                 await server.start()
                 for message in stream[90:]:
                     ledger.take(message)
-                async with asyncio.timeout(15):
+                async with asyncio.timeout(30):
                     await ledger.settled()
                 assert spool.empty
                 assert not ledger.away
@@ -203,17 +203,17 @@ async def test_a_frozen_database_blocks_nothing(tmp_path: Path) -> None:
                 os.kill(one, signal.SIGSTOP)
             for message in stream[1:]:
                 ledger.take(message)
-            async with asyncio.timeout(8):
+            async with asyncio.timeout(30):
                 while ledger.spool.empty:
                     began = time.monotonic()
                     await asyncio.sleep(0.01)
-                    assert time.monotonic() - began < 1.0
+                    assert time.monotonic() - began < 2.0
             call = ledger.tracker.call(CallKey("city", stream[0].headers["Uniqueid"]))
             assert call
             assert call.outcome is Outcome.ANSWERED
             for one in family:
                 os.kill(one, signal.SIGCONT)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await ledger.settled()
             assert [it.outcome for it in (await rows(database)).values()] == [Outcome.ANSWERED]
     finally:
@@ -259,12 +259,13 @@ async def test_recovers_when_the_database_comes_after_us(
     async with writer(database, tmp_path) as ledger:
         for message in stream[12:20]:
             ledger.take(message)
-        await asyncio.sleep(0.3)
-        assert ledger.spool.state.events == 8
+        async with asyncio.timeout(30):
+            while ledger.spool.state.events < 8:
+                await asyncio.sleep(0.01)
         there = True
         for message in stream[20:]:
             ledger.take(message)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await ledger.settled()
     (call,) = (await rows(database)).values()
     assert (call.outcome, call.flags) == (Outcome.ANSWERED, set())

@@ -108,7 +108,7 @@ async def remote(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPa
 async def _receiving(house: House, port: int) -> AsyncIterator[None]:
     task = asyncio.create_task(run_pbx_receiver(house))
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while True:
                 try:
                     _, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -79,7 +79,7 @@ async def test_the_worker_begins_anew_by_other_connectors(
     role = asyncio.create_task(
         worker.run_worker_role(House(settings, load_hotline(), load_or_make_secrets(tmp_path)))
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert await begun.get() == ["city"]
         (tmp_path / "delivery.yaml").write_text("connectors: {", encoding="utf-8")
         keep_connector_secret(tmp_path, "city_webhook", "a-long-secret")

@@ -99,7 +99,7 @@ async def listening(address: str, path: str) -> AsyncIterator[tuple[Stream, http
 
 
 async def connected(feed: LiveFeed, wanted: bool = True) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while feed.connected is not wanted:
             await asyncio.sleep(0.01)
 
@@ -198,7 +198,7 @@ async def test_the_page_is_told_when_the_link_or_the_telephony_role_is_gone(
         telephony = asyncio.create_task(keep_beating(house.database, "city", lambda: link[0]))
         await heard.until("health", "与交换机的连接中断")
         link[0] = True
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while 'class="banner bad"' in heard.last("health"):
                 await asyncio.sleep(0.01)
         telephony.cancel()
@@ -235,7 +235,7 @@ async def test_a_stream_ends_with_its_session(
         async with house.database.unit_of_work() as uow:
             await uow.users.disable(LOGIN)
         await heard.until("signed-out", "")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not heard.ended:
                 await asyncio.sleep(0.01)
 
@@ -256,7 +256,7 @@ async def test_a_stream_ends_when_its_call_becomes_another_s_secret(
         async with house.database.unit_of_work() as uow:
             await TicketSecrecy(service).hide(uow, ticket.number, 1, LEADER, utc_now(), "举报人要求保密")
         await heard.until("signed-out", "")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not heard.ended:
                 await asyncio.sleep(0.01)
 
@@ -271,7 +271,7 @@ async def test_a_page_that_does_not_read_holds_nobody_up(house: House, broadcast
             for number in range(3000):
                 broadcast.send(said(f"第{number}句", final=False))
             broadcast.send(said("说完了"))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while not feed.words(str(KEY)).finals:
                     await asyncio.sleep(0.01)
             assert await slow.news(1) == {WORDS}
@@ -286,7 +286,7 @@ async def test_the_feed_comes_back_and_drops_what_nobody_will_finish(settings: S
             await connected(feed)
             speech.send(said("停水了"))
             speech.send(said("从昨天", segment=1, final=False))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while not feed.words(str(KEY)).partials:
                     await asyncio.sleep(0.01)
         await connected(feed, wanted=False)
@@ -305,7 +305,7 @@ async def test_lines_that_are_no_live_text_do_not_end_the_feed(settings: Setting
         await writer.drain()
 
     server = await asyncio.start_unix_server(speak, path=str(settings.live_socket))
-    async with server, LiveFeed(settings.live_socket) as feed, asyncio.timeout(5):
+    async with server, LiveFeed(settings.live_socket) as feed, asyncio.timeout(30):
         while not feed.words(str(KEY)).finals:
             await asyncio.sleep(0.01)
 

@@ -300,7 +300,7 @@ async def test_statements_without_answers_happen_together_or_not_at_all(database
 
 
 async def test_listeners_hear_ids_after_the_commit_and_after_a_break(database: Database) -> None:
-    async with database.listen("hotline_call") as heard, asyncio.timeout(10):
+    async with database.listen("hotline_call") as heard, asyncio.timeout(30):
         assert (await anext(heard)).payload == EVERYTHING
         async with database.unit_of_work() as uow:
             await uow.notify("hotline_call", str(KEY))
@@ -316,7 +316,7 @@ async def test_listeners_hear_ids_after_the_commit_and_after_a_break(database: D
 
 
 async def test_one_leads_the_other_stands_by_until_it_is_gone(database: Database) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         async with database.leadership("telephony:city"):
             second = database.leadership("telephony:city")
             waiting = asyncio.create_task(second.__aenter__())

@@ -36,7 +36,7 @@ class Asterisk:
 
     async def expect(self, start: str) -> str:
         """The next command, which must begin so."""
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(30):
             line = (await self.reader.readline()).decode().rstrip("\n")
         assert line.startswith(start), line
         self.commands.append(line)
@@ -53,7 +53,7 @@ class Asterisk:
 
     async def ended(self) -> bool:
         """Wait for the server to close."""
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(30):
             with contextlib.suppress(ConnectionError):
                 return await self.reader.read() == b""
         return True

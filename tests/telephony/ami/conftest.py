@@ -67,7 +67,7 @@ async def bare(pbx: FakeAmi) -> AsyncIterator[Callable[..., Any]]:
         managers.append(manager)
         await manager.connect()
         if wait:
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(30):
                 while not manager.authenticated:
                     await asyncio.sleep(0.005)
         return manager
@@ -82,7 +82,7 @@ async def bare(pbx: FakeAmi) -> AsyncIterator[Callable[..., Any]]:
 def eventually() -> Callable[..., Any]:
     """Wait until something holds."""
 
-    async def wait(holds: Callable[[], object], timeout_s: float = 8.0) -> None:
+    async def wait(holds: Callable[[], object], timeout_s: float = 30.0) -> None:
         async with asyncio.timeout(timeout_s):
             while not holds():
                 await asyncio.sleep(0.005)

@@ -26,7 +26,7 @@ WHO = "格尔木市民"
 
 async def next_named(link: AmiLink, name: str) -> dict[str, str]:
     """The next message of that event name in the stream."""
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(30):
         async for message in link.messages():
             if message.headers.get("Event") == name:
                 return dict(message.headers)

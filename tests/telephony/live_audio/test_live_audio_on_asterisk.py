@@ -286,6 +286,6 @@ async def test_callers_of_a_frozen_menu_reach_the_queue_when_it_is_ended(house: 
         server.kill()
         ended = time.monotonic()
         await server.wait()
-    joined = await house.seen(lambda event: isinstance(event, ev.QueueJoined), 3)
+    joined = await house.seen(lambda event: isinstance(event, ev.QueueJoined), 30)
     assert time.monotonic() - ended < 1.0
     assert joined.queue == "main"

@@ -49,7 +49,7 @@ def leave_behind(path: Path) -> None:
 
 
 async def until(holds: Any) -> None:
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(30):
         while not holds():
             await asyncio.sleep(0.005)
 

@@ -61,7 +61,7 @@ def test_caller_is_led_to_the_queue_when_nothing_of_ours_answers(
     assert [it["Status"] for it in ami.events("HotlineFlow", Uniqueid=call)] == ["entered", "failed"]
     ended = ended_once(endings_pbx, ami, call)
     assert (ended["Stage"], ended["QueueStatus"], ended["Abandoned"]) == ("queue", "", "TRUE")
-    files = wait_for_recording(endings_pbx.settings.recordings, call, timeout_s=5)
+    files = wait_for_recording(endings_pbx.settings.recordings, call, timeout_s=30)
     assert files.caller_s > 1.0
     assert files.heard_s > 1.0
 

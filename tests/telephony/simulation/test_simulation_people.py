@@ -146,7 +146,7 @@ async def test_who_hangs_up_before_it_rings_is_gone_all_the_same(
     with Diary(tmp_path / "diary.jsonl") as diary:
         silent = {calls[0].id: Dialogue(tmp_path / "c", tmp_path / "a", (), 1.0)}
         player = play.Player(exchange, diary, silent, play.PromptTimes(1.0, 1.0), run_id="r")  # type: ignore[arg-type]
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(30):
             (played,) = await player.play(calls)
     assert exchange.asked == [f"r-{calls[0].id}"] * 2, "not before there is a call, and again while it is on"
     assert played.citizen.ended_at is not None

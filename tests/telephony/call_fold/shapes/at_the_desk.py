@@ -142,7 +142,7 @@ def sent_on_to_a_unit_that_is_busy(stage: Stage) -> None:
         talk.desk.refuses = "486 Busy Here"
         _sent_on(stage, talk, "unit", "water", "8456789")
         stage.ami.wait_event("HotlineMove", Status="busy")
-        stage.ami.wait(lambda it: it.get("Event") == "QueueCallerJoin" and it["Timestamp"] > talk.since, 5)
+        stage.ami.wait(lambda it: it.get("Event") == "QueueCallerJoin" and it["Timestamp"] > talk.since)
         hangs_up(talk.caller, 1.5)
 
 
@@ -198,7 +198,7 @@ def withdrawn_by_the_desk(stage: Stage) -> None:
     """QueueWithdrawCaller: the PBX takes the caller out of the queue."""
     user = "[withdrawer]\nsecret = w\npermit = 127.0.0.1/255.255.255.255\nread = agent\nwrite = agent\n"
     with (
-        stage.configured("manager.conf", lambda before: f"{before}\n{user}", "manager reload"),
+        stage.pbx.configured("manager.conf", lambda before: f"{before}\n{user}", "manager reload"),
         stage.calling(CALLER),
     ):
         stage.joined(CALLER)

@@ -11,7 +11,7 @@ from tests.telephony.call_fold.shapes.stage import CALLER, Stage, hangs_up, shap
 
 
 def _reaches_102(stage: Stage) -> None:
-    stage.ami.wait(lambda it: it.get("Event") == "BridgeEnter" and "agent102" in it["Channel"], 10)
+    stage.ami.wait(lambda it: it.get("Event") == "BridgeEnter" and "agent102" in it["Channel"])
 
 
 @shape
@@ -36,7 +36,7 @@ def blind_transfer_agent_ends(stage: Stage) -> None:
 def blind_transfer_unanswered(stage: Stage) -> None:
     with stage.talk(stage.agent("agent102", answers=False), after_s=0.8) as talk:
         assert talk.desk.refer("102") == 202
-        assert talk.others[0].ringing.wait(10)
+        assert talk.others[0].ringing.wait(30)
         hangs_up(talk.caller, 0.8)
 
 
