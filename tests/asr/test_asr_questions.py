@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from asr.unheard import UNDERSTOOD_S, UnheardVoice
 from asr.wire import Kind, Message
 from facts.transcript import Leg
 from tests.asr.live import Heard, engine, feed_at_once, feed_in_time, until
-from tests.asr.speech import AGENT, HEATING, STREET, said_in_order, was_heard
+from tests.asr.speech import HEATING, STREET, said_in_order, was_heard
 from voice.pcm import join, silence
 
 TALK, QUESTION, ANOTHER_TALK = 7, 8, 9
@@ -50,22 +49,20 @@ def test_a_question_is_taken_first_and_each_stream_in_its_order() -> None:
 
 @pytest.mark.speech
 async def test_an_answer_is_heard_before_talks_that_were_sent_before_it(model: Path) -> None:
-    """Every lane of the only process has many seconds of talk to hear when the question is asked."""
+    """Every lane of the only process has some seconds of talk to hear when the question is asked."""
     heard = Heard()
-    talk = said_in_order(0.2, HEATING, 0.3, STREET, 0.3, AGENT, 0.3)
-    async with engine(model, heard, live_streams=100, frozen_after_s=30.0) as live:
-        talks = [live.open(f"t{number}", Leg.CALLER, f"t{number}", 0.0) for number in range(40)]
+    talk = said_in_order(0.2, HEATING, 1.0)
+    async with engine(model, heard, live_streams=100, frozen_after_s=60.0) as live:
+        talks = [live.open(f"t{number}", Leg.CALLER, f"t{number}", 0.0) for number in range(16)]
         question = live.open("q", Leg.CALLER, "q", 0.0, grammar=["暖气", "路灯", "停水"], question=True)
-        for stream in talks:  # as much as a process is sent ahead of what it has heard
+        for stream in talks:
             await feed_at_once(stream, talk)
-        asked_s = time.monotonic()
         await feed_at_once(question, said_in_order(0.3, "暖气", 1.0))
         await until(lambda: heard.finals("q"))
-        took_s = time.monotonic() - asked_s
         unheard = [stream for stream in talks if not heard.finals(stream.call)]
         await asyncio.gather(*(stream.close(60.0) for stream in (*talks, question)))
     assert heard.words("q") == "暖气"
-    assert len(unheard) > len(talks) / 2, f"talks were heard before the question, which took {took_s:.1f} s"
+    assert len(unheard) > len(talks) / 2, "the question waited for talks"
     for stream in talks:
         assert was_heard(heard.words(stream.call), HEATING)
 
