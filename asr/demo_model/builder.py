@@ -20,12 +20,12 @@ from config.catalogue import load_catalogue
 from voice.pinyin import vocabulary, word_counts, words
 
 SPEECH_SEED, LANGUAGE_SEED = 20_250_701, 20_250_702
-PATTERN_SHARE, EVERYDAY_SHARE, COMPOSED_SHARE, COMPANY_SHARE, FREE_SHARE = 0.03, 0.03, 0.05, 0.15, 0.74
+PATTERN_SHARE, EVERYDAY_SHARE, COMPOSED_SHARE, COMPANY_SHARE, FREE_SHARE = 0.03, 0.02, 0.03, 0.13, 0.79
 """What each kind of text weighs in the language model, whatever its length."""
 TABLE_SHARE = 0.1
 """How much of the unigrams comes from the general table of words."""
-MOST_NGRAMS = 110_000
-"""So many pairs and so many triples of words are kept: about 2.9 MB."""
+MOST_NGRAMS = 130_000
+"""So many pairs and so many triples of words are kept: about 3.4 MB."""
 COMPOSED_OF_A_LINE, TIMES_IN_COMPANY = 60, 2
 """So many sentences are put together from a line of choices, so many phrases from a pair of words."""
 
@@ -35,9 +35,9 @@ class Plan:
     """How much speech to make, how large a network to train, and how much text to read."""
 
     pattern_sentences: int = 5_000
-    written_sentences: int = 5_000
-    word_strings: int = 7_000
-    non_speech: int = 1_000
+    written_sentences: int = 9_000
+    word_strings: int = 8_000
+    non_speech: int = 1_200
     text_sentences: int = 40_000
     everyday_sentences: int = 20_000
     size: network.Size = field(default_factory=network.Size)
