@@ -214,10 +214,12 @@ def _harmless(text: str, found: re.Match[str]) -> bool:
 
 
 def _over(call: DraftInput, turn: int, danger: str) -> bool:
-    """Whether the caller says, then or later, that nobody is hurt or all are out; fire and arms go on."""
+    """Whether the caller says, then or later, that nobody is hurt or all are out; fire and arms go on until asked."""
+    later = [(at, text) for at, text in call.citizen() if at >= turn]
+    if any(_answers(call, at, "asks_ongoing", "has_ended") for at, _ in later):
+        return True
     if pattern("flags", "lasting").search(danger):
         return False
-    later = [(at, text) for at, text in call.citizen() if at >= turn]
     if any(pattern("flags", "not_out").search(text) for _, text in later):
         return False
     impact = pattern("flags", "impact").search(danger)
