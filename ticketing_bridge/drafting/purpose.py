@@ -214,7 +214,10 @@ def _harmless(text: str, found: re.Match[str]) -> bool:
 
 
 def _over(call: DraftInput, turn: int, danger: str) -> bool:
-    """Whether the caller says, then or later, that nobody is hurt or all are out; fire and arms go on until asked."""
+    """Whether the caller says, then or later, that nobody is hurt or all are out.
+
+    Fire, gas and arms go on, unless the agent asks whether they do and hears that they do not.
+    """
     later = [(at, text) for at, text in call.citizen() if at >= turn]
     if any(_answers(call, at, "asks_ongoing", "has_ended") for at, _ in later):
         return True
