@@ -28,9 +28,13 @@ pytestmark = pytest.mark.speech
 
 
 def command(home: Path, *words: str | Path) -> subprocess.Popen[str]:
-    """Start ``hotline`` with its own home."""
+    """Start ``hotline`` with its own home, and with Ctrl-C as a terminal has it (``nohup … &`` ignores it)."""
+    start = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from ticketing_bridge.cli import main; main()"
+    )
     return subprocess.Popen(
-        [sys.executable, "-c", "from ticketing_bridge.cli import main; main()", *map(str, words)],
+        [sys.executable, "-c", start, *map(str, words)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
