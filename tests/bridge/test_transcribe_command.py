@@ -28,7 +28,7 @@ pytestmark = pytest.mark.speech
 
 
 def command(home: Path, *words: str | Path) -> subprocess.Popen[str]:
-    """Start ``hotline`` with its own home, and with Ctrl-C as a terminal has it (``nohup … &`` ignores it)."""
+    """Start ``hotline`` with its own home, and with Ctrl-C as a terminal has it: ``nohup`` ignores it."""
     start = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
         "from ticketing_bridge.cli import main; main()"
