@@ -197,7 +197,7 @@ def _harmless(text: str, found: re.Match[str]) -> bool:
     far, day, still, near, after, rescued = _harmless_cues()
     before = text[: found.start()]
     praised = pattern("flags", "no_emergency_praise").search(before)
-    past = day.search(before[-12:]) and not still.search(text[max(0, found.start() - 12) :])
+    past = (day.search(before[-12:]) or pattern("flags", "dated").search(before)) and not still.search(text[max(0, found.start() - 12) :])
     soon = text[found.start() :][: len(found[0]) + 12]
     # of several people one may be safe and another not
     saved = rescued.search(soon) and not pattern("flags", "not_out").search(text[found.end() :])
@@ -209,6 +209,7 @@ def _harmless(text: str, found: re.Match[str]) -> bool:
         or far.search(before[-8:] + found[0][:-1])
         or near.search(before[-4:])
         or saved
+        or pattern("flags", "supposed_next").search(text[found.end() :])
         or after.search(soon)
     )
 
@@ -226,6 +227,8 @@ def _over(call: DraftInput, turn: int, danger: str) -> bool:
     if any(pattern("flags", "not_out").search(text) for _, text in later):
         return False
     impact = pattern("flags", "impact").search(danger)
+    if impact and any(pattern("flags", "in_hospital").search(text) for _, text in later):
+        return True
     return any(
         pattern("flags", "safe").search(text)
         or _answers(call, at, "asks_out", "is_out")
