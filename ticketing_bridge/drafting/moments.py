@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cache
 
@@ -18,6 +18,10 @@ HOUR = 4
 #: how exact a duration is: it counts only as the answer to since when
 LASTED = -1
 _N = f"{NUMERAL}{{1,4}}"
+#: from the beginning of a stretch to its end: 干到, 一直排到
+_UNTIL = re.compile("(?:一直)?[^的]{0,2}[到至](?:第二天|次日|转天)?")
+#: 两个月 behind 十月十一月
+_SO_MANY = re.compile("[两三四五六]个月")
 _A_LITTLE = re.compile(".{0,4}?(?:都|也)(?:没|不|看不)|儿|用|办法")
 
 
@@ -49,7 +53,12 @@ def _lunar_days() -> dict[str, list[date]]:
         named[f"腊月{said}"] = [
             it - timedelta(days=w["twelfth_month"][year] - n) for year, it in w["lunar"]["除夕"].items()
         ]
-    named |= {alias: named[name] for alias, name in w["lunar_alias"].items() if name in named}
+    named |= {f"{begins}{said}": named[f"正月{said}"] for begins in ("年", "大年") for said in days.values()}
+    # 初一 to 初三 are also years at school
+    named |= {it: named[f"正月{it}"] for n, it in days.items() if 4 <= n <= 10}
+    named |= {
+        alias: named.get(name) or [*w["lunar"][name].values()] for alias, name in w["lunar_alias"].items()
+    }
     return {name: those for name, those in named.items() if name not in w["lunar"]}
 
 
@@ -59,8 +68,11 @@ def _grammar() -> re.Pattern[str]:
     day, part = any_of(w["day"]), any_of(w["part_of_day"])
     holiday = any_of((*w["holidays"], *w["lunar"], *_lunar_days()))
     year = f"(?P<year>去年|今年|前年|明年|{NUMERAL}{{4}}年|{NUMERAL}{{2}}年)"
-    month = "(?P<month>上上个月|上个月|上月|这个月|本月|[元一二三四五六七八九十]{1,3}月(?:份)?)"
-    dated = f"(?:{year}的?)?(?:{month}(?P<third>初|底|中旬|上旬|下旬|末)?(?P<dom>{_N}几?(?:号|日))?)"
+    month = "(?P<month>上上个月|上个月|上月|这个月|这月|本月|[元一二三四五六七八九十]{1,3}月(?:份)?)"
+    dated = (
+        f"(?:{year}的?)?(?:{month}(?P<third>初|底|中旬|上旬|下旬|末(?!尾))?"
+        f"(?P<dom>{_N}几?(?:号|日))?(?:(?<=号)(?:周|星期|礼拜)[一二三四五六日天](?!个))?)"
+    )
     week = (
         "(?P<shift>上上|上|这|本|下)?(?:一)?个?(?:周|星期|礼拜)"
         "(?P<weekday>[一二三四五六日天末])(?![个年天级层])"
@@ -76,14 +88,19 @@ def _grammar() -> re.Pattern[str]:
         "(?P<lastedhalf>半|多)?了(?!吗|没)"
     )
     third_only = "(?P<monthpart>月初|月底)"
+    named = f"(?:(?P<holyear>去年|今年|前年)的?)?(?P<holiday>{holiday})(?P<on>那天|当天|头一天|第一天|前一天|前一晚上?)?"
     clock = (
         f"(?P<hour>{_N})点(?:钟)?"
-        f"(?P<minute>半|一刻|三刻|{NUMERAL}{{2,3}}(?:来)?分?|{NUMERAL}来?分)?(?P<rough>多钟?|来分|来钟|左右|刚过|出头)?"
+        f"(?P<minute>半|一刻|三刻|{NUMERAL}{{2,3}}[来几]?分?|过{NUMERAL}{{1,3}}分?|{NUMERAL}来?分)?(?P<rough>多钟?|来分|来钟|左右|刚过|出头)?"
     )
-    dayword = f"(?P<day>{day})"
+    only_dom = (
+        f"(?<![第排栋幢座楼路街巷道段区社组元位])(?<!{NUMERAL})(?P<onlydom>{NUMERAL}{{1,3}}号)"
+        f"(?!.?{any_of(w['numbered'])})"
+    )
+    dayword = f"(?P<day>{day})(?:是?{holiday})?"
     return re.compile(
-        f"(?P<now>刚才|刚刚)?(?:{season}|{ago}|{lasted}|{dated}|{week}|{weekonly}|{dayword}|(?P<holiday>{holiday})(?P<on>那天|当天|头一天|第一天)?"
-        f"|(?P<onlydom>{NUMERAL}{{1,3}}号)(?!楼|院|库|门|线|井|厂|商|铺|车)"
+        f"(?P<now>刚才|刚刚)?(?:{season}|{ago}|{lasted}|{dated}|{week}|{weekonly}|{dayword}|{named}"
+        f"|{only_dom}"
         f"|(?P<onlyyear>去年|前年|大前年|(?:一|二){NUMERAL}年(?=就|我|签|买|交|办|的))|{third_only})?"
         f"(?:(?:那天|当天)(?={part}|{NUMERAL}{{1,3}}点))?的?(?P<part>{part})?(?:{clock})?"
     )
@@ -173,7 +190,7 @@ def _hour(get: dict[str, str | None], base: datetime | None, local: datetime) ->
         return None
     minute = {"半": 30, "一刻": 15, "三刻": 45, None: 0}.get(get["minute"], -1)
     if minute == -1:
-        minute = number((get["minute"] or "").rstrip("分来")) or 0
+        minute = number((get["minute"] or "").strip("过分来几")) or 0
         if minute > 59:
             return None
     part = get["part"]
@@ -186,7 +203,8 @@ def _hour(get: dict[str, str | None], base: datetime | None, local: datetime) ->
         hour += 12
     elif part is None and base is None and hour < 12:
         later = (hour + 12) * 60 + minute
-        if later <= local.hour * 60 + local.minute + 1:
+        said = local.hour * 60 + local.minute
+        if later <= said + 1 or later - 720 > said + 180:  # the latest such hour: 十点半, said after midnight
             hour += 12
     return hour * 60 + minute
 
@@ -208,7 +226,9 @@ def _day(
         days = words("times")["day"][get["day"]]
         return today + timedelta(days=days), 1 if days == 0 and not get["part"] else 3
     if get["holiday"]:
-        return _holiday(get["holiday"], today, soon), 3
+        named = _holiday(get["holiday"], today, soon, get["holyear"])
+        before = timedelta(days=1 if (get["on"] or "").startswith("前") else 0)
+        return named - before if named else None, 3
     return _stretch(get, today) or _only_year(get["onlyyear"], today)
 
 
@@ -320,16 +340,16 @@ def _year(word: str, this: int) -> int:
     return year if 1970 <= year <= 2100 else this
 
 
-def _holiday(name: str, today: datetime, soon: timedelta) -> datetime | None:
-    """The latest such day, one that comes soon included."""
+def _holiday(name: str, today: datetime, soon: timedelta, year: str | None) -> datetime | None:
+    """The latest such day, one that comes soon included; that of the year that was named."""
     w = words("times")
     if name in w["holidays"]:
         month, day = w["holidays"][name]
-        near = today.replace(month=month, day=day)
+        near = today.replace(month=month, day=day, year=_year(year, today.year) if year else today.year)
         return near if near <= today + soon else near.replace(year=near.year - 1)
     known = w["lunar"][name].values() if name in w["lunar"] else _lunar_days()[name]
     days = [datetime.combine(it, datetime.min.time()) for it in known]
-    past = [it for it in days if it <= today + soon]
+    past = [it for it in days if it <= today + soon and (not year or it.year == _year(year, today.year))]
     return max(past) if past else None
 
 
@@ -346,12 +366,14 @@ def ranges(text: str, moments: list[Moment]) -> Iterator[tuple[Moment, bool]]:
             and not lasts
             and one.at
             and other.at
-            and re.fullmatch(".{0,2}[到至](?:第二天|次日|转天)?", between)
+            and _UNTIL.fullmatch(between)
         ):
             yield _range(text, one, other, between), True
             index += 2
         elif other and not between and one.exact == other.exact == 2 and text[other.end - 1] == "月":
-            moments[index + 1] = _range(text, one, other, between)  # 九月十月十一月
+            both = _range(text, one, other, between)  # 九月十月十一月
+            all_of_them = _SO_MANY.match(text, both.end)
+            moments[index + 1] = replace(both, end=all_of_them.end()) if all_of_them else both
             index += 1
         else:
             yield one, bool(one.last)
@@ -363,6 +385,7 @@ def _range(text: str, one: Moment, other: Moment, between: str) -> Moment:
     assert other.at is not None
     last = other.at
     start = one.start
+    exact = one.exact if other.exact == HOUR else max(one.exact, other.exact)
     if other.clock and one.clock:
         last = one.at.replace(hour=other.at.hour, minute=other.at.minute)
         if last < one.at:
@@ -371,4 +394,4 @@ def _range(text: str, one: Moment, other: Moment, between: str) -> Moment:
         last = other.at.replace(day=last_day(other.at.year, other.at.month))
     if len(between) > 1 and text[:start].endswith("从"):
         start -= 1
-    return Moment(start, other.end, one.at, one.clock, last, max(one.exact, other.exact))
+    return Moment(start, other.end, one.at, one.clock, last, exact)

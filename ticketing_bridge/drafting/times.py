@@ -13,11 +13,17 @@ from ticketing_bridge.drafting.moments import HOUR, LASTED, Moment, last_day, mo
 
 #: an answer that says since when and little else, in characters
 _SHORT_ANSWER = 16
-#: a holiday so near is meant when it is asked about
-_SOON = timedelta(days=30)
-#: 一点 before a thing that is missing, or before 也不
+#: where an answer to when they called before stands, in characters; what comes later is told of the matter
+_AN_ANSWER = 8
+_PARTS = tuple(words("times")["part_of_day"])
 #: 每个 right before a time; 每天 before a part of the day
 _EVERY = re.compile("每(?:天|晚|日|个|年|月)?(?:的|一?到)?$")
+
+
+#: a holiday so near is meant when it is asked about
+_SOON = timedelta(days=30)
+#: score, span, moment, whether it is a habit
+_Found = tuple[float, Span, Moment, bool]
 
 
 def _text_of(at: datetime | None, clock: bool) -> str | None:
@@ -29,27 +35,32 @@ def find_when(call: DraftInput, masked: Sequence[Span], *, future: bool) -> Valu
 
     Times of earlier calls, births, deadlines and appointments are passed over.
     """
-    found: list[tuple[float, Span, Moment, bool]] = []
+    found: list[_Found] = []
+    second = _second(call)
     soon = _SOON if future else timedelta(0)
     for index, text in call.citizen():
         blocked = [(it.start, it.end) for it in masked if it.turn == index]
         asked = _asks(call, index, "asks_time")
-        if _asks(call, index, "asks_call") and not _asks(call, index, "asks_no_call"):
-            continue
+        earlier = _asks(call, index, "asks_call") and not _asks(call, index, "asks_no_call")
+        asked = asked and not earlier
         for moment, _ in ranges(text, list(moments_in(text, call.call_start, blocked, soon))):
             span = Span(index, moment.start, moment.end, text[moment.start : moment.end])
-            if _taken_back(text, moment) or _birth(call, index):
+            if _taken_back(text, moment) or (
+                moment.start < _AN_ANSWER and (earlier or _birth(call, index))
+            ):
                 continue
             score, habitual = _score(text, span, moment, asked, call, future)
             every = _EVERY.search(text[: span.start])
             if score > 0 and every:
                 habitual, begins = True, every.start()
                 span = Span(index, begins, span.end, text[begins : span.end])
+            if (index, moment.start) >= second:
+                score -= 3 if asked else 1.2  # the other matter's
             if score > 0:
                 found.append((score, span, moment, habitual))
     if not found:
         return Value(None, reason=because("no_time"))
-    best = max(found, key=lambda it: (it[0], -it[1].turn, -it[1].start))
+    best = _fuller(max(found, key=lambda it: (it[0], -it[1].turn, -it[1].start)), found)
     score, span, moment, habitual = best
     others = tuple(it[1].text for it in found if it is not best)
     if score < 1.4:
@@ -62,6 +73,28 @@ def find_when(call: DraftInput, masked: Sequence[Span], *, future: bool) -> Valu
     return Value(When(span.text, start, end), min(0.95, 0.4 + score / 8), reason, (span,), others)
 
 
+def _second(call: DraftInput) -> tuple[int, int]:
+    """Where another matter begins, as turn and character; behind the end when none does."""
+    for turn, said in enumerate(call.turns):
+        found = pattern("times", "second").search(said.text)
+        if turn and found and found.start() < _AN_ANSWER:
+            return turn, found.start()
+    return len(call.turns), 0
+
+
+def _fuller(best: _Found, found: Sequence[_Found]) -> _Found:
+    """The same day told again in the turn, with more to it: 星期五, 星期五早上; 初五晚上, 也就是二十一号晚上七点."""
+    _, span, moment, _ = best
+    for other in found:
+        again, same = other[1], other[2]
+        if again.turn != span.turn or again.start <= span.start or not (same.at and moment.at):
+            continue
+        more = (same.clock and not moment.clock) or (span.text in again.text and again.text != span.text)
+        if more and same.at.date() == moment.at.date() and same.exact == 3:
+            return other
+    return best
+
+
 def _birth(call: DraftInput, index: int) -> bool:
     return any(it in call.question_before(index) for it in words("times")["asks_birth"])
 
@@ -69,7 +102,7 @@ def _birth(call: DraftInput, index: int) -> bool:
 def _taken_back(text: str, moment: Moment) -> bool:
     """十六号不对十七号, 不是国庆是八月底."""
     before = text[: moment.start]
-    denied = before.endswith("不是") and not before.endswith("是不是")
+    denied = before.endswith("不是") and not before.endswith(("是不是", "哦不是", "呃不是", "嗯不是"))
     return denied or bool(re.match("(?:嗯|呃|哦|啊)?(?:不对|不是|错了|说错了|记错了)", text[moment.end :]))
 
 
@@ -109,7 +142,9 @@ def _score(
     ):
         return 0, habitual
     now = call.call_start.replace(tzinfo=None)
-    if moment.at and moment.at > now + timedelta(minutes=5) and not future:
+    if plain and moment.at and moment.last and moment.at > now:
+        habitual = True  # from an hour to come to another: so it goes every day
+    if moment.at and not (plain and habitual) and moment.at > now + timedelta(minutes=5) and not future:
         return 0, habitual
     if future and not asked and moment.at and moment.at < now.replace(hour=0, minute=0):
         return 0, habitual  # a question is about what is to come
@@ -121,13 +156,18 @@ def _score(
     if any(span.text in text for _, text in call.agent()):
         score += 1
     score -= 0.2 if after.startswith(("前", "那几天", "那两天")) else 0
+    score += 1 if pattern("times", "corrected").search(text[: span.start]) else 0
+    score -= 0.3 if pattern("times", "roughly").match(after) or "几号" in span.text else 0
+    score += 0.4 if pattern("times", "once_more").match(after) else 0
     if asked:
         return score, habitual
     happened = re.match(any_of(words("times")["event_after"]), after)
     month = moment.exact == 2 and pattern("times", "happened_after").match(after)
     score += 0.6 if happened or month else 0
     score += 0.4 if re.search(any_of(words("times")["event_before"]) + "$", before) else 0
-    score += 0.3 if moment.clock else 0
+    score += 0.1 if before.endswith("从") else 0
+    score += 0.5 if moment.clock else 0.1 if span.text.endswith(_PARTS) else 0
+    score += 0.6 if moment.exact == 1 and after.startswith(("又", "把", "被", "给我")) else 0
     score += 0.5 if moment.last else 0
     return score, habitual
 
