@@ -8,7 +8,7 @@ from ticketing_bridge.drafting.answers import chose
 from ticketing_bridge.drafting.lexicon import because, pattern, words
 from ticketing_bridge.drafting.matters import Heard
 from ticketing_bridge.drafting.model import CallState, DraftInput, EarlierTicket, Span, Value
-from ticketing_bridge.drafting.purpose import citizen_says, is_dispatched
+from ticketing_bridge.drafting.purpose import cancelled, citizen_says, is_dispatched
 
 #: fewer characters than these from the caller in the whole call is no matter
 _NEARLY_EMPTY = 8
@@ -24,7 +24,7 @@ def state_of(call: DraftInput, purpose: Value[str | None], heard: Heard) -> Call
     playing = matter < 2 * _ONE_WORD and not is_dispatched(call)
     if citizen_says(call, "prank") and (playing or _told_off(call)):
         return CallState.PRANK
-    if purpose.value == "其他" and citizen_says(call, "withdrawn"):
+    if cancelled(call) or (purpose.value == "其他" and citizen_says(call, "withdrawn")):
         return CallState.WITHDRAWN
     if purpose.value is None and matter < _ONE_WORD:
         return CallState.GARBLED

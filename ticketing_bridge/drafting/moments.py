@@ -88,7 +88,10 @@ def _grammar() -> re.Pattern[str]:
         "(?P<lastedhalf>半|多)?了(?!吗|没)"
     )
     third_only = "(?P<monthpart>月初|月底)"
-    named = f"(?:(?P<holyear>去年|今年|前年)的?)?(?P<holiday>{holiday})(?P<on>那天|当天|头一天|第一天|前一天|前一晚上?)?"
+    named = (
+        f"(?:(?P<holyear>去年|今年|前年)的?)?(?P<holiday>{holiday})"
+        "(?P<on>那天|当天|头一天|第一天|前一天|前一晚上?)?"
+    )
     clock = (
         f"(?P<hour>{_N})点(?:钟)?"
         f"(?P<minute>半|一刻|三刻|{NUMERAL}{{2,3}}[来几]?分?|过{NUMERAL}{{1,3}}分?|{NUMERAL}来?分)?(?P<rough>多钟?|来分|来钟|左右|刚过|出头)?"
@@ -361,13 +364,7 @@ def ranges(text: str, moments: list[Moment]) -> Iterator[tuple[Moment, bool]]:
         other = moments[index + 1] if index + 1 < len(moments) else None
         between = text[one.end : other.start] if other else ""
         lasts = other is not None and other.exact == 1 and not other.clock  # 到今天: it still lasts
-        if (
-            other
-            and not lasts
-            and one.at
-            and other.at
-            and _UNTIL.fullmatch(between)
-        ):
+        if other and not lasts and one.at and other.at and _UNTIL.fullmatch(between):
             yield _range(text, one, other, between), True
             index += 2
         elif other and not between and one.exact == other.exact == 2 and text[other.end - 1] == "月":

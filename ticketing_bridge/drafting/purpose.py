@@ -197,7 +197,9 @@ def _harmless(text: str, found: re.Match[str]) -> bool:
     far, day, still, near, after, rescued = _harmless_cues()
     before = text[: found.start()]
     praised = pattern("flags", "no_emergency_praise").search(before)
-    past = (day.search(before[-12:]) or pattern("flags", "dated").search(before)) and not still.search(text[max(0, found.start() - 12) :])
+    past = (day.search(before[-12:]) or pattern("flags", "dated").search(before)) and not still.search(
+        text[max(0, found.start() - 12) :]
+    )
     soon = text[found.start() :][: len(found[0]) + 12]
     # of several people one may be safe and another not
     saved = rescued.search(soon) and not pattern("flags", "not_out").search(text[found.end() :])
@@ -245,7 +247,8 @@ def _answers(call: DraftInput, turn: int, question: str, answer: str) -> bool:
 @lru_cache(maxsize=_KEPT)
 def is_repeat(call: DraftInput) -> Value[bool]:
     """Whether the caller already called the hotline on the same matter."""
-    first = re.compile("(?<!不是)" + any_of(words("flags")["no_repeat"]))
+    # 头一次是六月份 counts the calls before
+    first = re.compile("(?<!不是)" + any_of(words("flags")["no_repeat"]) + "(?!是|嘛|缺|去|在|说|让|交)")
     found = []
     for turn, text in call.citizen():
         if first.search(text):
@@ -254,7 +257,8 @@ def is_repeat(call: DraftInput) -> Value[bool]:
     said = [
         _span(turn, it)
         for turn, text in call.agent()
-        for it in pattern("flags", "repeat_agent").finditer(text)
+        for name in ("repeat_agent", "agent_cancels")  # what is taken back was reported before
+        for it in pattern("flags", name).finditer(text)
     ]
     return _flag([*found, *said], because("repeat"), 0.85 if found and said else 0.7)
 
@@ -298,6 +302,11 @@ def is_answered(call: DraftInput, purpose: str | None) -> Value[bool]:
 def citizen_says(call: DraftInput, flag: str) -> bool:
     """Whether the citizen says what the flag stands for."""
     return any(pattern("flags", flag).search(text) for _, text in call.citizen())
+
+
+def cancelled(call: DraftInput) -> bool:
+    """Whether the agent takes an earlier matter back at the caller's wish."""
+    return any(turn and pattern("flags", "agent_cancels").search(text) for turn, text in call.agent())
 
 
 def _new_matter(call: DraftInput, sent: Span) -> bool:

@@ -45,9 +45,7 @@ def find_when(call: DraftInput, masked: Sequence[Span], *, future: bool) -> Valu
         asked = asked and not earlier
         for moment, _ in ranges(text, list(moments_in(text, call.call_start, blocked, soon))):
             span = Span(index, moment.start, moment.end, text[moment.start : moment.end])
-            if _taken_back(text, moment) or (
-                moment.start < _AN_ANSWER and (earlier or _birth(call, index))
-            ):
+            if _taken_back(text, moment) or (moment.start < _AN_ANSWER and (earlier or _birth(call, index))):
                 continue
             score, habitual = _score(text, span, moment, asked, call, future)
             every = _EVERY.search(text[: span.start])
@@ -83,7 +81,7 @@ def _second(call: DraftInput) -> tuple[int, int]:
 
 
 def _fuller(best: _Found, found: Sequence[_Found]) -> _Found:
-    """The same day told again in the turn, with more to it: 星期五, 星期五早上; 初五晚上, 也就是二十一号晚上七点."""
+    """The same day told again in the turn, with more to it: 星期五, 星期五早上."""
     _, span, moment, _ = best
     for other in found:
         again, same = other[1], other[2]
@@ -156,7 +154,7 @@ def _score(
     if any(span.text in text for _, text in call.agent()):
         score += 1
     score -= 0.2 if after.startswith(("前", "那几天", "那两天")) else 0
-    score += 1 if pattern("times", "corrected").search(text[: span.start]) else 0
+    score -= 1 if pattern("times", "corrected").match(text[span.end :]) else 0
     score -= 0.3 if pattern("times", "roughly").match(after) or "几号" in span.text else 0
     score += 0.4 if pattern("times", "once_more").match(after) else 0
     if asked:
@@ -166,7 +164,7 @@ def _score(
     score += 0.6 if happened or month else 0
     score += 0.4 if re.search(any_of(words("times")["event_before"]) + "$", before) else 0
     score += 0.1 if before.endswith("从") else 0
-    score += 0.5 if moment.clock else 0.1 if span.text.endswith(_PARTS) else 0
+    score += (0.5 if moment.exact >= 3 else 0.3) if moment.clock else 0.1 if span.text.endswith(_PARTS) else 0
     score += 0.6 if moment.exact == 1 and after.startswith(("又", "把", "被", "给我")) else 0
     score += 0.5 if moment.last else 0
     return score, habitual
