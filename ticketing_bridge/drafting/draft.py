@@ -100,7 +100,7 @@ def _draft(it: _Heard) -> Draft:
     if state in {CallState.EMPTY, CallState.PRANK}:
         purpose = Value("其他", 0.9, because("nearly_empty" if state is CallState.EMPTY else "prank"))
     if state is CallState.WITHDRAWN and purpose.value != "其他":
-        purpose = Value("其他", 0.9, because("withdrawn_time"), (), (purpose.value,) if purpose.value else ())
+        purpose = Value("其他", 0.9, because("withdrawn"), (), (purpose.value,) if purpose.value else ())
     answered = is_answered(call, purpose.value)
     when = find_when(words, spans, future=purpose.value in {"咨询", "建议"})
     if state is CallState.WITHDRAWN:
