@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from config.hotline import load_hotline
@@ -54,6 +54,8 @@ def test_known_values() -> None:
 
 
 @settings(max_examples=60)
+@example(load=16.0, handle_s=20.0, patience_s=1157.0, spare=-15)  # weights beyond all floats
+@example(load=0.05, handle_s=20.0, patience_s=1157.0, spare=400)
 @given(
     load=st.floats(0.05, 400),
     handle_s=st.floats(20, 600),

@@ -12,6 +12,8 @@ from math import exp, inf, lgamma, log
 
 #: states that hold less than this of all are left out
 _TINY = 1e-13
+#: weights that grow beyond this are scaled down, all together
+_HUGE = 1e100
 #: longer patience is none: Erlang C
 MOST_PATIENCE_S = 1e7
 
@@ -71,19 +73,24 @@ def erlang_a(
 def _weights(calls_per_s: float, mu: float, theta: float, agents: int) -> tuple[float, list[float]]:
     """Weights of the states: all with a free agent together, then all busy with 0, 1, 2 … who wait.
 
-    Counted from the state in which the last agent is taken, so that nothing overflows.
+    Counted from the state in which the last agent is taken; only their shares mean something.
     """
-    below, weight = 0.0, 1.0
+    below, weight, taken = 0.0, 1.0, 1.0
     for busy in range(agents, 0, -1):
         weight *= busy * mu / calls_per_s
         below += weight
+        if below > _HUGE:
+            below, weight, taken = below / _HUGE, weight / _HUGE, taken / _HUGE
         if weight < _TINY * below:
             break
-    above, weight, total = [1.0], 1.0, 1.0
+    above, weight, total = [taken], taken, taken
     while weight > _TINY * (total + below):
         weight *= calls_per_s / (agents * mu + len(above) * theta)
         above.append(weight)
         total += weight
+        if total > _HUGE:
+            above = [it / _HUGE for it in above]
+            below, weight, total = below / _HUGE, weight / _HUGE, total / _HUGE
     return below, above
 
 
