@@ -10,14 +10,14 @@ run:
 	@tools/make_env.sh --no-dev --inexact
 	@.venv/bin/hotline demo --calls 8
 
-# Three at once: most of the suite waits for people who talk in real time, but recognition does not. Thirty-five callers
+# Four at once: most of the suite waits for people who talk in real time, but recognition does not. Thirty-five callers
 # at once, with keys and speech to the second, have the machine to themselves.
 ALONE = tests/e2e/test_flows.py
 
 test: coverage
 	@.venv/bin/python -m tests.provision
 	@.venv/bin/python -m pytest -q $(ALONE)
-	@.venv/bin/python -m pytest -n 3 --dist loadscope $(CORE_TESTS:%=--ignore=%) $(ALONE:%=--ignore=%)
+	@.venv/bin/python -m pytest -n 4 --dist loadscope $(CORE_TESTS:%=--ignore=%) $(ALONE:%=--ignore=%)
 
 # The pure cores (pyproject.toml names them), by branches; their tests need no PBX.
 CORE_TESTS = tests/telephony/call_fold tests/telephony/ami/test_ami_events.py tests/telephony/ami/test_ami_codec.py \
