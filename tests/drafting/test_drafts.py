@@ -148,6 +148,20 @@ def test_times_relative_to_the_call(
     assert given == {"text": text, "start": start, "end": end}
 
 
+def test_a_second_matter_keeps_its_own_time(draft: Drafter) -> None:
+    second = draft(
+        [
+            "c 我反映两个事第一个是我们小区三号楼门口的路灯不亮",
+            "a 好的还有别的事吗",
+            "c 第二个问题昨天下午我们小区自来水停水了",
+        ],
+        "2026-05-12T10:00:00+08:00",
+    ).second_matter
+    assert second is not None
+    assert second.when.value is not None
+    assert (second.when.value.text, second.when.value.start) == ("昨天下午", "2026-05-11")
+
+
 @pytest.mark.parametrize(
     ("turns", "phone"),
     [

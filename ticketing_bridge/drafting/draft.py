@@ -102,7 +102,7 @@ def _draft(it: _Heard) -> Draft:
     if state is CallState.WITHDRAWN and purpose.value != "其他":
         purpose = Value("其他", 0.9, because("withdrawn"), (), (purpose.value,) if purpose.value else ())
     answered = is_answered(call, purpose.value)
-    when = find_when(words, spans, future=purpose.value in {"咨询", "建议"})
+    when = find_when(words, spans, future=purpose.value in {"咨询", "建议"}, split=words is not call)
     if state is CallState.WITHDRAWN:
         when = Value(None, reason=because("withdrawn_time"))
     at_place = party.value in {place.value for place in found}

@@ -15,7 +15,6 @@ from ticketing_bridge.drafting.moments import HOUR, LASTED, Moment, last_day, mo
 _SHORT_ANSWER = 16
 #: where an answer to when they called before stands, in characters; what comes later is told of the matter
 _AN_ANSWER = 8
-_PARTS = tuple(words("times")["part_of_day"])
 #: 每个 right before a time; 每天 before a part of the day
 _EVERY = re.compile("每(?:天|晚|日|个|年|月)?(?:的|一?到)?$")
 
@@ -30,13 +29,17 @@ def _text_of(at: datetime | None, clock: bool) -> str | None:
     return at.strftime("%Y-%m-%dT%H:%M" if clock else "%Y-%m-%d") if at else None
 
 
-def find_when(call: DraftInput, masked: Sequence[Span], *, future: bool) -> Value[When | None]:
+def find_when(
+    call: DraftInput, masked: Sequence[Span], *, future: bool, split: bool = False
+) -> Value[When | None]:
     """When the matter happened. ``future`` allows a day to come (someone asks about one).
+
+    ``split``: the call is one matter of two already; else what comes after another one is announced is its.
 
     Times of earlier calls, births, deadlines and appointments are passed over.
     """
     found: list[_Found] = []
-    second = _second(call)
+    second = (len(call.turns), 0) if split else _second(call)
     soon = _SOON if future else timedelta(0)
     for index, text in call.citizen():
         blocked = [(it.start, it.end) for it in masked if it.turn == index]
@@ -164,7 +167,8 @@ def _score(
     score += 0.6 if happened or month else 0
     score += 0.4 if re.search(any_of(words("times")["event_before"]) + "$", before) else 0
     score += 0.1 if before.endswith("从") else 0
-    score += (0.5 if moment.exact >= 3 else 0.3) if moment.clock else 0.1 if span.text.endswith(_PARTS) else 0
+    part_of_day = span.text.endswith(tuple(words("times")["part_of_day"]))
+    score += (0.5 if moment.exact >= 3 else 0.3) if moment.clock else 0.1 if part_of_day else 0
     score += 0.6 if moment.exact == 1 and after.startswith(("又", "把", "被", "给我")) else 0
     score += 0.5 if moment.last else 0
     return score, habitual
