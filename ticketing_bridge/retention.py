@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -220,15 +220,15 @@ async def _forget_called_from(
 ) -> tuple[str, ...]:
     """Take the number out of tickets of its calls that are somebody's with another number to call back."""
     rows = await uow.desk_tickets.many(await uow.desk_tickets.numbers_of_calls(calls))
+    others = [(row, it) for row in rows if (it := row.person_lookup) is not None and it != lookup]
     sealer, found = Sealer(uow, vault), []
-    for row in rows:
-        caller = await sealer.caller(row) if row.person_lookup not in (None, lookup) else None
-        if caller is None or row.person_lookup is None or national(caller.phone or "") != number:
-            continue
-        subject = person_subject(row.person_lookup)
-        left = await sealer.seal(subject, asdict(replace(caller, phone=None)), f"person of {row.number}")
-        await uow.keeping.put_person(row.number, left)
-        found.append(row.number)
+    await sealer.fetch_keys(row.person for row, _ in others)
+    for row, other in others:
+        caller = await sealer.caller(row)
+        if caller is not None and national(caller.phone or "") == number:
+            left = await sealer.person(person_subject(other), row.number, replace(caller, phone=None))
+            await uow.keeping.put_person(row.number, left)
+            found.append(row.number)
     return tuple(sorted(found))
 
 

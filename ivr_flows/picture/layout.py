@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from ivr_flows.graph import edges_of
 from ivr_flows.nodes import Part, Queue
 from ivr_flows.picture.names import Names, WaitingKey
+from ivr_flows.picture.traffic import into
 from ivr_flows.picture.words import WHILE_WAITING, kind_of, said_by, way_of
 from ivr_flows.schema import Flow, Purpose
 
@@ -42,9 +43,8 @@ class Way:
     """A line to the right: what the caller does, and where it leads."""
 
     labels: list[str]
-    #: the node; "" for another flow's begin (``flow``) and for the queue that a flow without an end leads to
+    #: the node, ``into`` another flow, or "" for the queue that a flow without an end leads to
     target: str
-    flow: str = ""
     #: the node itself when it hangs from here; else ``reference`` says where it is
     box: Box | None = None
     reference: str = ""
@@ -153,9 +153,9 @@ def _ways(
     """The ways out of a node; those that lead to the same place share a line."""
     ways: dict[str, Way] = {}
     for edge in edges_of(node):
-        target = edge.target if edge.target and edge.target in boxes else ""
-        key = f"flow:{edge.flow}" if edge.flow else target
-        way = ways.setdefault(key, Way([], target, edge.flow or ""))
+        node_name = edge.target if edge.target and edge.target in boxes else ""
+        target = into(edge.flow) if edge.flow else node_name
+        way = ways.setdefault(target, Way([], target))
         label = way_of(node, edge)
         if label and label not in way.labels:
             way.labels.append(label)

@@ -175,8 +175,7 @@ def _labels(way: Way, count: int | None) -> list[str]:
 
 
 def _count(way: Way, here: NodeTraffic | None) -> int | None:
-    place = into(way.flow) if way.flow else way.target
-    return here.next.get(place, 0) if here is not None and place else None
+    return here.next.get(way.target, 0) if here is not None and way.target else None
 
 
 def _head(x: float, y: float) -> str:

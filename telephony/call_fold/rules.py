@@ -20,7 +20,6 @@ CITIZEN_CONTEXTS = frozenset(
         "hotline-blind",
         "hotline-close",
         "hotline-ended",
-        "hotline-ended-again",
     }
 )
 _KEYS_CONTEXT = "hotline-keys-"

@@ -22,6 +22,11 @@ SPOKEN = "幺三九零九七九幺二三四"
 KEY = CallKey("city", "city-1763683200.7")
 
 
+def key_of(number: int) -> CallKey:
+    """Another call's key."""
+    return CallKey(KEY.pbx_id, f"{KEY.uniqueid}{number}")
+
+
 @dataclass(frozen=True, slots=True)
 class House:
     """The application under test and what it stands on."""

@@ -9,8 +9,7 @@ import httpx
 import pytest
 
 from facts.gathering import Gathering
-from facts.identity import CallKey
-from tests.desk.people import KEY, House, answered_call, csrf_of, stored
+from tests.desk.people import House, answered_call, csrf_of, key_of, stored
 from ticketing_bridge.desk.workplace import saving
 from ticketing_bridge.store.desk_ticket_records import TicketFilter
 from ticketing_bridge.store.workplace_records import SheetState
@@ -24,10 +23,6 @@ GOOD = {
     "unit": "市城市管理局",
 }
 Answer = tuple[int, dict[str, object]]
-
-
-def key_of(number: int) -> CallKey:
-    return CallKey(KEY.pbx_id, f"{KEY.uniqueid}{number}")
 
 
 async def opened(house: House, agent: httpx.AsyncClient, calls: int) -> str:

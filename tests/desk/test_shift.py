@@ -27,6 +27,7 @@ from tests.desk.people import (
     House,
     answered_call,
     csrf_of,
+    key_of,
     signed_in,
     stored,
     talking_call,
@@ -91,10 +92,6 @@ async def house(settings: Settings, database: Database, hands: WrittenHands) -> 
         housing = PhoneText("市住房和城乡建设局", "09798410001", "物业科", ("物业", "电梯"))
         await uow.phones.put(housing, "li")
     yield House(app, settings, database)
-
-
-def key_of(number: int) -> CallKey:
-    return CallKey(KEY.pbx_id, f"{KEY.uniqueid}{number}")
 
 
 def of_caller(call: Call, number: str | None) -> Call:

@@ -202,8 +202,10 @@ async def create_ticket(
         anonymous=given.anonymous,
         confidential=given.confidential,
     )
-    digest = hashlib.sha256(given.model_dump_json().encode()).digest()
-    order = Order(caller.person, new, Key(caller.client.id, key, digest) if key is not None else None)
+    once = None
+    if key is not None:
+        once = Key(caller.client.id, key, hashlib.sha256(given.model_dump_json().encode()).digest())
+    order = Order(caller.person, new, once)
     known = request.app.state.delivery.current().inbound
     if not known or given.channel in known:
         created: Creator = request.app.state.creator
@@ -216,8 +218,7 @@ async def _once(request: Request, caller: Caller, order: Order, channels: Collec
     """Make it once for a key: a request that comes again gets what the first one got."""
     async with _database(request).unit_of_work() as uow:
         key = order.key
-        before = await uow.api.claim(key.client, key.key, key.digest) if key is not None else None
-        if before is not None and key is not None:
+        if key is not None and (before := await uow.api.claim(key.client, key.key, key.digest)) is not None:
             if before.request_digest != key.digest or before.answer is None:
                 raise ApiProblem(422, "idempotency-key-reused", "this key was used for another request")
             number = str(before.answer["number"])

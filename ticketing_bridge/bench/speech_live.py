@@ -13,6 +13,7 @@ from typing import Any
 
 from asr.demo_model import model_path
 from asr.streaming import LiveEngine, LiveStream
+from asr.transcript import display_text
 from facts.transcript import Gap, Leg, LiveText, Word
 from ticketing_bridge.bench.figures import Figure, Size, spread_ms
 from ticketing_bridge.bench.processes import cpu_s, rss_mb
@@ -136,7 +137,7 @@ async def _most_held(plays: Callable[[int], Awaitable[Step]], step: int, most: i
         if tried.in_time:
             below, held = middle, tried
         else:
-            beyond, held = middle, held or tried
+            beyond, held = middle, held if below else tried
     assert held is not None
     return held
 
@@ -227,5 +228,5 @@ def _bare_text(call: str, segment: int, final: bool, shown: dict[str, Any]) -> L
     words = tuple(
         Word(word["word"], word["start"], word["end"], word["conf"]) for word in shown.get("result", ())
     )
-    text = "".join(shown.get("text" if final else "partial", "").split())
+    text = display_text(shown.get("text" if final else "partial", "").split())
     return LiveText(call, Leg.CALLER, segment, final, text, 0.0, 0.0, words)

@@ -88,12 +88,11 @@ class Open311Connector:
         return [(it.id, it.key) for it in rows] == [(remote_id, key)]
 
     async def shows_late(self, ticket: OutboundTicket) -> bool:
-        params = {"jurisdiction_id": self._setting.jurisdiction} if self._setting.jurisdiction else {}
         try:
-            answer = await self._wire.ask("GET", self._url("services"), params=params)
+            body = await self._asked("services", {})
         except Refused:
             return False  # it has no list of services
-        kinds = open311.read_kinds(answer.body, self._setting.format)
+        kinds = open311.read_kinds(body, self._setting.format)
         return kinds.get(open311.service_code(ticket, self._setting)) in open311.LATE
 
     async def create(self, key: str, ticket: OutboundTicket) -> str:
@@ -139,10 +138,12 @@ class Open311Connector:
         return await self.state(rows[0].id, key)
 
     async def _rows(self, path: str, params: dict[str, str]) -> list[RemoteTicket]:
+        return open311.read_requests(await self._asked(path, params), self._setting.format)
+
+    async def _asked(self, path: str, params: dict[str, str]) -> bytes:
         if self._setting.jurisdiction:
             params["jurisdiction_id"] = self._setting.jurisdiction
-        answer = await self._wire.ask("GET", self._url(path), params=params)
-        return open311.read_requests(answer.body, self._setting.format)
+        return (await self._wire.ask("GET", self._url(path), params=params)).body
 
     def _url(self, path: str) -> str:
         return f"{self._setting.url}/{path}.{self._setting.format}"

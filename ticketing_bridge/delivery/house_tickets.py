@@ -13,7 +13,7 @@ from config.delivery import Meaning
 from ticketing_bridge.access import AccessRefused, Person, Role
 from ticketing_bridge.delivery.mapping.words import words
 from ticketing_bridge.delivery.outbound import OutboundTicket, Reporter
-from ticketing_bridge.delivery.subjects import Said
+from ticketing_bridge.delivery.subjects import Said, by
 from ticketing_bridge.store.database import UnitOfWork
 from ticketing_bridge.tickets import Act, State, Ticket, TicketRefused, TicketService, TicketUnknown
 from ticketing_bridge.tickets.model import Caller
@@ -167,11 +167,6 @@ _SAID_IN: Final = {
     Act.OBJECT: "reason",
     Act.RECALL_REPLY: "reason",
 }
-
-
-def by(connector: str) -> str:
-    """As whom a connector stands in a ticket's history."""
-    return f"connector:{connector}"
 
 
 def _given(act: Act, note: str | None) -> dict[str, Any]:

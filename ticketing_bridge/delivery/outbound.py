@@ -91,24 +91,25 @@ def taken_away(ticket: OutboundTicket) -> OutboundTicket:
 
     None of its words, nothing of what becomes of it: they do not see it on the page any more either.
     """
-    bare = replace(
-        ticket,
+    hidden = ticket.confidential
+    return OutboundTicket(
+        number=ticket.number,
+        revision=ticket.revision,
+        channel="" if hidden else ticket.channel,
+        received_at=ticket.received_at,
         title="",
         content="",
+        purpose="" if hidden else ticket.purpose,
+        appeal="" if hidden else ticket.appeal,
         place=None,
-        district=None,
         state=State.WITHDRAWN.value,
-        demand=None,
-        occurred=None,
-        line=None,
-        urgency=None,
-        joint_units=(),
-        limit_at=None,
-        reply=None,
+        unit=None if hidden else ticket.unit,
+        confidential=hidden,
+        anonymous=ticket.anonymous,
         withdrawn=True,
-        reporter=None,
+        told_by=ticket.told_by,
+        moved_at=ticket.moved_at,
     )
-    return replace(bare, channel="", purpose="", appeal="", unit=None) if ticket.confidential else bare
 
 
 def wanted(connector: ConnectorBase, ticket: OutboundTicket) -> bool:

@@ -102,9 +102,8 @@ class TicketSender:
             return Verdict(DeliveryState.DROPPED, "withdrawn")
         if not wanted(self.setting, told):
             return self._search(it) if it.attempts else Verdict(DeliveryState.DROPPED, NOT_THEIRS)
-        attempts = await uow.deliveries.attempts_of(it.id)
         # a person who sends it again has looked
-        own = attempts[len(attempts) - it.tries :] if it.tries else []
+        own = (await uow.deliveries.attempts_of(it.id))[-it.tries :] if it.tries else []
         unsure = any(made.result in (None, AttemptResult.UNCERTAIN) for made in own)
         return self._creation(it, told, unsure)
 

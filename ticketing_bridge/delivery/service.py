@@ -43,7 +43,7 @@ from ticketing_bridge.delivery.senders import (
     Verdict,
     ticket_connector,
 )
-from ticketing_bridge.delivery.subjects import Tickets
+from ticketing_bridge.delivery.subjects import Tickets, by
 from ticketing_bridge.delivery.wire import Wire
 from ticketing_bridge.store.database import Database, UnitOfWork
 from ticketing_bridge.store.delivery_repository import queue_of
@@ -158,7 +158,7 @@ class DeliveryService:
         elif made.state is DeliveryState.DROPPED and made.reason == NOT_THEIRS:
             if given:
                 await uow.deliveries.decide(made, DeliveryState.WAITING, reason=None)
-        elif Sends.UPDATE in sends and ticket.told_by != f"connector:{connector.id}":
+        elif Sends.UPDATE in sends and ticket.told_by != by(connector.id):
             theirs = wanted(connector, ticket)
             if theirs or not await uow.deliveries.changed_since(entry, connector.id, ticket.moved_at):
                 await uow.deliveries.add(entry, connector.id)

@@ -20,6 +20,11 @@ class Said:
     units: tuple[str, ...] = ()
 
 
+def by(connector: str) -> str:
+    """As whom a connector stands in a ticket's history."""
+    return f"connector:{connector}"
+
+
 class Tickets(Protocol):
     """The tickets, read when something is sent and told when something comes back."""
 

@@ -17,7 +17,7 @@ from ticketing_bridge.demo.cdr import compare_cdr
 from ticketing_bridge.demo.derived import compare_derived
 from ticketing_bridge.demo.evidence import Evidence, began_since
 from ticketing_bridge.demo.findings import Comparison, Disagreement, Witness
-from ticketing_bridge.demo.helpers import NOBODY, compare_helpers
+from ticketing_bridge.demo.helpers import NOBODY, Helpers, compare_helpers
 from ticketing_bridge.demo.ledger import Ledger
 from ticketing_bridge.demo.live import latencies_s
 from ticketing_bridge.demo.people import compare_people, match_rows
@@ -45,10 +45,17 @@ class Case:
         rows, strangers = match_rows(played, self.ledger.rows)
         rules = FoldRules(frozenset(agent.id for agent in self.hotline.agents), self.settings.t_short_s)
         again = fold_again(self.ledger.events, self.settings.pbx_id, rules)
-        findings = [self._call(call, rows.get(call.plan.id), again) for call in played]
+        helpers = self.evidence.helpers()
+        findings = [self._call(call, rows.get(call.plan.id), again, helpers) for call in played]
         return tuple(findings), tuple(_extra_rows(strangers) + self._extra_evidence())
 
-    def _call(self, played: PlayedCall, row: Call | None, again: Mapping[str, Call]) -> CallFinding:
+    def _call(
+        self,
+        played: PlayedCall,
+        row: Call | None,
+        again: Mapping[str, Call],
+        helpers: Mapping[str, Helpers],
+    ) -> CallFinding:
         if row is None:
             found = Comparison(played.plan.id)
             if self._unseen(played):
@@ -62,12 +69,11 @@ class Case:
         if row.outcome is Outcome.UNRESOLVED:
             found.same(Witness.PEOPLE, "caller_number", row.caller_number, played.plan.number)
             return CallFinding(played, row, found)
-        return self._resolved(played, row, found)
+        return self._resolved(played, row, found, helpers.get(row.key.uniqueid, NOBODY))
 
-    def _resolved(self, played: PlayedCall, row: Call, found: Comparison) -> CallFinding:
+    def _resolved(self, played: PlayedCall, row: Call, found: Comparison, helpers: Helpers) -> CallFinding:
         evidence = self.evidence
         keys = sum(len(press.digits) for press in played.plan.call.keys)
-        helpers = evidence.helpers().get(row.key.uniqueid, NOBODY)
         compare_people(row, played, found, helpers.rang)
         lines = evidence.queue_log_of_calls().get(row.key.uniqueid, [])
         compare_queue_log(row, lines, found, helpers.lines)

@@ -5,18 +5,19 @@ The PBX's records of these channels are the caller's by one line of queue_log, w
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from facts.call import AgentLeg, Call
 from telephony.pbx_logs.queue_log import QueueLogLine
+from ticketing_bridge.demo import cdr, queue_log
 from ticketing_bridge.demo.cdr import CdrLine
 from ticketing_bridge.demo.findings import Comparison, Witness
+from ticketing_bridge.demo.queue_log import ERRAND
 
-#: queue_log: within whole seconds; CDR: within one
-_LINE_S, _RECORD_S = 1.5, 1.0
-#: the dialplan's line about a channel that helps a caller: ``with``, and the caller's Uniqueid
-_ERRAND, _WITH = "HOTLINEERRAND", "with"
+#: the dialplan's errand of a channel that helps a caller: ``with``, and the caller's Uniqueid
+_WITH = "with"
 #: a row's agent who came so has this in the name of the channel
 _CHANNEL = "@hotline-together-agent-"
 #: rings shorter than this may be seen on one side only
@@ -39,22 +40,18 @@ class Helpers:
 NOBODY = Helpers()
 
 
-def helped_calls(lines: Sequence[QueueLogLine]) -> dict[str, str]:
-    """Uniqueids of helping channels, and of the callers whom they help."""
-    told = (line for line in lines if line.event == _ERRAND and line.value(0) == _WITH)
-    return {line.uniqueid: line.value(1) for line in told}
-
-
 def helpers_of(lines: Sequence[QueueLogLine], records: Sequence[CdrLine]) -> Mapping[str, Helpers]:
     """By the caller's Uniqueid."""
-    callers = helped_calls(lines)
-    return {
-        caller: Helpers(
-            [it for it in lines if callers.get(it.uniqueid) == caller and it.event != _ERRAND],
-            [it for it in records if callers.get(it.uniqueid) == caller],
-        )
-        for caller in callers.values()
-    }
+    callers = {it.uniqueid: it.value(1) for it in lines if it.event == ERRAND and it.value(0) == _WITH}
+    told: defaultdict[str, list[QueueLogLine]] = defaultdict(list)
+    kept: defaultdict[str, list[CdrLine]] = defaultdict(list)
+    for line in lines:
+        if line.uniqueid in callers and line.event != ERRAND:
+            told[callers[line.uniqueid]].append(line)
+    for record in records:
+        if record.uniqueid in callers:
+            kept[callers[record.uniqueid]].append(record)
+    return {it: Helpers(told[it], kept[it]) for it in callers.values()}
 
 
 def compare_helpers(call: Call, helpers: Helpers, found: Comparison) -> None:
@@ -65,15 +62,15 @@ def compare_helpers(call: Call, helpers: Helpers, found: Comparison) -> None:
     connects = [line for line in helpers.lines if line.event == "CONNECT"]
     found.same(Witness.QUEUE_LOG, "with", _agents(came), tuple(line.agent for line in connects))
     for leg, line in zip(came, connects, strict=False):
-        found.near(Witness.QUEUE_LOG, "answered_at", leg.bridged_at, line.at, _LINE_S)
+        found.near(Witness.QUEUE_LOG, "answered_at", leg.bridged_at, line.at, queue_log.WITHIN_S)
     over = [line for line in helpers.lines if line.event in ("COMPLETEAGENT", "COMPLETECALLER")]
     for leg, line in zip(came, over, strict=False):
-        found.near(Witness.QUEUE_LOG, "talk_ended_at", leg.left_at, line.at, _LINE_S)
+        found.near(Witness.QUEUE_LOG, "talk_ended_at", leg.left_at, line.at, queue_log.WITHIN_S)
     found.same(Witness.QUEUE_LOG, "with_lines", len(came), len(over))
     agents = [it for it in helpers.records if it.agent]
     found.same(Witness.CDR, "with", _agents(came), tuple(it.agent for it in agents))
     for leg, record in zip(came, agents, strict=False):
-        found.near(Witness.CDR, "talk_ended_at", leg.left_at, record.end, _RECORD_S)
+        found.near(Witness.CDR, "talk_ended_at", leg.left_at, record.end, cdr.WITHIN_S)
 
 
 def _agents(legs: Sequence[AgentLeg]) -> tuple[str, ...]:

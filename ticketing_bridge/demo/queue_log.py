@@ -16,14 +16,14 @@ WITHIN_S = 1.5
 _NO_CALL = ("NONE", "REALTIME", "MANAGER", "")
 _ANONYMOUS = frozenset({"", "anonymous", "unknown", "<unknown>"})
 #: the dialplan's own line about a call that the hotline makes
-_ERRAND = "HOTLINEERRAND"
+ERRAND = "HOTLINEERRAND"
 #: a ring that the caller's own end cut off; newer versions write it, older ones do not
 _CUT_OFF = "RINGCANCELED"
 
 
 def by_call(lines: Sequence[QueueLogLine]) -> dict[str, list[QueueLogLine]]:
     """Lines about citizens' calls, by Uniqueid, in the log's order."""
-    errands = {line.uniqueid for line in lines if line.event == _ERRAND}
+    errands = {line.uniqueid for line in lines if line.event == ERRAND}
     calls: dict[str, list[QueueLogLine]] = defaultdict(list)
     for line in lines:
         if line.uniqueid not in _NO_CALL and line.uniqueid not in errands:

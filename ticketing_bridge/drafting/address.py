@@ -27,7 +27,6 @@ from ticketing_bridge.drafting.address_parts import (
     shops,
     short_name,
     tails,
-    within,
 )
 from ticketing_bridge.drafting.boundaries import name_start
 from ticketing_bridge.drafting.lexicon import words
@@ -278,11 +277,10 @@ class AddressReader:
 
     def _joined(self, end: int, kinds: list[str], parts: list[Part]) -> tuple[int, str, float] | None:
         """A name of its own on a road or in a township: 滨河路的丽水佳苑小区; 那个 begins another place."""
-        joint = within().match(self.text, end) if kinds[-1] in {"road", "town", "village"} else None
-        if not joint:
+        if kinds[-1] not in {"road", "town", "village"} or not self.text.startswith("的", end):
             return None
         wanted = {"estate", "village", "number", "facility"} if kinds[-1] == "road" else {"village"}
-        named = [it for it in parts if it.start == joint.end() and it.kind in wanted and it.sure >= 0.7]
+        named = [it for it in parts if it.start == end + 1 and it.kind in wanted and it.sure >= 0.7]
         best = max(named, key=lambda it: it.end, default=None)
         short = best is not None and best.kind == "facility" and best.end - best.start <= 3
         return (

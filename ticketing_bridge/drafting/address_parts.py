@@ -90,12 +90,6 @@ def tails() -> re.Pattern[str]:
 
 
 @cache
-def within() -> re.Pattern[str]:
-    """的 between two parts of one place."""
-    return re.compile(any_of(place_words("within")))
-
-
-@cache
 def crossings() -> re.Pattern[str]:
     filler = any_of(place_words("crossing_filler"))
     return re.compile(f"{filler}?{any_of(place_words('crossing'))}")

@@ -46,11 +46,9 @@ def labelled(rows: Sequence[dict[str, Any]], data: CityData, field: str) -> Iter
         emergency = is_emergency(call).value
         heard = hear(call, data, emergency=emergency)
         if field == "purpose":
-            blames = {
-                bool(gold.get("party")),
-                False,
-            }  # while somebody speaks, who is blamed is often not found
-            every = [purpose_cues(call, heard, party=it) for it in blames]
+            # while somebody speaks, who is blamed is often not found
+            unnamed = purpose_cues(call, heard, party=False)
+            every = [unnamed, unnamed | {"party": 1.0}] if gold.get("party") else [unnamed]
         else:
             asked = gold.get("purpose") == "咨询" and is_answered(call, "咨询").value
             every = [appeal_cues(heard, answered=asked, emergency=emergency)]

@@ -42,7 +42,6 @@ from ticketing_bridge.drafting.spotting import (
 VARIANTS = 2
 _LEAST_TIMES = 4
 _EPOCHS = 8
-_FITS = 1
 #: from this one on the weights are averaged
 _SETTLED = 4
 _BATCH = 64
@@ -126,24 +125,23 @@ def _tags(text: str, wanted: Sequence[str], reading: Reading) -> list[int]:
 
 
 def fit_names(turns: Sequence[Turn]) -> Spotter:
-    """The weights under which the labels are likeliest: the mean of some fits, which errs less than one."""
+    """The weights under which the labels are likeliest."""
     often = Counter(name for turn in turns for here in turn.features for name in here)
     columns = {name: at for at, name in enumerate(sorted(it for it, n in often.items() if n >= _LEAST_TIMES))}
     known = [[[columns[it] for it in here if it in columns] for here in turn.features] for turn in turns]
-    fits = [_fitted(known, [turn.tags for turn in turns], len(columns), seed) for seed in range(_FITS)]
-    weights = np.mean([it for it, _ in fits], axis=0)
-    return Spotter.of(kept([*columns], weights[:-1], _NOTHING), np.mean([it for _, it in fits], axis=0))
+    weights, follows = _fitted(known, [turn.tags for turn in turns], len(columns))
+    return Spotter.of(kept([*columns], weights[:-1], _NOTHING), follows)
 
 
 def _fitted(
-    known: Sequence[list[list[int]]], wanted: Sequence[list[int]], width: int, seed: int
+    known: Sequence[list[list[int]]], wanted: Sequence[list[int]], width: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """One fit: weights of features and of steps, averaged once they have settled."""
+    """Weights of features and of steps, averaged once they have settled."""
     weights, follows = np.zeros((width + 1, TAGS)), np.zeros((TAGS, TAGS))
     square, square_follows = np.full(weights.shape, 1e-8), np.full(follows.shape, 1e-8)
     mean, mean_follows, averaged = np.zeros(weights.shape), np.zeros(follows.shape), 0
     order = list(range(len(wanted)))
-    draw = random.Random(seed)
+    draw = random.Random(0)
     for epoch in range(_EPOCHS):
         draw.shuffle(order)
         order.sort(key=lambda it: (len(wanted[it]) + draw.randint(0, 8)) // 8)  # batches of like lengths

@@ -163,7 +163,7 @@ def is_emergency(call: DraftInput) -> Value[bool]:
     """Whether a life is in danger now. Past, supposed, figurative dangers do not count, nor does praise."""
     if chose(call, "emergency"):
         return Value(True, 0.9, because("danger_chosen"))
-    if any(pattern("flags", "praises").search(text) for _, text in call.citizen()):
+    if citizen_says(call, "praises"):
         return Value(False, 0.8, because("not_said"))
     found = [
         _span(turn, it)

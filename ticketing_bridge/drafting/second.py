@@ -9,6 +9,7 @@ from config.catalogue import CityData
 from ticketing_bridge.drafting.lexicon import pattern
 from ticketing_bridge.drafting.matters import Heard, hear
 from ticketing_bridge.drafting.model import CITIZEN, DraftInput, Said
+from ticketing_bridge.drafting.purpose import citizen_says
 
 #: a matter needs this much to stand on its own (scores of the catalogue's words)
 _LEAST = 1.3
@@ -41,7 +42,7 @@ def split(call: DraftInput, data: CityData) -> Split | None:
         first, second = parts.first(call), parts.second(call)
         if _spoken(first) < _SHORTEST or _spoken(second) < _SHORTEST:
             continue
-        if _different(hear(first, data), hear(second, data), announced=_two(call)):
+        if _different(hear(first, data), hear(second, data), announced=citizen_says(call, "two")):
             return parts
     return None
 
@@ -50,11 +51,6 @@ def _announced(call: DraftInput) -> Iterator[tuple[int, int]]:
     for turn, text in call.citizen():
         for found in pattern("flags", "second").finditer(text):
             yield turn, found.start()
-
-
-def _two(call: DraftInput) -> bool:
-    """Whether the caller said that there are two."""
-    return any(pattern("flags", "two").search(text) for _, text in call.citizen())
 
 
 def _different(first: Heard, second: Heard, *, announced: bool) -> bool:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 
-from ticketing_bridge.drafting.address_parts import within
 from ticketing_bridge.drafting.lexicon import because, pattern, words
 from ticketing_bridge.drafting.matters import Heard
 from ticketing_bridge.drafting.model import CITIZEN, CallState, DraftInput, Span, Value
@@ -43,8 +42,7 @@ def short_place(place: str) -> str:
     text = re.sub(r"(?:\d+单元.*|\d+[层楼].{0,2}|\d+室|那个|这个)$", "", with_figures(place))
     text = re.sub(rf"(?:{DIGIT}{{3,4}})$", "", text)
     shorter = _ROAD_FIRST.sub("", text)
-    joint = within().match(shorter)
-    named = shorter[joint.end() :] if joint else shorter
+    named = shorter.removeprefix("的")
     crossing = any(it in text for it in words("places")["crossing"])
     if crossing or re.match(r"^(和|与|跟|口|\d)", shorter):
         return text

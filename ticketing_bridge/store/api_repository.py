@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ticketing_bridge.store.api_tables import api_answer, api_client
-from ticketing_bridge.store.batch import Batch, answer_to
+from ticketing_bridge.store.batch import Batch, adding, answer_to
 from ticketing_bridge.store.records import Json
 
 #: answers are remembered so long: who repeats a request does so soon
@@ -32,10 +32,7 @@ _USED = """
 SELECT client, key FROM api_answer
 JOIN jsonb_to_recordset(%(rows)s) AS it (client bigint, key text) USING (client, key)
 """
-_ANSWER = """
-INSERT INTO api_answer (client, key, request_digest, status, answer)
-SELECT client, key, request_digest, status, answer FROM jsonb_populate_recordset(NULL::api_answer, %(rows)s)
-"""
+_ANSWER = adding("api_answer", ("client", "key", "request_digest", "status", "answer"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,6 +130,15 @@ async def answer_to(connection: AsyncConnection, statement: str, values: Values)
     return answer
 
 
+def adding(table: str, names: Iterable[str]) -> str:
+    """The statement by which ``Batch.rows`` adds rows of these columns to a table."""
+    columns = ", ".join(f'"{name}"' for name in names)
+    return (
+        f"INSERT INTO {table} ({columns}) SELECT {columns} "
+        f"FROM jsonb_populate_recordset(NULL::{table}, %(rows)s)"
+    )
+
+
 def _document(rows: Sequence[Values]) -> str:
     return json.dumps(rows, ensure_ascii=False, default=_readable)
 

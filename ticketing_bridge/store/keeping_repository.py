@@ -170,13 +170,7 @@ class KeepingRepository:
 
     async def forget_phone(self, lookup: str) -> None:
         """Nothing of a person's number stays with their tickets: nobody finds them by it or by words."""
-        gone = {"phone_last4": None, "phone_salt": None, "phone_hash": None}
-        theirs = ticket.c.person_lookup == lookup
-        await self._connection.execute(update(ticket).where(theirs).values(gone))
-        numbers = select(ticket.c.number).where(theirs)
-        await self._connection.execute(
-            update(ticket_words).where(ticket_words.c.ticket.in_(numbers)).values(keys=None)
-        )
+        await self._forget(ticket.c.person_lookup == lookup, "phone_last4", "phone_salt", "phone_hash")
 
     async def put_person(self, number: str, sealed: bytes) -> None:
         """Who called in a ticket, sealed anew."""
@@ -240,7 +234,11 @@ class KeepingRepository:
 
     async def forget_persons(self, numbers: Sequence[str]) -> None:
         """These tickets have nobody any more, and are not found by their words."""
-        await self._connection.execute(update(ticket).where(ticket.c.number.in_(numbers)).values(person=None))
+        await self._forget(ticket.c.number.in_(numbers), "person")
+
+    async def _forget(self, theirs: ColumnElement[bool], *columns: str) -> None:
+        await self._connection.execute(update(ticket).where(theirs).values(dict.fromkeys(columns)))
+        numbers = select(ticket.c.number).where(theirs)
         await self._connection.execute(
             update(ticket_words).where(ticket_words.c.ticket.in_(numbers)).values(keys=None)
         )

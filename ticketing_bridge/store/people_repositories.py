@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from facts.masking import mask_phones, mask_spoken
 from ticketing_bridge.store import tables
-from ticketing_bridge.store.batch import Answer, Batch
+from ticketing_bridge.store.batch import Answer, Batch, adding
 from ticketing_bridge.store.records import Account, AuditEntry
 from ticketing_bridge.store.sealing import SealBroken
 from ticketing_bridge.store.seals import Seals
@@ -100,10 +100,7 @@ class AccountRepository:
         await self._connection.execute(session.delete().where(session.c.token_digest == _digest(token)))
 
 
-_AUDIT_LINES = """
-INSERT INTO audit (actor, action, subject, fields, reason)
-SELECT actor, action, subject, fields, reason FROM jsonb_populate_recordset(NULL::audit, %(rows)s)
-"""
+_AUDIT_LINES = adding("audit", ("actor", "action", "subject", "fields", "reason"))
 
 
 #: before a reason that is sealed, in base64

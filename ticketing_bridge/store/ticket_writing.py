@@ -10,9 +10,10 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ticketing_bridge.store.batch import Answer, Batch, answer_to
+from ticketing_bridge.store.batch import Answer, Batch, adding, answer_to
 from ticketing_bridge.store.desk_ticket_records import DataKey, HistoryRow, TicketRow
 from ticketing_bridge.store.kept_phones import KeptPhones
+from ticketing_bridge.store.mapping import own_values
 
 _OF_SOURCES = "SELECT source, ticket FROM ticket_source WHERE source = ANY(%(sources)s)"
 _SERIALS = """
@@ -45,17 +46,9 @@ _TICKET = tuple(TicketRow.__dataclass_fields__)
 _ENTRY = tuple(HistoryRow.__dataclass_fields__)
 
 
-def _adding(table: str, names: Sequence[str]) -> str:
-    columns = ", ".join(f'"{name}"' for name in names)
-    return (
-        f"INSERT INTO {table} ({columns}) SELECT {columns} "
-        f"FROM jsonb_populate_recordset(NULL::{table}, %(rows)s)"
-    )
-
-
-_ADD_TICKETS = _adding("ticket", _TICKET)
-_CLAIM = _adding("ticket_source", ("source", "ticket")) + " ON CONFLICT DO NOTHING RETURNING ticket"
-_ADD_ENTRIES = _adding("ticket_event", _ENTRY)
+_ADD_TICKETS = adding("ticket", _TICKET)
+_CLAIM = adding("ticket_source", ("source", "ticket")) + " ON CONFLICT DO NOTHING RETURNING ticket"
+_ADD_ENTRIES = adding("ticket_event", _ENTRY)
 _NEXT_VERSION = f"""
 UPDATE ticket SET {", ".join(f'"{name}" = it."{name}"' for name in _TICKET if name != "number")}
 FROM jsonb_populate_recordset(NULL::ticket, %(rows)s) AS it
@@ -158,7 +151,7 @@ class TicketWriting:
 
     def put_entry(self, batch: Batch, entry: HistoryRow) -> None:
         """Keep what happened to a ticket."""
-        batch.rows(_ADD_ENTRIES, [{name: getattr(entry, name) for name in _ENTRY}])
+        batch.rows(_ADD_ENTRIES, [own_values(entry)])
 
     def put_words(self, batch: Batch, number: str, tokens: Collection[str]) -> None:
         """Make a ticket findable by these tokens, unless its caller was erased."""
@@ -172,8 +165,7 @@ class TicketWriting:
         return bool(changed.rows)
 
     def _values(self, row: TicketRow) -> dict[str, Any]:
-        values = {name: getattr(row, name) for name in _TICKET}
-        return values | self._phones.kept(row.phone_last4, row.phone_hash)
+        return own_values(row) | self._phones.kept(row.phone_last4, row.phone_hash)
 
     async def of_source(self, source: str) -> str | None:
         """The ticket that this draft, message or row became."""

@@ -9,7 +9,7 @@ from sqlalchemy import func, null, select
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ticketing_bridge.store.batch import Batch
+from ticketing_bridge.store.batch import Batch, adding
 from ticketing_bridge.store.mapping import own_values
 from ticketing_bridge.store.seals import WordSeals, sheet_place
 from ticketing_bridge.store.workplace_records import (
@@ -155,11 +155,7 @@ GROUP BY wanted.field
 """
 
 
-_VERDICT = ", ".join(FieldVerdict.__dataclass_fields__)
-_JUDGE = f"""
-INSERT INTO draft_verdict ({_VERDICT})
-SELECT {_VERDICT} FROM jsonb_populate_recordset(NULL::draft_verdict, %(rows)s) ON CONFLICT DO NOTHING
-"""
+_JUDGE = adding("draft_verdict", FieldVerdict.__dataclass_fields__) + " ON CONFLICT DO NOTHING"
 
 
 class DraftLedgerRepository:

@@ -130,8 +130,22 @@ class FollowUpResult:
     satisfied: bool | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """How a matter came to us: the same before and after it is a ticket."""
+
+    call: str | None = None
+    draft_version: int | None = None
+    dedicated_line: str | None = None
+    caller_kind: str = "自然人"
+    emergency: bool = False
+    repeat: bool = False
+    anonymous: bool = False
+    confidential: bool = False
+
+
 @dataclass(frozen=True, slots=True)
-class Ticket:
+class Ticket(Intake):
     """A ticket as of one version."""
 
     number: str
@@ -145,14 +159,6 @@ class Ticket:
     received_by: str
     updated_at: datetime
     texts: Texts = field(default_factory=Texts, repr=False)
-    call: str | None = None
-    draft_version: int | None = None
-    dedicated_line: str | None = None
-    caller_kind: str = "自然人"
-    emergency: bool = False
-    repeat: bool = False
-    anonymous: bool = False
-    confidential: bool = False
     #: which of ``PERSON_FIELDS`` are known
     known: tuple[str, ...] = ()
     #: units that the matter names, with their superiors: it is not theirs to see
@@ -193,6 +199,11 @@ class Ticket:
     def units(self) -> tuple[str, ...]:
         """Whose it is now: the main unit first."""
         return tuple(it.unit for it in (self.main, *self.joint) if it is not None)
+
+    @property
+    def kept_from(self) -> tuple[str, ...]:
+        """Units that must not have it: barred, and no two people have let them in."""
+        return tuple(it for it in self.barred if it not in self.admitted)
 
     @property
     def hides_person(self) -> bool:

@@ -35,6 +35,10 @@ class CityRules:
     calendar: WorkCalendar
     units: UnitDirectory
 
+    def may_stand(self, ticket: Ticket) -> timedelta:
+        """For how long the ticket's clock may still stand still, from when it stopped last."""
+        return timedelta(days=self.tickets.suspension.most_days) - timedelta(seconds=ticket.suspended_s)
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -213,7 +217,7 @@ def _give(rules: CityRules, ticket: Ticket, data: dict[str, Any], at: datetime) 
 
 def not_theirs(ticket: Ticket, units: Sequence[str]) -> None:
     """Raises ``TicketRefused`` when one of these units is barred and no two people have let it in."""
-    barred = [it for it in units if it in ticket.barred and it not in ticket.admitted]
+    barred = [it for it in units if it in ticket.kept_from]
     if barred:
         raise TicketRefused(
             Why.NAMED_UNIT,
@@ -265,19 +269,16 @@ def _grant(rules: CityRules, ticket: Ticket, _: dict[str, Any], __: datetime) ->
 
 
 def _suspend(rules: CityRules, ticket: Ticket, _: dict[str, Any], __: datetime) -> dict[str, Any]:
-    most = timedelta(days=rules.tickets.suspension.most_days)
-    if timedelta(seconds=ticket.suspended_s) >= most:
-        raise TicketRefused(Why.SUSPENSION_LONG, f"its clock has stood still for {most.days} days")
+    if rules.may_stand(ticket) <= timedelta(0):
+        most = rules.tickets.suspension.most_days
+        raise TicketRefused(Why.SUSPENSION_LONG, f"its clock has stood still for {most} days")
     return {}
 
 
 def _resume(rules: CityRules, ticket: Ticket, _: dict[str, Any], at: datetime) -> dict[str, Any]:
     if ticket.limit is None or ticket.suspended_at is None:
         return {}
-    stood = min(
-        at - ticket.suspended_at,
-        timedelta(days=rules.tickets.suspension.most_days) - timedelta(seconds=ticket.suspended_s),
-    )
+    stood = min(at - ticket.suspended_at, rules.may_stand(ticket))
     days = ticket.limit.unit in (LimitUnit.DAY, LimitUnit.WORKING_DAY)
     roll = ticket.limit.roll or ticket.limit.unit is LimitUnit.WORKING_DAY
     end = shifted(ticket.limit.due_at, max(stood, timedelta(0)), rules.calendar, days=days, roll=roll)

@@ -74,6 +74,10 @@ class Sealer(Seals):
         found = await self.open(row.person, f"person of {row.number}")
         return None if found is None else Caller(**{name: found.get(name) for name in _CALLER_FIELDS})
 
+    async def person(self, subject: str, number: str, caller: Caller) -> bytes:
+        """Who called, as ticket ``number`` keeps them, with the key of ``subject``."""
+        return await self.seal(subject, own_values(caller), f"person of {number}")
+
     async def entry(self, row: HistoryRow) -> Entry:
         """One entry of the history, with its words as long as their key is there."""
         texts = await self.open(row.texts, f"entry:{row.ticket}:{row.version}")
@@ -103,7 +107,6 @@ class Sealer(Seals):
             ticket_subject(ticket.number), own_values(ticket.texts), f"ticket:{ticket.number}"
         )
         person = await self._person(ticket, before, caller)
-        hidden = tuple(it for it in ticket.barred if it not in ticket.admitted)
         return TicketRow(
             number=ticket.number,
             version=ticket.version,
@@ -116,7 +119,7 @@ class Sealer(Seals):
             call=ticket.call,
             main_unit=ticket.main.unit if ticket.main else None,
             units=ticket.units,
-            barred=hidden,
+            barred=ticket.kept_from,
             confidential=ticket.confidential,
             received_at=ticket.received_at,
             updated_at=ticket.updated_at,
@@ -137,7 +140,7 @@ class Sealer(Seals):
         subject = person_subject(lookup or self._vault.lookup("ticket", ticket.number))
         salt = new_salt() if phone else None
         return {
-            "person": await self.seal(subject, own_values(caller), f"person of {ticket.number}"),
+            "person": await self.person(subject, ticket.number, caller),
             "person_lookup": lookup,
             "phone_last4": phone[-LAST_DIGITS:] if phone else None,
             "phone_salt": salt,

@@ -40,7 +40,7 @@ class TicketSecrecy:
         if not reason.strip():
             raise TicketRefused(Why.MISSING, "a reason is needed", detail="reason")
         if kind == ADMIT:
-            units = [it for it in units if it in ticket.barred and it not in ticket.admitted]
+            units = [it for it in units if it in ticket.kept_from]
             if not units:
                 raise TicketRefused(Why.MISSING, "none of these units is barred", detail="units")
         elif not ticket.confidential:

@@ -119,12 +119,11 @@ class TicketService:
 
     async def _withdrawn(self, uow: UnitOfWork, ticket: Ticket, person: Person, at: datetime) -> Ticket:
         """Taken at once from units that have it and must not, as it has turned out."""
-        barred = {it for it in ticket.barred if it not in ticket.admitted}
         if ticket.state not in OPEN or ticket.state is State.RECEIVED:
             return ticket
-        if ticket.main is not None and ticket.main.unit in barred:
+        if ticket.main is not None and ticket.main.unit in ticket.kept_from:
             return await self.decided(uow, ticket, Act.TAKE_BACK, person, at, {"hidden": True})
-        for unit in [it.unit for it in ticket.joint if it.unit in barred]:
+        for unit in [it.unit for it in ticket.joint if it.unit in ticket.kept_from]:
             ticket = await self.decided(uow, ticket, Act.RELEASE_JOINT, person, at, {"unit": unit})
         return ticket
 

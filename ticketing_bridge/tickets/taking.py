@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from facts.errors import HotlineError
 from facts.masking import mask_spoken
@@ -18,7 +18,7 @@ from ticketing_bridge.store.ticket_writing import Drawn
 from ticketing_bridge.tickets.barring import REPORT, barred_units, purpose_named
 from ticketing_bridge.tickets.life import born, follow
 from ticketing_bridge.tickets.limits import LOCAL
-from ticketing_bridge.tickets.model import Caller, Entry, Texts, Ticket
+from ticketing_bridge.tickets.model import Caller, Entry, Intake, Texts, Ticket
 from ticketing_bridge.tickets.numbering import ticket_number
 from ticketing_bridge.tickets.office import TicketOffice
 from ticketing_bridge.tickets.sealed import Sealer
@@ -41,7 +41,7 @@ class TicketExists(HotlineError):
 
 
 @dataclass(frozen=True, slots=True)
-class NewTicket:
+class NewTicket(Intake):
     """What a person confirmed. Numbers in texts are masked before anything is kept."""
 
     channel: str
@@ -53,28 +53,10 @@ class NewTicket:
     level: str | None = None
     #: by what it is known that this became a ticket: ``draft:<call>``, ``api:<client>:<key>``
     source: str | None = None
-    call: str | None = None
-    draft_version: int | None = None
-    dedicated_line: str | None = None
-    caller_kind: str = "自然人"
-    emergency: bool = False
-    repeat: bool = False
-    anonymous: bool = False
-    confidential: bool = False
 
 
-class EntryOf(Protocol):
-    """What an act adds to a ticket's history; raises ``TicketRefused`` when it cannot be done."""
-
-    def __call__(
-        self,
-        ticket: Ticket,
-        act: Act,
-        person: Person,
-        at: datetime,
-        given: Mapping[str, Any],
-        caller: Caller | None,
-    ) -> Entry: ...
+#: what an act adds to a ticket's history; raises ``TicketRefused`` when it cannot be done
+EntryOf = Callable[[Ticket, Act, Person, datetime, Mapping[str, Any], Caller | None], Entry]
 
 
 class Taking:
@@ -162,13 +144,7 @@ def _creation(office: TicketOffice, number: str, person: Person, new: NewTicket,
         "appeal": new.appeal,
         "level": new.level or office.rules.usual_level(purpose, emergency=new.emergency),
         "received_at": at.astimezone(LOCAL).isoformat(),
-        "call": new.call,
-        "draft_version": new.draft_version,
-        "dedicated_line": new.dedicated_line,
-        "caller_kind": new.caller_kind,
-        "emergency": new.emergency,
-        "repeat": new.repeat,
-        "anonymous": new.anonymous,
+        **{name: getattr(new, name) for name in Intake.__dataclass_fields__},
         "confidential": confidential,
         "known": _known(new.caller),
         "barred": barred_units(office.units, purpose, texts, new.caller, confidential=confidential),

@@ -7,7 +7,7 @@ objection, a re-do) warns anew.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -86,8 +86,7 @@ def _standing(ticket: Ticket, rules: CityRules, now: datetime) -> list[TicketWar
     """A clock that has stood still for as long as it may: from now on it is the unit's own time."""
     if ticket.suspended_at is None or ticket.state is not State.SUSPENDED or ticket.main is None:
         return []
-    most = timedelta(days=rules.tickets.suspension.most_days) - timedelta(seconds=ticket.suspended_s)
-    if now <= ticket.suspended_at + most:
+    if now <= ticket.suspended_at + rules.may_stand(ticket):
         return []
     about = ticket.suspended_at.isoformat()
     return [TicketWarning(WarningKind.LAGGING, "suspended", ticket.main.unit, about)]

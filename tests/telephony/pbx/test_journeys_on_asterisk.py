@@ -227,7 +227,10 @@ def test_a_helper_who_is_sent_elsewhere_while_leaving_lets_the_caller_out(
 ) -> None:
     """Else the caller would hear music in an empty room."""
     flows.leads["main"] = to_fire_and_an_agent
-    place = "[hotline-helper-left]\nexten => s,1,Set(GROUP(hotline)=)\n"
+    place = (
+        '[hotline-helper-left]\nexten => s,1,GotoIf($["${HOTLINE_LEFT}" = "${HOTLINE_ROOM}"]?done)\n'
+        " same => n,Set(GROUP(hotline)=)\n"
+    )
     with (
         endings_pbx.configured(
             "extensions.conf", sent_on_at(place, "hotline-helper,nobody,1"), "dialplan reload"
