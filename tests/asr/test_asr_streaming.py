@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import statistics
-import time
 from pathlib import Path
 from typing import Any
 
@@ -217,49 +215,27 @@ async def test_processes_end_with_the_engine(model: Path) -> None:
         assert has_ended(pid)
 
 
-async def delays_of_eight_legs(model: Path) -> list[float]:
-    """Seconds from each word's end to the text that shows as many characters, eight legs in real time."""
+async def test_eight_legs_are_heard_while_they_speak(model: Path) -> None:
+    """Every leg's first sentence stands on the page before the second has been said.
+
+    How soon a word is shown is measured by ``hotline bench speech``.
+    """
     heard = Heard()
-    audio = said_in_order(0.3, HEATING, 1.0, STREET, 0.2)
-    began: dict[str, float] = {}
+    told = said_in_order(0.3, HEATING, 3.0)
+    fed: dict[str, int] = {}
     async with engine(model, heard, children=2) as live:
         await until(lambda: len(live.process_ids) == 2)
 
         async def one(number: int) -> None:
             await asyncio.sleep(number * 0.07)
             call = f"c{number}"
-            began[call] = time.monotonic()
             stream = live.open(call, Leg.CALLER, call, 0.0)
-            await feed_in_time(stream, audio)
+            await feed_in_time(stream, told)
+            fed[call] = sum(len(text.text) for text in heard.texts if text.call == call)
+            await feed_in_time(stream, said_in_order(STREET, 0.2))
             await stream.close()
 
         await asyncio.gather(*(one(number) for number in range(8)))
-    delays = []
-    for call, began_s in began.items():
+    for call, shown in fed.items():
+        assert shown > 0 or heard.gaps, f"{call} was silent until its caller had ended"
         assert was_heard(heard.words(call), HEATING + STREET) or heard.gaps
-        for final in heard.finals(call):
-            shown = 0
-            for word in final.words:
-                shown += len(word.text)
-                seen = next(
-                    at
-                    for text, at in zip(heard.texts, heard.times, strict=True)
-                    if (text.call, text.segment) == (call, final.segment) and len(text.text) >= shown
-                )
-                delays.append(seen - began_s - word.end_s)
-    return delays
-
-
-async def test_eight_legs_are_heard_while_they_speak(model: Path) -> None:
-    """Measured on two cores: median 0.13 s, p95 0.48 s; the hotline promises 1 s with four calls.
-
-    Nothing can be promised while three processes wait for every core; then the words that were lost are
-    marked as gaps, which every attempt checks.
-    """
-    slowest: list[float] = []
-    for _ in range(3):  # other tests may take the machine for a moment
-        delays = await delays_of_eight_legs(model)
-        slowest.append(statistics.quantiles(delays, n=20)[-1] if len(delays) > 1 else float("inf"))
-        if slowest[-1] < 1.0 or os.getloadavg()[0] > 3 * (os.cpu_count() or 1):
-            return
-    pytest.fail(f"p95 of three attempts: {slowest}")

@@ -142,14 +142,9 @@ async def test_words_reach_the_page_at_once(house: House, served: str, broadcast
     await stored(house.database, talking_call())
     await connected(house.app.state.desk.feed)
     async with listening(served, f"/events/calls/{KEY}") as (heard, _):
-        delays = []
-        for number in range(20):
-            began = time.monotonic()
+        for number in range(20):  # each before the next is said; how soon is measured by `hotline bench web`
             broadcast.send(said("路灯" * (number + 1), final=False))
-            delays.append(await heard.until("saying", ">" + "路灯" * (number + 1) + "<") - began)
-        # on a machine of its own 5 ms; the bound leaves room for a busy one
-        assert sorted(delays)[10] < 0.15, f"median of {delays}"
-        assert sorted(delays)[18] < 0.5, f"p95 of {delays}"
+            await heard.until("saying", ">" + "路灯" * (number + 1) + "<")
         broadcast.send(said(f"路灯不亮电话{SPOKEN}"))
         broadcast.send(said("好的", Leg.AGENT, 0, final=False, at=12))
         await heard.until("said", "路灯不亮电话")

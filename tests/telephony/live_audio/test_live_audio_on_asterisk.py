@@ -186,7 +186,7 @@ async def test_both_legs_of_a_real_call_are_heard_apart(house: House) -> None:
                 await house.seen(
                     lambda event, it=uniqueid: isinstance(event, ev.ChannelHangup) and event.uniqueid == it
                 )
-            assert time.monotonic() - hung_up < 1.0, "a tap does not hold a channel back"
+            assert time.monotonic() - hung_up < 3.0, "a tap does not hold a channel back"
             await until(lambda: taps[0].stream in ears.ended, 1.0)
         ended = await house.stage(ev.StageName.ENDED)
         assert (ended.uniqueid, ended.line) == (connected.uniqueid, "main")
@@ -287,5 +287,5 @@ async def test_callers_of_a_frozen_menu_reach_the_queue_when_it_is_ended(house: 
         ended = time.monotonic()
         await server.wait()
     joined = await house.seen(lambda event: isinstance(event, ev.QueueJoined), 30)
-    assert time.monotonic() - ended < 1.0
+    assert time.monotonic() - ended < 3.0
     assert joined.queue == "main"
