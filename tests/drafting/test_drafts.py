@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,11 +18,10 @@ from facts.transcript import Leg, Transcript, Turn
 from tests.drafting.conftest import call_of, own_calls
 from ticketing_bridge.drafting import Draft, DraftInput, Said, draft_call, evaluate
 from ticketing_bridge.drafting.numbers import number, with_figures
-from ticketing_bridge.drafting.purpose import is_confidential, is_emergency
+from ticketing_bridge.drafting.purpose import is_emergency
 
 HERE = Path(__file__).parent
 CALLS = own_calls()
-SENTENCES = yaml.safe_load((HERE / "sentences.yaml").read_text(encoding="utf-8"))
 Drafter = Callable[..., Draft]
 
 
@@ -33,42 +31,6 @@ def test_a_call_becomes_a_draft(draft: Drafter, call: dict[str, Any]) -> None:
     for name, wanted in call["gold"].items():
         assert given[name] == wanted, (name, given["evidence"][name])
     assert 4 <= len(given["title"]) <= 25
-
-
-@pytest.mark.parametrize("sentence", SENTENCES["emergency"])
-def test_danger_to_life_is_heard(draft: Drafter, sentence: str) -> None:
-    assert draft(["a 您好请讲", f"c {sentence}"]).emergency.value
-
-
-@pytest.mark.parametrize("sentence", SENTENCES["near"])
-def test_what_only_sounds_like_danger_is_none(draft: Drafter, sentence: str) -> None:
-    assert not draft(["a 您好请讲", f"c {sentence}"]).emergency.value
-
-
-@pytest.mark.parametrize(
-    ("half", "least"), [("more", 1), ("held_out", 1), ("third", 1), ("fourth", 0.95), ("fifth", 1)]
-)
-def test_danger_is_told_from_what_only_sounds_like_it(half: str, least: float) -> None:
-    """One part to work on, one that was looked at when the words were done, one by a later hand."""
-
-    def heard(sentences: list[str]) -> int:
-        calls = (call_of(["a 您好请讲", f"c {sentence}"]) for sentence in sentences)
-        return sum(is_emergency(call).value for call in calls)
-
-    dangers, others = SENTENCES[f"emergency_{half}"], SENTENCES[f"near_{half}"]
-    assert heard(dangers) >= len(dangers) * least
-    assert heard(others) <= len(others) * 0.05
-
-
-@pytest.mark.parametrize(("hand", "wrong"), [("third", 0), ("fourth", 2), ("fifth", 0)])
-def test_whoever_asks_for_secrecy_gets_it(hand: str, wrong: int) -> None:
-    def heard(sentences: list[str]) -> int:
-        calls = (call_of(["a 您好请讲", f"c {sentence}", "a 您说"]) for sentence in sentences)
-        return sum(is_confidential(call).value for call in calls)
-
-    asks, others = SENTENCES[f"secret_{hand}"], SENTENCES[f"not_secret_{hand}"]
-    assert heard(asks) >= len(asks) * 0.94
-    assert heard(others) <= wrong
 
 
 @pytest.mark.parametrize(
@@ -83,16 +45,6 @@ def test_calls_of_many_callers(city: CityData, file: str, least: float) -> None:
     assert (found["purpose"].recall or 0) >= 0.8
     for name in ("confidential", "emergency", "callback_phone"):
         assert found[name].recall == 1, (name, found[name].faults)
-
-
-@pytest.mark.parametrize("sentence", SENTENCES["confidential"])
-def test_a_wish_for_secrecy_is_heard(draft: Drafter, sentence: str) -> None:
-    assert draft(["a 您好请讲", f"c {sentence}"]).confidential.value
-
-
-@pytest.mark.parametrize("sentence", SENTENCES["not_confidential"])
-def test_other_words_about_names_are_no_wish_for_secrecy(draft: Drafter, sentence: str) -> None:
-    assert not draft(["a 您好请讲", f"c {sentence}"]).confidential.value
 
 
 @pytest.mark.parametrize(

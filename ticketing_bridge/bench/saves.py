@@ -70,6 +70,8 @@ async def measure(size: Size) -> list[Figure]:
         paced, paced_cost = await clock.of(seats, 1, lambda: dice.uniform(0, within_s))
         burst, burst_cost = await clock.of(seats, 2, lambda: 0.0)
         pairs = await _pairs(seats[:shared], 3)
+        for seat in seats:
+            seat.leave()
         lost = await _lost(up.database, [*paced, *burst, *pairs])
     return [
         *_spread("save", paced, f"{agents} agents save within {within_s:.0f} s"),

@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from urllib.parse import urlencode
 
 from ticketing_bridge.bench.browser import SignInFailed, sign_in
 
@@ -83,6 +80,7 @@ class Seat:
     path: str
     title: str
     cookie: str = field(default="", repr=False)
+    _idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = field(default_factory=list, repr=False)
 
     async def sign_in(self, password: str) -> None:
         """Through the form."""
@@ -96,13 +94,12 @@ class Seat:
     async def save(self, matter: int, form: SheetForm, typed: dict[str, str]) -> Answered:
         """What F9 does: every field as it stands, with the version of each."""
         fields = {**form.fields, **typed, "title": self.title}
-        body = urlencode(
-            {**fields, "versions": json.dumps(form.versions), "entry": "", "do": "save"}
-        ).encode()
+        sent = {**fields, "versions": json.dumps(form.versions), "entry": "", "do": "save"}
+        body = json.dumps(sent, ensure_ascii=False).encode()
         began = time.monotonic()
         head, answer = await self._sent(
             f"POST {self.path}/{matter}/save HTTP/1.1\r\nX-CSRF-Token: {form.csrf}\r\n"
-            "Accept: application/json\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+            "Accept: application/json\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\n",
             body,
         )
@@ -110,20 +107,20 @@ class Seat:
         return Answered(int(head.split()[1]), json.loads(answer).get("ticket"), took_s)
 
     async def _sent(self, head: str, body: bytes) -> tuple[bytes, bytes]:
-        async with _connected(self.port) as (reader, writer):
-            more = f"Host: 127.0.0.1:{self.port}\r\nCookie: {self.cookie}\r\nConnection: close\r\n\r\n"
-            writer.write(head.encode() + more.encode() + body)
-            answer = await reader.read()
-        first, _, rest = answer.partition(b"\r\n\r\n")
+        """Over the connection that the browser keeps; two at once have one each."""
+        link = self._idle.pop() if self._idle else await asyncio.open_connection("127.0.0.1", self.port)
+        reader, writer = link
+        more = f"Host: 127.0.0.1:{self.port}\r\nCookie: {self.cookie}\r\n\r\n"
+        writer.write(head.encode() + more.encode() + body)
+        first = await reader.readuntil(b"\r\n\r\n")
+        length = next(it for it in first.lower().split(b"\r\n") if it.startswith(b"content-length:"))
+        rest = await reader.readexactly(int(length.partition(b":")[2]))
+        self._idle.append(link)
         if first.split()[1:2] not in ([b"200"], [b"423"]):
-            raise SignInFailed(f"{head.split()[1]}: {answer[:200]!r} … {answer[-300:]!r}")
+            raise SignInFailed(f"{head.split()[1]}: {first!r} … {rest[-300:]!r}")
         return first, rest
 
-
-@asynccontextmanager
-async def _connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
-        yield reader, writer
-    finally:
-        writer.close()
+    def leave(self) -> None:
+        """Close the browser."""
+        while self._idle:
+            self._idle.pop()[1].close()

@@ -14,6 +14,7 @@ from config.catalogue_store import city_in_force
 from ticketing_bridge.cli.output import Json, console, errors, print_json
 from ticketing_bridge.drafting import draft_rows, evaluate, plain, table
 from ticketing_bridge.drafting.composed import composed
+from ticketing_bridge.drafting.draft import CALIBRATED
 from ticketing_bridge.drafting.evaluate import Score
 from ticketing_bridge.drafting.fitting import calibration_text, crossed, fit_weights, lessons
 from ticketing_bridge.drafting.fitting import fit as fit_calibration
@@ -120,18 +121,21 @@ def fit(
     ] = 5000,
     json_: Json = False,
 ) -> None:
-    """Fit the weights of places, purpose and appeal, and the probabilities, to labelled calls.
+    """Fit all weights (places, parties, purpose, appeal, marks) and probabilities to labelled calls.
 
     Prints how right drafts are by cross-validation: each call is drafted by weights that have not seen it.
-    A call may be labelled in part. The shipped weights are made by this command.
+    A call may be labelled in part; one that is labelled with marks alone is only learned from. The shipped
+    weights are made by this command.
     """
-    rows = read_labelled(_lines(files))
+    read = read_labelled(_lines(files))
+    rows = [it for it in read if it["gold"].keys() & set(CALIBRATED)]
+    talks = [it for it in read if not it["gold"].keys() & set(CALIBRATED)]
     if len(rows) < LEAST_CALLS:
         raise CallLineInvalid(f"{len(rows)} labelled calls are too few", fix=f"label at least {LEAST_CALLS}")
     city = city_in_force()
     with Progress(console=errors, transient=True) as progress:
         task = progress.add_task("fitting", total=folds + 1)
-        taught = lessons(rows, city) + lessons([*composed(more)], city, variants=0)
+        taught = lessons(rows, city) + lessons([*talks, *composed(more)], city, variants=0)
         found, judged = crossed(rows, taught, city, folds, ("",), lambda: progress.advance(task))
         if out:
             out.mkdir(parents=True, exist_ok=True)

@@ -59,6 +59,8 @@ from ticketing_bridge.store import Database, DatabaseAway
 
 log = structlog.get_logger(__name__)
 
+#: so long a browser's connection waits for the next key: an agent types meanwhile
+KEEP_ALIVE_S = 75
 #: what each part of the desk asks of everybody who comes to it; single routes may ask more. They are looked
 #: through in this order: where agents work comes first
 PAGES = (
@@ -168,6 +170,7 @@ def web_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=2,
+            timeout_keep_alive=KEEP_ALIVE_S,
         ),
         app.state.desk,
     )

@@ -14,6 +14,7 @@ from ticketing_bridge.drafting.answers import with_answer_turns, without_answer_
 from ticketing_bridge.drafting.calibration import Hearing, calibrated
 from ticketing_bridge.drafting.circumstances import matter_of, repeat_of, state_of, to_ask, urgency_of
 from ticketing_bridge.drafting.lexicon import because
+from ticketing_bridge.drafting.marks import is_confidential, is_emergency
 from ticketing_bridge.drafting.matters import Heard, choose_appeal, choose_unit, hear
 from ticketing_bridge.drafting.model import CallState, Draft, DraftInput, SecondMatter, Value
 from ticketing_bridge.drafting.parties import find_party
@@ -23,8 +24,6 @@ from ticketing_bridge.drafting.purpose import (
     choose_line,
     choose_purpose,
     is_answered,
-    is_confidential,
-    is_emergency,
     is_repeat,
 )
 from ticketing_bridge.drafting.repair import as_printed, known_words, repaired

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from config.catalogue import CityData
 from ticketing_bridge.drafting.kinds import RUNS, Kinds, runs_of
 from ticketing_bridge.drafting.lines import call_of
+from ticketing_bridge.drafting.marks import is_emergency
 from ticketing_bridge.drafting.matters import appeal_cues, hear
-from ticketing_bridge.drafting.purpose import is_answered, is_emergency, purpose_cues
+from ticketing_bridge.drafting.purpose import is_answered, purpose_cues
 from ticketing_bridge.drafting.repair import repaired
 
 #: a run must occur in so many calls
@@ -64,7 +65,7 @@ def fit_kinds(calls: Sequence[Labelled]) -> Kinds:
     runs = sorted(it for it, calls_with in often.items() if calls_with >= _LEAST_CALLS)
     columns = {f"cue {name}": at for at, name in enumerate(cues)}
     columns |= {name: at for at, name in enumerate(runs, len(cues))}
-    rows = _Rows.of([_row(it, columns) for it in calls], len(columns))
+    rows = Rows.of([_row(it, columns) for it in calls], len(columns))
     wanted = np.eye(len(labels), dtype=np.float32)[[labels.index(it.label) for it in calls]]
     weights = _climbed(rows, wanted)
     return Kinds(
@@ -81,7 +82,7 @@ def _row(call: Labelled, columns: dict[str, int]) -> dict[int, float]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rows:
+class Rows:
     """Calls by what is there of them: of ten thousands of features a call has some hundreds."""
 
     columns: NDArray[np.int64]
@@ -90,7 +91,7 @@ class _Rows:
     width: int
 
     @classmethod
-    def of(cls, rows: Sequence[dict[int, float]], width: int) -> _Rows:
+    def of(cls, rows: Sequence[dict[int, float]], width: int) -> Rows:
         columns = np.fromiter((it for row in rows for it in row), dtype=np.int64)
         values = np.fromiter((it for row in rows for it in row.values()), dtype=np.float32)
         return cls(columns, values, np.cumsum([0, *(len(it) for it in rows[:-1])]), width)
@@ -107,7 +108,7 @@ class _Rows:
         return np.stack(sums, axis=1).astype(np.float32)
 
 
-def _climbed(rows: _Rows, wanted: NDArray[np.float32]) -> NDArray[np.float32]:
+def _climbed(rows: Rows, wanted: NDArray[np.float32]) -> NDArray[np.float32]:
     weights = np.zeros((rows.width, wanted.shape[1]), dtype=np.float32)
     square = np.full(weights.shape, 1e-8, dtype=np.float32)
     for _ in range(_STEPS):

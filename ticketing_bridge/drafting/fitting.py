@@ -1,4 +1,4 @@
-"""Fits what is fitted: places, purpose and appeal, and the probabilities of ``calibration``.
+"""Fits what is fitted: places, parties, purpose, appeal, marks, and the probabilities of ``calibration``.
 
 Every labelled call is drafted, undisturbed and disturbed, by weights that were fitted without it: that says
 how good the weights are, and when a value is right.
@@ -20,6 +20,7 @@ from ticketing_bridge.drafting.draft import CALIBRATED, draft_call
 from ticketing_bridge.drafting.evaluate import Evaluation, Quotes, Score, evaluate_rows
 from ticketing_bridge.drafting.fit_kinds import Labelled, fit_kinds, labelled
 from ticketing_bridge.drafting.fit_names import VARIANTS, Turn, fit_names, turns_of
+from ticketing_bridge.drafting.fit_signals import LEAST, Talk, fit_signal, talks
 from ticketing_bridge.drafting.lines import call_of
 from ticketing_bridge.drafting.model import Draft, Value
 from ticketing_bridge.drafting.noise import disturb
@@ -56,6 +57,8 @@ class Lesson:
     party: tuple[Turn, ...]
     purpose: tuple[Labelled, ...]
     appeal: tuple[Labelled, ...]
+    emergency: tuple[Talk, ...]
+    confidential: tuple[Talk, ...]
 
 
 def lessons(rows: Sequence[dict[str, Any]], data: CityData, variants: int = VARIANTS) -> list[Lesson]:
@@ -66,18 +69,22 @@ def lessons(rows: Sequence[dict[str, Any]], data: CityData, variants: int = VARI
             tuple(turns_of([row], data, "party", variants)),
             tuple(labelled([row], data, "purpose")),
             tuple(labelled([row], data, "appeal")),
+            tuple(talks([row], "emergency")),
+            tuple(talks([row], "confidential")),
         )
         for row in rows
     ]
 
 
 def fit_weights(taught: Sequence[Lesson]) -> Weights:
-    """The weights of places, party, purpose and appeal."""
+    """All weights."""
     return Weights(
         fit_names([turn for it in taught for turn in it.places]),
         fit_names([turn for it in taught for turn in it.party]),
         fit_kinds([call for it in taught for call in it.purpose]),
         fit_kinds([call for it in taught for call in it.appeal]),
+        fit_signal([talk for it in taught for talk in it.emergency], LEAST["emergency"]),
+        fit_signal([talk for it in taught for talk in it.confidential], LEAST["confidential"]),
     )
 
 

@@ -37,10 +37,7 @@ def any_of(options: Iterable[str]) -> str:
 @cache
 def pattern(file: str, name: str) -> re.Pattern[str]:
     """One list of regular expressions as one expression."""
-    text = "|".join(f"(?:{it})" for it in words(file)[name])
-    for macro, means in words(file).get("macros", {}).items():
-        text = text.replace(f"<{macro}>", means)
-    return re.compile(text)
+    return re.compile("|".join(f"(?:{it})" for it in words(file)[name]))
 
 
 def because(key: str) -> str:

@@ -1,4 +1,4 @@
-"""Why the citizen called (目的分类), and the marks: confidential, emergency, repeat, answered at the desk."""
+"""Why the citizen called (目的分类), for the first time or again, and whether it was answered at the desk."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 
-from ticketing_bridge.drafting.answers import chose
 from ticketing_bridge.drafting.kinds import runs_of
 from ticketing_bridge.drafting.lexicon import any_of, because, pattern, words
+from ticketing_bridge.drafting.marks import is_confidential, is_emergency
 from ticketing_bridge.drafting.matters import Heard, matter_cues
-from ticketing_bridge.drafting.model import AGENT, DraftInput, Span, Value
+from ticketing_bridge.drafting.model import DraftInput, Span, Value
 from ticketing_bridge.drafting.weighing import in_force
 
 #: nobody in danger calls for these
@@ -120,128 +120,6 @@ def choose_line(call: DraftInput) -> Value[str | None]:
 def _flag(spans: Iterable[Span], reason: str, sure: float) -> Value[bool]:
     shown = tuple(spans)
     return Value(bool(shown), sure if shown else 0.8, reason if shown else because("not_said"), shown[:3])
-
-
-@lru_cache(maxsize=_KEPT)
-def is_confidential(call: DraftInput) -> Value[bool]:
-    """Whether the caller asks that nobody learn who called."""
-    refused = pattern("flags", "no_confidential")
-    found = [
-        _span(turn, it)
-        for turn, text in call.citizen()
-        for it in pattern("flags", "confidential").finditer(text)
-        if not any(no.start() <= it.end() and it.start() <= no.end() for no in refused.finditer(text))
-    ]
-    found += [*_answered_secrecy(call), *_promised_secrecy(call)]
-    if chose(call, "confidential"):
-        return Value(True, 1.0, because("chosen_by_caller"), tuple(found[:3]))
-    return _flag(found, because("confidential"), 0.9)
-
-
-def _answered_secrecy(call: DraftInput) -> Iterator[Span]:
-    """要 to the agent's 需要保密吗."""
-    for turn, text in call.citizen():
-        if turn and call.turns[turn - 1].speaker == AGENT:
-            asked = pattern("flags", "asks_secrecy").search(call.turns[turn - 1].text)
-            wants = pattern("flags", "wants_secrecy").search(text)
-            if asked and wants and not pattern("flags", "no_wish_of_secrecy").search(text):
-                yield _span(turn, wants)
-
-
-def _promised_secrecy(call: DraftInput) -> Iterator[Span]:
-    """The agent promises it, and the caller does not say next that it is not needed."""
-    for turn, text in call.agent():
-        promised = pattern("flags", "promises_secrecy").search(text)
-        after = call.turns[turn + 1].text if turn + 1 < len(call.turns) else ""
-        asked = pattern("flags", "asks_secrecy").search(text)
-        if promised and not asked and not pattern("flags", "no_confidential").search(after):
-            yield _span(turn, promised)
-
-
-@lru_cache(maxsize=_KEPT)
-def is_emergency(call: DraftInput) -> Value[bool]:
-    """Whether a life is in danger now. Past, supposed, figurative dangers do not count, nor does praise."""
-    if chose(call, "emergency"):
-        return Value(True, 0.9, because("danger_chosen"))
-    if citizen_says(call, "praises"):
-        return Value(False, 0.8, because("not_said"))
-    found = [
-        _span(turn, it)
-        for turn, text in call.citizen()
-        for it in pattern("flags", "emergency").finditer(text)
-        if not (_harmless(text, it) or _over(call, turn, it[0]))
-    ]
-    for turn, text in call.agent():
-        for it in pattern("flags", "emergency_agent").finditer(text):
-            supposed = re.search(r"如果|万一|以后|遇到|再有|下次|要是|的话", text)
-            if not supposed:
-                found.append(_span(turn, it))
-    return _flag(found, because("emergency"), 0.85)
-
-
-@cache
-def _harmless_cues() -> tuple[re.Pattern[str], ...]:
-    flags = words("flags")
-    return (
-        re.compile(any_of(flags["no_emergency_far"])),
-        re.compile(any_of(flags["no_emergency_day"])),
-        re.compile(any_of(flags["still"])),
-        re.compile(any_of(flags["no_emergency_near"]) + "$"),
-        re.compile(any_of(flags["no_emergency_after"])),
-        re.compile(any_of(flags["no_emergency_rescued"])),
-    )
-
-
-def _harmless(text: str, found: re.Match[str]) -> bool:
-    """Past, supposed, asked about or a figure of speech."""
-    far, day, still, near, after, rescued = _harmless_cues()
-    before = text[: found.start()]
-    praised = pattern("flags", "no_emergency_praise").search(before)
-    past = (day.search(before[-12:]) or pattern("flags", "dated").search(before)) and not still.search(
-        text[max(0, found.start() - 12) :]
-    )
-    soon = text[found.start() :][: len(found[0]) + 12]
-    # of several people one may be safe and another not
-    saved = rescued.search(soon) and not pattern("flags", "not_out").search(text[found.end() :])
-    feared = found[0].endswith("人命") and pattern("flags", "no_emergency_feared").search(before[-12:])
-    return bool(
-        past
-        or praised
-        or feared
-        or far.search(before[-8:] + found[0][:-1])
-        or near.search(before[-4:])
-        or saved
-        or pattern("flags", "supposed_next").search(text[found.end() :])
-        or after.search(soon)
-    )
-
-
-def _over(call: DraftInput, turn: int, danger: str) -> bool:
-    """Whether the caller says, then or later, that nobody is hurt or all are out.
-
-    Fire, gas and arms go on, unless the agent asks whether they do and hears that they do not.
-    """
-    later = [(at, text) for at, text in call.citizen() if at >= turn]
-    if any(_answers(call, at, "asks_ongoing", "has_ended") for at, _ in later):
-        return True
-    if pattern("flags", "lasting").search(danger):
-        return False
-    if any(pattern("flags", "not_out").search(text) for _, text in later):
-        return False
-    impact = pattern("flags", "impact").search(danger)
-    if impact and any(pattern("flags", "in_hospital").search(text) for _, text in later):
-        return True
-    return any(
-        pattern("flags", "safe").search(text)
-        or _answers(call, at, "asks_out", "is_out")
-        or (impact and _answers(call, at, "asks_hurt", "none_hurt"))
-        for at, text in later
-    )
-
-
-def _answers(call: DraftInput, turn: int, question: str, answer: str) -> bool:
-    asked = pattern("flags", question).search(call.question_before(turn))
-    return bool(asked and pattern("flags", answer).search(call.turns[turn].text))
 
 
 @lru_cache(maxsize=_KEPT)

@@ -11,9 +11,10 @@ from importlib.resources import files
 from pathlib import Path
 
 from ticketing_bridge.drafting.kinds import Kinds
+from ticketing_bridge.drafting.signals import Signal
 from ticketing_bridge.drafting.spotting import Spotter
 
-_FILES = ("places", "party", "purpose", "appeal")
+_FILES = ("places", "party", "purpose", "appeal", "emergency", "confidential")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class Weights:
     party: Spotter
     purpose: Kinds
     appeal: Kinds
+    emergency: Signal
+    confidential: Signal
 
     def write(self, folder: Path) -> None:
         """One file a field, as they are shipped."""
@@ -59,4 +62,6 @@ def shipped() -> Weights:
         Spotter.loads(text["party"]),
         Kinds.loads(text["purpose"]),
         Kinds.loads(text["appeal"]),
+        Signal.loads(text["emergency"]),
+        Signal.loads(text["confidential"]),
     )

@@ -87,7 +87,7 @@ def wished(said: str, purpose: str | None) -> str:
 def _wish_by_clause(call: DraftInput, purpose: str | None) -> Value[str | None] | None:
     for turn, text in reversed(list(call.citizen())):
         found = pattern("wording", "wish").search(text)
-        secret = found and pattern("flags", "confidential").search(text[max(0, found.start() - 8) :])
+        secret = found and pattern("flags", "secrecy_said").search(text[max(0, found.start() - 8) :])
         if found and not secret and len(text) - found.start() >= 5:
             said = text[found.start() :]
             span = Span(turn, found.start(), len(text), said)
@@ -168,7 +168,7 @@ def _story(call: DraftInput, values: Mapping[str, str | None]) -> Iterator[Claus
             ):
                 continue
             told = pattern("wording", "not_told").sub("", said)
-            if len(told) < _ALONE or pattern("flags", "confidential").search(said):
+            if len(told) < _ALONE or pattern("flags", "secrecy_said").search(said):
                 continue
             if any(clause.written in it or it in clause.written for it in seen):
                 continue

@@ -10,11 +10,11 @@ const RETRY_MS = [1000, 2000, 4000, 8000];
 const byId = (id) => document.getElementById(id);
 const show = (node, text) => { if (node) { node.hidden = !text; if (text) node.textContent = text; } };
 
-async function post(address, fields) {
+async function post(address, fields, json = false) {
+  const headers = { "X-CSRF-Token": csrf, Accept: "application/json" };
+  if (json) headers["Content-Type"] = "application/json";
   const answer = await fetch(address, {
-    method: "POST",
-    headers: { "X-CSRF-Token": csrf, Accept: "application/json" },
-    body: new URLSearchParams(fields),
+    method: "POST", headers, body: json ? JSON.stringify(fields) : new URLSearchParams(fields),
   });
   if (answer.redirected || answer.status === 401) { window.location.reload(); throw new Error("signed out"); }
   const type = answer.headers.get("content-type") || "";
@@ -302,7 +302,7 @@ function workplace() {
     const versions = JSON.stringify(Object.fromEntries([...cells].map(([name, cell]) => [name, Number(cell.dataset.version)])));
     let answer;
     try {
-      answer = await post(`${mine}/save`, { ...fields, versions, entry, do: wish, ...more });
+      answer = await post(`${mine}/save`, { ...fields, versions, entry, do: wish, ...more }, true);
     } catch {
       answer = { status: 0, facts: { text: "连接中断，没有保存；文字已留在本页，请再按一次。" } };
     }
