@@ -40,8 +40,8 @@ async def pressed(
         *(
             agent.post(
                 f"/desk/calls/{key_of(call)}/1/save",
-                data={**form, "csrf": token},
-                headers={"accept": "application/json"},
+                json=dict(form),
+                headers={"accept": "application/json", "x-csrf-token": token},
             )
             for call, form in forms
         )
@@ -156,3 +156,15 @@ async def test_what_fails_as_a_whole_fails_for_that_turn_alone() -> None:
             slow.go.release()
         told = await asyncio.gather(*(gathering(it) for it in (13, 1, 2)), return_exceptions=True)
     assert [repr(it) for it in told] == ["ValueError('thirteen')", "ValueError('thirteen')", "2"]
+
+
+async def test_what_is_no_object_of_texts_is_refused(house: House, agent: httpx.AsyncClient) -> None:
+    token = await opened(house, agent, 1)
+    address = f"/desk/calls/{key_of(0)}/1/save"
+    right = {"content-type": "application/json", "x-csrf-token": token}
+    for body in (b"", b"{", b"[]", b'{"do": 1}', b'{"title": null}', b'{"title": "a\\u0000b"}', b"[" * 9000):
+        assert (await agent.post(address, content=body, headers=right)).status_code == 422, body
+    strange = {"content-type": "application/json", "x-csrf-token": "0" * 64}
+    assert (await agent.post(address, content=b'{"do": "save"}', headers=strange)).status_code == 403
+    assert (await agent.post(address, json={**GOOD, "csrf": token})).status_code == 303
+    assert len(await made_of(house, 0)) == 1

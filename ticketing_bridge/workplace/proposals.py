@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from ticketing_bridge.workplace.form import YES, drafted_fields
 
@@ -28,6 +28,10 @@ class Proposal:
     otherwise: str = ""
 
 
+#: of a field of which nothing was drafted
+NOTHING: Final = Proposal("")
+
+
 def proposals_of(content: Content) -> dict[str, Proposal]:
     """The proposals of a stored or of an ongoing draft: see ``desk.draft_view`` for its form."""
     otherwise = content.get("suggestions") or {}
@@ -35,6 +39,8 @@ def proposals_of(content: Content) -> dict[str, Proposal]:
 
 
 def _proposal(stored: Any, other: Any) -> Proposal:
+    if not stored and not other:
+        return NOTHING
     fields = [it for it in (stored if isinstance(stored, list | tuple) else [stored]) if it]
     texts = [text for text in map(_text, fields) if text]
     confidences = [it["confidence"] for it in fields if it.get("confidence") is not None and _text(it)]

@@ -10,7 +10,7 @@ from enum import StrEnum
 from facts.errors import HotlineError
 from ticketing_bridge.store.workplace_records import Sheet, SheetState, Typed
 from ticketing_bridge.workplace.form import form
-from ticketing_bridge.workplace.proposals import Proposal
+from ticketing_bridge.workplace.proposals import NOTHING, Proposal
 
 #: longest text of a field, characters
 LONGEST = 4000
@@ -129,7 +129,7 @@ def shown_fields(
     """Every field: a person's text first, else what is drafted, unless its draft is switched off."""
     shown = {}
     for name in form():
-        proposal = proposals.get(name, Proposal(""))
+        proposal = proposals.get(name, NOTHING)
         typed = sheet.typed.get(name)
         if typed is not None:
             origin = Origin.ACCEPTED if typed.accepted else Origin.TYPED
