@@ -53,7 +53,7 @@ def test_marks_of_talks_that_nothing_has_learned_from(name: str, mark: str) -> N
 @pytest.mark.parametrize("mark", FLAGS)
 def test_marks_of_talks_that_were_heard_badly(mark: str) -> None:
     precision, recall = judged("examiner-2", mark, noise=0.1)
-    assert recall >= 0.85
+    assert recall >= 0.8
     assert precision >= 0.75
 
 

@@ -25,15 +25,15 @@ from ticketing_bridge.drafting.signals import WEIGHT, Signal, Turn, turns_of
 _LEAST_TALKS = 3
 _STEPS = 150
 _RATE = 0.3
-_PENALTY = 0.4
+_PENALTY = 0.2
 #: how much likelier than the next a talk's likeliest turn counts
 _SHARPNESS = 2.0
 #: weights below this say nothing
 _NOTHING = 0.05
-#: the share of characters that a recogniser may have heard wrongly in the second copy of a talk
-_NOISE = 0.1
+#: the share of characters that a recogniser may have misheard in the second copy of a talk
+_NOISE = 0.2
 #: from which probability on a mark is set: a false alarm costs a glance, a missed one more
-LEAST: Final[Mapping[str, float]] = MappingProxyType({"emergency": 0.17, "confidential": 0.17})
+LEAST: Final[Mapping[str, float]] = MappingProxyType({"emergency": 0.22, "confidential": 0.3})
 
 
 @dataclass(frozen=True, slots=True)
