@@ -9,7 +9,9 @@ import httpx
 import pytest
 
 from facts.gathering import Gathering
-from tests.desk.people import House, answered_call, csrf_of, key_of, stored
+from tests.desk.people import PASSWORD, House, answered_call, browser_of, csrf_of, key_of, signed_in, stored
+from ticketing_bridge.access import Role
+from ticketing_bridge.desk import auth
 from ticketing_bridge.desk.workplace import saving
 from ticketing_bridge.store.desk_ticket_records import TicketFilter
 from ticketing_bridge.store.workplace_records import SheetState
@@ -168,3 +170,28 @@ async def test_what_is_no_object_of_texts_is_refused(house: House, agent: httpx.
     assert (await agent.post(address, content=b'{"do": "save"}', headers=strange)).status_code == 403
     assert (await agent.post(address, json={**GOOD, "csrf": token})).status_code == 303
     assert len(await made_of(house, 0)) == 1
+
+
+async def test_only_who_works_on_tickets_saves_and_only_calls_that_are_theirs_to_know(
+    house: House, agent: httpx.AsyncClient
+) -> None:
+    token = await opened(house, agent, 1)
+    async with house.database.unit_of_work() as uow:
+        await uow.users.add("looks", auth.hash_password(PASSWORD), Role.AUDITOR)
+    async with browser_of(house.app) as other:
+        assert (await other.post(f"/desk/calls/{key_of(0)}/1/save", json=GOOD)).status_code == 303
+        await signed_in(other, "looks")
+        assert (await other.post(f"/desk/calls/{key_of(0)}/1/save", json=GOOD)).status_code == 403
+    secret = {**GOOD, "confidential": "1"}
+    ((status, _),) = await pressed(agent, token, [(0, secret)])
+    assert status == 200
+    async with house.database.unit_of_work() as uow:
+        await uow.users.add("second", auth.hash_password(PASSWORD), Role.AGENT)
+    async with browser_of(house.app) as other:
+        await signed_in(other, "second")
+        refused = await other.post(f"/desk/calls/{key_of(0)}/1/save", json=GOOD)
+    assert refused.status_code == 403
+    async with house.database.unit_of_work() as uow:
+        assert [
+            it.actor for it in await uow.audit.list(subject=str(key_of(0))) if "refused" in it.action
+        ] == ["second"]

@@ -122,6 +122,7 @@ def create_app(
     app.state.desk, app.state.board, app.state.wall = desk, board, wall
     app.state.work, app.state.workplaces, app.state.saver = work, workplaces, saver
     app.mount("/static", Assets(directory=STATIC), name="static")
+    app.router.routes.append(workplace_page.save_route)
     app.include_router(pages.open_router)
     app.include_router(pages.own_router)
     app.state.api = create_api(settings, database, hotline, delivery=desk.delivery)

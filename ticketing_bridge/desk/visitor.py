@@ -145,7 +145,3 @@ async def own_fields(request: Request) -> dict[str, str]:
         raise HTTPException(422)
     _own(request, fields.get("csrf"))
     return fields
-
-
-#: for a route's parameter: what a page of this session has sent
-OwnFields = Annotated[dict[str, str], Depends(own_fields)]

@@ -8,14 +8,17 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Form, HTTPException, Query, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Route
 
 from facts.identity import CallKey
+from ticketing_bridge.access import Permission
 from ticketing_bridge.desk.desk import SHEET_CHANNEL, Desk
 from ticketing_bridge.desk.events import parse_key
 from ticketing_bridge.desk.pages import render_page
 from ticketing_bridge.desk.recording_page import began_s
+from ticketing_bridge.desk.secret_calls import keeps_secrets
 from ticketing_bridge.desk.team.view import agent_row
-from ticketing_bridge.desk.visitor import OwnFields, SignedIn, Visitor, own_form
+from ticketing_bridge.desk.visitor import Needs, SignedIn, Visitor, own_fields, own_form, signed_in
 from ticketing_bridge.desk.workplace.offers import offers_for, searched_entries, searched_numbers
 from ticketing_bridge.desk.workplace.office import WorkplaceOffice
 from ticketing_bridge.desk.workplace.place import Workplace, fields_event, load_workplace
@@ -30,6 +33,7 @@ MOST_MATTERS = 5
 QUERY_LENGTH = 100
 
 router = APIRouter()
+_WORKS = Needs((Permission.TICKETS_WORK,))
 
 
 def office_of(request: Request) -> WorkplaceOffice:
@@ -184,17 +188,26 @@ async def keep_field(
     return JSONResponse({"version": kept.version if kept else 0, "sheet": changed.version})
 
 
-@router.post("/desk/calls/{key}/{matter}/save")
-async def save(request: Request, visitor: SignedIn, sent: OwnFields, key: str, matter: int) -> Response:
-    """The sheet becomes a ticket: dispatched, answered or merged; or it is dropped."""
+async def save(request: Request) -> Response:
+    """The sheet becomes a ticket: dispatched, answered or merged; or it is dropped.
+
+    Everybody may press this in the same moment. So it asks itself for what other routes depend on: to have
+    that found for it takes the framework long.
+    """
+    visitor = await _WORKS(await signed_in(request))
+    await keeps_secrets(request, visitor)
+    sent = await own_fields(request)
+    key, matter = request.path_params["key"], request.path_params["matter"]
+    if not matter.isdecimal():
+        raise HTTPException(404)
     saver: Saver = request.app.state.saver
     script = "application/json" in request.headers.get("accept", "")
     try:
-        done = await saver.save(Pressed(parse_key(key), _matter(matter), visitor.person, Wish.of(sent)))
+        done = await saver.save(Pressed(parse_key(key), _matter(int(matter)), visitor.person, Wish.of(sent)))
     except Refused as refused:
         if script:
             return JSONResponse(refused.facts, refused.status)
-        place = await _found(request, visitor, key, matter, make=True)
+        place = await _found(request, visitor, key, int(matter), make=True)
         return await _page(request, visitor, place, status=refused.status, problem=refused.text)
     if done is None:
         raise HTTPException(404)
@@ -203,6 +216,10 @@ async def save(request: Request, visitor: SignedIn, sent: OwnFields, key: str, m
         text = workplace_words().done[done.what]
         return JSONResponse({"text": text, "ticket": done.ticket, "unit": done.unit, "next": address})
     return RedirectResponse(address, 303)
+
+
+#: not the router's, whose routes are looked through for their dependencies
+save_route = Route("/desk/calls/{key}/{matter}/save", save, methods=["POST"])
 
 
 @router.get("/desk/find/numbers")
