@@ -277,3 +277,25 @@ def test_what_a_stranger_says_his_own_way(draft: Drafter, turns: list[str], want
     given = draft(["a 您好请讲", *turns]).plain()
     for name, value in want.items():
         assert (list(given[name].values()) if name == "when" else given[name]) == value
+
+
+@pytest.mark.parametrize(
+    ("turns", "units"),
+    [
+        (
+            [
+                "a 您好请讲",
+                "c 说两件事头一件我们门口的白杨让雷劈断了吊在电线上",
+                "a 第二件呢",
+                "c 二一个是巷子口收废品的喇叭天天早上五点就响",
+            ],
+            2,
+        ),
+        (["a 您好请讲", "c 宾馆压着我两个月工资不给还有我垫的体检费也要给我", "a 转人社局"], 1),
+        (["a 您好请讲", "c 公交车到站不停我跟另外两个人都招手了扣了我五十块工资", "a 转交通局"], 1),
+    ],
+)
+def test_a_second_matter_is_one_that_was_announced_or_asked_for(
+    draft: Drafter, turns: list[str], units: int
+) -> None:
+    assert (draft(turns).second_matter is not None) is (units == 2)

@@ -36,21 +36,28 @@ class Split:
 
 
 def split(call: DraftInput, data: CityData) -> Split | None:
-    """The call's two matters, when the caller announces a second one that is of another kind."""
-    for turn, at in _announced(call):
+    """The two matters of a call: the second is announced and of another kind, or was asked for."""
+    for turn, at, asked in _announced(call):
         parts = Split(turn, at)
         first, second = parts.first(call), parts.second(call)
         if _spoken(first) < _SHORTEST or _spoken(second) < _SHORTEST:
             continue
-        if _different(hear(first, data), hear(second, data), announced=citizen_says(call, "two")):
+        if asked or _different(hear(first, data), hear(second, data), announced=citizen_says(call, "two")):
             return parts
     return None
 
 
-def _announced(call: DraftInput) -> Iterator[tuple[int, int]]:
+def _announced(call: DraftInput) -> Iterator[tuple[int, int, bool]]:
+    """Where the caller goes over to something else; True: on being asked for the second matter."""
+    two = citizen_says(call, "two")
     for turn, text in call.citizen():
+        question = call.question_before(turn)
+        if pattern("flags", "asks_second").search(question):
+            yield turn, 0, two
+        elif two and pattern("flags", "asks_more").search(question):
+            yield turn, 0, False
         for found in pattern("flags", "second").finditer(text):
-            yield turn, found.start()
+            yield turn, found.start(), False
 
 
 def _different(first: Heard, second: Heard, *, announced: bool) -> bool:

@@ -57,7 +57,7 @@ class Vault:
 
     def lookup(self, kind: str, value: str) -> str:
         """A name by which the same value is found again, and which tells nothing about it."""
-        return hmac.new(self._lookup, f"{kind}:{value}".encode(), sha256).hexdigest()
+        return hmac.digest(self._lookup, f"{kind}:{value}".encode(), sha256).hex()
 
     def _token(self, kind: str, value: str) -> str:
         """A short name for an index: other values may have the same, so that what is found is looked at."""
