@@ -299,3 +299,26 @@ def test_a_second_matter_is_one_that_was_announced_or_asked_for(
     draft: Drafter, turns: list[str], units: int
 ) -> None:
     assert (draft(turns).second_matter is not None) is (units == 2)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                *"零一二三五八九十百千万两半几多年月日号天周点刻个前后了初底到从至快已",
+                "去年",
+                "上个月",
+                "小时",
+                "礼拜",
+                "晚上",
+                "春节",
+                "腊月",
+            ]
+        ),
+        max_size=16,
+    ).map("".join)
+)
+@settings(max_examples=300, deadline=None)
+def test_no_words_of_time_and_money_are_too_much(said: str) -> None:
+    """交了三千八一年多了 was once read as 3,801 years."""
+    draft_call(call_of(["a 您好", f"c {said}", "c 交了三千八一年多了"]), CITY)

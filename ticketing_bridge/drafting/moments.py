@@ -109,6 +109,21 @@ def _grammar() -> re.Pattern[str]:
     )
 
 
+#: days of a unit of time, at least; nobody calls about what is longer ago than a life
+_DAYS = {
+    "小时": 1 / 24,
+    "钟头": 1 / 24,
+    "分钟": 1 / 1440,
+    "天": 1,
+    "周": 7,
+    "星期": 7,
+    "礼拜": 7,
+    "月": 30,
+    "年": 365,
+}
+_LONGEST_DAYS = 100 * 365
+
+
 def moments_in(
     text: str, call: datetime, masked: Sequence[tuple[int, int]], soon: timedelta
 ) -> Iterator[Moment]:
@@ -279,6 +294,8 @@ def _ago(get: dict[str, str | None], today: datetime, local: datetime) -> tuple[
         return None, 0
     many += 0.5 if get["half"] else 0
     unit = get["unit"] or ""
+    if many * _DAYS.get(unit, 1) > _LONGEST_DAYS:
+        return None, 0  # a sum of money before it (交了三千八 一年多了)
     if unit in {"小时", "钟头", "分钟"}:
         return local - timedelta(minutes=many * (1 if unit == "分钟" else 60)), 3
     if unit in {"天", "周", "星期", "礼拜"}:
