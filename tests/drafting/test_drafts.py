@@ -322,3 +322,9 @@ def test_a_second_matter_is_one_that_was_announced_or_asked_for(
 def test_no_words_of_time_and_money_are_too_much(said: str) -> None:
     """交了三千八一年多了 was once read as 3,801 years."""
     draft_call(call_of(["a 您好", f"c {said}", "c 交了三千八一年多了"]), CITY)
+
+
+def test_the_day_of_a_week_is_no_other_word(draft: Drafter) -> None:
+    given = draft(["a 您好请讲", "c 上周五夜里楼上装修到一点钟", "a 哪个小区"], "2026-11-27T09:20:00+08:00")
+    assert given.when.value is not None
+    assert given.when.value.text.startswith("上周五夜里")

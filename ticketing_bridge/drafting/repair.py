@@ -22,8 +22,8 @@ from ticketing_bridge.drafting.sounds import syllable
 
 Drafted = TypeVar("Drafted", Draft, SecondMatter)
 _HAN = re.compile("[一-鿿]{2,}")
-#: figures said one by one are a number and no other word: 电话幺八九 is not 电话要八九
-_FIGURES = re.compile(f"{DIGIT}{{4,}}")
+#: numbers that are no other word: figures said one by one (电话要八九 is none), days of the week (上周物业里)
+_FIGURES = re.compile(f"{DIGIT}{{4,}}|(?:周|星期|礼拜)[一二三四五六]")
 #: characters of the longest word that is looked for
 _LONGEST = 8
 
