@@ -246,6 +246,8 @@ async def test_a_whole_shift_by_keyboard(
     await page.keyboard.press("Alt+z")
     await expect(page.locator("#f-answer")).to_have_value(FUND.answer)
     await expect(page.locator("#save-text")).to_have_text("在线答复办结")
+    for name in ("purpose", "title", "content"):  # what is saved is what stands on the page by now
+        await expect(page.locator(f"#f-{name}")).not_to_have_value("")
     await day.hangs_up(asked)
     await expect(page.locator("#head .hands")).to_have_count(0)
     await page.keyboard.press("F9")
