@@ -90,3 +90,55 @@ def test_a_signal_is_kept_as_it_was_fitted() -> None:
     call = call_of(["a 您好", "c 有人从楼上掉下来了不动了"])
     assert again.sign(call) == fitted.sign(call)
     assert again.sign(call).likely > 0.5
+
+
+#: as an agent handles any call, however the caller begins
+HANDLED = (
+    [
+        "a 您好请讲",
+        "c {}",
+        "a 请问具体在什么位置",
+        "c 就在那儿",
+        "a 您的诉求是什么",
+        "c 快点处理",
+        "a 好的已经记下了会尽快转办",
+    ],
+    ["c 喂{}", "a 您别着急我马上通知"],
+    [
+        "a 您好请说",
+        "c 你好我想反映一个情况{}",
+        "a 联系您打这个电话可以吗",
+        "c 可以就这个号码",
+        "a 好的马上给您登记",
+    ],
+)
+PLAIN = (
+    "天和小区三号楼着火了冒黑烟快来人",
+    "瑞丰花园二号楼失火了楼上还有人",
+    "康乐小区有人煤气中毒了",
+    "昆仑桥有人跳河了",
+    "长江路十字路口出车祸了有人受伤",
+    "百合园一号楼有人要跳楼",
+    "农贸市场门口有人打架拿着刀",
+    "玉泉小区六号楼电梯里困了三个人",
+    "建设路工地塌了埋了两个人",
+    "安居小区老人晕倒了没有呼吸",
+    "和谐家园九号楼有人触电了",
+)
+ORDINARY = (
+    "天和小区三号楼消防通道堵了没有人管",
+    "瑞丰花园二号楼的电梯坏了没有人修",
+    "长江路的垃圾没有人清",
+    "翠湖名苑五号楼屋顶漏水一直没有人管",
+    "宏远物业拖欠我们的工资",
+    "昆仑中路有流动摊贩占道经营",
+)
+
+
+@pytest.mark.parametrize("turns", HANDLED, ids=("all asked", "at once", "politely"))
+def test_plain_words_are_heard_however_the_call_is_handled(turns: list[str]) -> None:
+    def marked(said: tuple[str, ...]) -> list[str]:
+        return [it for it in said if is_emergency(call_of([turn.format(it) for turn in turns])).value]
+
+    assert marked(PLAIN) == [*PLAIN]
+    assert marked(ORDINARY) == []

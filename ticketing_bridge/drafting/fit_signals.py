@@ -33,7 +33,7 @@ _NOTHING = 0.05
 #: the share of characters that a recogniser may have misheard in the second copy of a talk
 _NOISE = 0.2
 #: from which probability on a mark is set: a false alarm costs a glance, a missed one more
-LEAST: Final[Mapping[str, float]] = MappingProxyType({"emergency": 0.18, "confidential": 0.25})
+LEAST: Final[Mapping[str, float]] = MappingProxyType({"emergency": 0.2, "confidential": 0.2})
 
 
 @dataclass(frozen=True, slots=True)
