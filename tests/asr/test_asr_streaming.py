@@ -216,7 +216,7 @@ async def test_processes_end_with_the_engine(model: Path) -> None:
 
 
 async def test_eight_legs_are_heard_while_they_speak(model: Path) -> None:
-    """Every leg's first sentence stands on the page before the second has been said.
+    """Of every leg something is read before its second sentence has been said, and in the end all of it.
 
     How soon a word is shown is measured by ``hotline bench speech``.
     """

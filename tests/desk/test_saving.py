@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
 
 import httpx
@@ -195,3 +196,22 @@ async def test_only_who_works_on_tickets_saves_and_only_calls_that_are_theirs_to
         assert [
             it.actor for it in await uow.audit.list(subject=str(key_of(0))) if "refused" in it.action
         ] == ["second"]
+
+
+async def test_an_address_with_no_such_matter_is_none(house: House, agent: httpx.AsyncClient) -> None:
+    token = await opened(house, agent, 1)
+    for matter in ("0", "6", "x", "9" * 5000):
+        answer = await agent.post(
+            f"/desk/calls/{key_of(0)}/{matter}/save", json=GOOD, headers={"x-csrf-token": token}
+        )
+        assert answer.status_code == 404, matter[:9]
+
+
+async def test_json_says_what_it_says_with_its_charset_named(house: House, agent: httpx.AsyncClient) -> None:
+    token = await opened(house, agent, 1)
+    kind = {"content-type": "application/json; charset=utf-8", "x-csrf-token": token}
+    address = f"/desk/calls/{key_of(0)}/1/save"
+    assert (await agent.post(address, content=json.dumps(GOOD), headers=kind)).status_code == 303
+    async with house.database.unit_of_work() as uow:
+        (ticket,) = await uow.desk_tickets.find(TicketFilter(call=str(key_of(0))))
+    assert ticket.main_unit == GOOD["unit"]

@@ -17,8 +17,8 @@ from config.catalogue import CityData, load_catalogue
 from facts.transcript import Leg, Transcript, Turn
 from tests.drafting.conftest import call_of, own_calls
 from ticketing_bridge.drafting import Draft, DraftInput, Said, draft_call, evaluate
+from ticketing_bridge.drafting.marks import is_emergency
 from ticketing_bridge.drafting.numbers import number, with_figures
-from ticketing_bridge.drafting.purpose import is_emergency
 
 HERE = Path(__file__).parent
 CALLS = own_calls()

@@ -85,7 +85,7 @@ def test_nobody_has_spoken_yet() -> None:
 
 
 def test_a_signal_is_kept_as_it_was_fitted() -> None:
-    fitted = fit_signal([*talks(labelled("sentences")[:200], "emergency", noise=False)], 0.2)
+    fitted = fit_signal([*talks(labelled("sentences")[:200], "emergency", noise=False)])
     again = Signal.loads(fitted.dumps())
     call = call_of(["a 您好", "c 有人从楼上掉下来了不动了"])
     assert again.sign(call) == fitted.sign(call)

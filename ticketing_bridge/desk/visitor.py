@@ -132,7 +132,7 @@ async def own_fields(request: Request) -> dict[str, str]:
 
     What many send in the same moment comes as JSON: a form is taken apart byte by byte in Python.
     """
-    if request.headers.get("content-type", "") != "application/json":
+    if not request.headers.get("content-type", "").startswith("application/json"):
         await own_form(request)
         return {name: str(value) for name, value in (await request.form()).items()}
     try:

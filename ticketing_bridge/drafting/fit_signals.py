@@ -10,8 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +32,7 @@ _NOTHING = 0.05
 #: the share of characters that a recogniser may have misheard in the second copy of a talk
 _NOISE = 0.2
 #: from which probability on a mark is set: a false alarm costs a glance, a missed one more
-LEAST: Final[Mapping[str, float]] = MappingProxyType({"emergency": 0.2, "confidential": 0.2})
+_LEAST = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ def talks(rows: Sequence[Mapping[str, Any]], mark: str, *, noise: bool = True) -
                     yield Talk(turns, row["gold"][mark])
 
 
-def fit_signal(taught: Sequence[Talk], least: float) -> Signal:
+def fit_signal(taught: Sequence[Talk]) -> Signal:
     """The weights under which the labels are likeliest."""
     often = Counter(run for it in taught for run in {run for turn in it.turns for run in _every(turn)})
     runs = sorted(run for run, talks_with in often.items() if talks_with >= _LEAST_TALKS)
@@ -67,7 +66,7 @@ def fit_signal(taught: Sequence[Talk], least: float) -> Signal:
         for run, it in zip(runs, weights[1:], strict=True)
         if abs(float(it)) >= _NOTHING
     }
-    return Signal(round(float(weights[0]), 3), least, kept)
+    return Signal(round(float(weights[0]), 3), _LEAST, kept)
 
 
 def _every(turn: Turn) -> Iterator[str]:

@@ -20,7 +20,7 @@ from ticketing_bridge.drafting.draft import CALIBRATED, draft_call
 from ticketing_bridge.drafting.evaluate import Evaluation, Quotes, Score, evaluate_rows
 from ticketing_bridge.drafting.fit_kinds import Labelled, fit_kinds, labelled
 from ticketing_bridge.drafting.fit_names import VARIANTS, Turn, fit_names, turns_of
-from ticketing_bridge.drafting.fit_signals import LEAST, Talk, fit_signal, talks
+from ticketing_bridge.drafting.fit_signals import Talk, fit_signal, talks
 from ticketing_bridge.drafting.lines import call_of
 from ticketing_bridge.drafting.model import Draft, Value
 from ticketing_bridge.drafting.noise import disturb
@@ -83,8 +83,8 @@ def fit_weights(taught: Sequence[Lesson]) -> Weights:
         fit_names([turn for it in taught for turn in it.party]),
         fit_kinds([call for it in taught for call in it.purpose]),
         fit_kinds([call for it in taught for call in it.appeal]),
-        fit_signal([talk for it in taught for talk in it.emergency], LEAST["emergency"]),
-        fit_signal([talk for it in taught for talk in it.confidential], LEAST["confidential"]),
+        fit_signal([talk for it in taught for talk in it.emergency]),
+        fit_signal([talk for it in taught for talk in it.confidential]),
     )
 
 

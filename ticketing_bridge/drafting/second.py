@@ -37,19 +37,19 @@ class Split:
 
 def split(call: DraftInput, data: CityData) -> Split | None:
     """The two matters of a call: the second is announced and of another kind, or was asked for."""
-    for turn, at, asked in _announced(call):
+    two = citizen_says(call, "two")
+    for turn, at, asked in _announced(call, two=two):
         parts = Split(turn, at)
         first, second = parts.first(call), parts.second(call)
         if _spoken(first) < _SHORTEST or _spoken(second) < _SHORTEST:
             continue
-        if asked or _different(hear(first, data), hear(second, data), announced=citizen_says(call, "two")):
+        if asked or _different(hear(first, data), hear(second, data), announced=two):
             return parts
     return None
 
 
-def _announced(call: DraftInput) -> Iterator[tuple[int, int, bool]]:
+def _announced(call: DraftInput, *, two: bool) -> Iterator[tuple[int, int, bool]]:
     """Where the caller goes over to something else; True: on being asked for the second matter."""
-    two = citizen_says(call, "two")
     for turn, text in call.citizen():
         question = call.question_before(turn)
         if pattern("flags", "asks_second").search(question):

@@ -122,6 +122,7 @@ class Signal:
 def turns_of(call: DraftInput) -> tuple[Turn, ...]:
     """Each turn of the caller's with what stands round it."""
     citizen, agent = list(call.citizen()), list(call.agent())
+    answers = {at: tuple(_answers(call, at)) for at, _ in citizen}
     return tuple(
         Turn(
             number,
@@ -131,7 +132,7 @@ def turns_of(call: DraftInput) -> tuple[Turn, ...]:
                 Part.BEFORE: _joined(Part.BEFORE, (it for at, it in citizen if at < number)),
                 Part.AFTER: _joined(Part.AFTER, (it for at, it in citizen if at > number)),
                 Part.ANSWER: tuple(
-                    dict.fromkeys(it for at, _ in citizen if at > number for it in _answers(call, at))
+                    dict.fromkeys(it for at, _ in citizen if at > number for it in answers[at])
                 ),
                 Part.AGENT: _joined(Part.AGENT, (it for at, it in agent if at > number)),
             },

@@ -34,6 +34,8 @@ QUERY_LENGTH = 100
 
 router = APIRouter()
 _WORKS = Needs((Permission.TICKETS_WORK,))
+#: as they stand in an address
+_MATTERS = {str(it): it for it in range(1, MOST_MATTERS + 1)}
 
 
 def office_of(request: Request) -> WorkplaceOffice:
@@ -197,17 +199,15 @@ async def save(request: Request) -> Response:
     visitor = await _WORKS(await signed_in(request))
     await keeps_secrets(request, visitor)
     sent = await own_fields(request)
-    key, matter = request.path_params["key"], request.path_params["matter"]
-    if not matter.isdecimal():
-        raise HTTPException(404)
+    key, matter = request.path_params["key"], _MATTERS.get(request.path_params["matter"], 0)
     saver: Saver = request.app.state.saver
     script = "application/json" in request.headers.get("accept", "")
     try:
-        done = await saver.save(Pressed(parse_key(key), _matter(int(matter)), visitor.person, Wish.of(sent)))
+        done = await saver.save(Pressed(parse_key(key), _matter(matter), visitor.person, Wish.of(sent)))
     except Refused as refused:
         if script:
             return JSONResponse(refused.facts, refused.status)
-        place = await _found(request, visitor, key, int(matter), make=True)
+        place = await _found(request, visitor, key, matter, make=True)
         return await _page(request, visitor, place, status=refused.status, problem=refused.text)
     if done is None:
         raise HTTPException(404)
