@@ -7,7 +7,7 @@ run twice: a worker that dies is noticed by its heartbeat and its jobs are given
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -64,8 +64,8 @@ class Deliveries(Protocol):
         """Connectors that are asked for their tickets' states, and how often (seconds)."""
         ...
 
-    async def route(self, entry_id: int) -> None:
-        """Give an entry of the outbox to the connectors."""
+    async def route(self, entries: Sequence[int]) -> None:
+        """Give entries of the outbox to the connectors."""
         ...
 
     async def deliver(self, number: int) -> None:
@@ -103,16 +103,14 @@ def job_app(
     for name, queue in (AFTER_CALL | AFTER_MESSAGE | AFTER_CALLBACK).items():
         app.task(name=name, queue=queue, retry=retry)(_task(name, jobs[name]))
     if deliveries is not None:
-        app.task(name=ROUTE_TASK, queue=ROUTE_QUEUE, retry=retry)(_numbered(deliveries.route, "entry"))
-        app.task(name=DELIVER_TASK, queue=DELIVER_TASK, retry=retry)(
-            _numbered(deliveries.deliver, "delivery")
-        )
+        app.task(name=ROUTE_TASK, queue=ROUTE_QUEUE, retry=retry)(_given(deliveries.route, "entries"))
+        app.task(name=DELIVER_TASK, queue=DELIVER_TASK, retry=retry)(_given(deliveries.deliver, "delivery"))
     return app
 
 
-def _numbered(work: Callable[[int], Awaitable[None]], name: str) -> Callable[..., Awaitable[None]]:
+def _given(work: Callable[[Any], Awaitable[None]], name: str) -> Callable[..., Awaitable[None]]:
     async def run(**given: Any) -> None:
-        await work(int(given[name]))
+        await work(given[name])
 
     return run
 

@@ -86,7 +86,7 @@ class Post:
         async with self.database.unit_of_work() as uow:
             await uow.outbox.add(kind, subject, **more)
             (entry,) = [it for it in await uow.outbox.of(subject) if it.routed_at is None]
-        await self.service.route(entry.id)
+        await self.service.route([entry.id])
 
     async def once(self, *, states: tuple[DeliveryState, ...] = (DeliveryState.WAITING,)) -> int:
         """One attempt of everything that waits."""

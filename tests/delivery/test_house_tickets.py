@@ -54,7 +54,7 @@ async def routed(database: Database, post: Post) -> None:
         subjects = {row.number for row in await uow.desk_tickets.find()}
         entries = [it for number in subjects for it in await uow.outbox.of(number) if it.routed_at is None]
     for entry in sorted(entries, key=lambda it: it.id):
-        await post.service.route(entry.id)
+        await post.service.route([entry.id])
     await post.until_done()
 
 
@@ -179,7 +179,7 @@ async def test_what_went_to_others_before_it_was_delivered_is_not_delivered(
             async with database.unit_of_work() as uow:
                 entries = await uow.outbox.of(ticket.number)
             for entry in entries:
-                await service.route(entry.id)
+                await service.route([entry.id])
             if fault:
                 await post.once()
             moved = {"main": HOUSING, "reason": "改派"}
@@ -322,7 +322,7 @@ async def test_a_screen_is_told_of_calls(database: Database, outside: Outside) -
         async with database.unit_of_work() as uow:
             entries = await uow.outbox.of(str(call.key))
         for entry in entries:
-            await service.route(entry.id)
+            await service.route([entry.id])
         await post.until_done()
     assert [it["event"] for it in helpdesk.calls] == ["newCall", "answer", "hangup"]
     assert {(it["from"], it["to"], it["callId"]) for it in helpdesk.calls} == {

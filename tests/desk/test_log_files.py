@@ -93,7 +93,7 @@ async def refused_everywhere(house: House, service: TicketService, number: str) 
             async with house.database.unit_of_work() as uow:
                 entries = [it for it in await uow.outbox.of(number) if it.routed_at is None]
             for entry in entries:
-                await deliveries.route(entry.id)
+                await deliveries.route([entry.id])
             async with house.database.unit_of_work() as uow:
                 due = await uow.deliveries.newest(states=(DeliveryState.WAITING,), limit=9)
             assert due

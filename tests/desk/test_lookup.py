@@ -159,12 +159,9 @@ async def test_a_field_that_falls_below_its_precision_switches_itself_off_until_
 
     async def judge(first: int, count: int, verdict: Verdict) -> None:
         async with house.database.unit_of_work() as uow:
-            await uow.draft_ledger.add(
-                [
-                    FieldVerdict(f"city:{number}", 1, "unit", rules, verdict, 0.8, True, "wang")
-                    for number in range(first, first + count)
-                ]
-            )
+            for number in range(first, first + count):
+                judged = FieldVerdict(f"city:{number}", 1, "unit", rules, verdict, 0.8, True, "wang")
+                await uow.draft_ledger.add([judged])
 
     await judge(0, LEAST_VERDICTS - 1, Verdict.CHANGED)
     assert ">自动停用<" not in (await leader.get("/drafts/ledger")).text

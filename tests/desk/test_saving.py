@@ -165,7 +165,16 @@ async def test_what_is_no_object_of_texts_is_refused(house: House, agent: httpx.
     token = await opened(house, agent, 1)
     address = f"/desk/calls/{key_of(0)}/1/save"
     right = {"content-type": "application/json", "x-csrf-token": token}
-    for body in (b"", b"{", b"[]", b'{"do": 1}', b'{"title": null}', b'{"title": "a\\u0000b"}', b"[" * 9000):
+    for body in (
+        b"",
+        b"{",
+        b"[]",
+        b'{"do": 1}',
+        b'{"title": null}',
+        b'{"title": "a\\u0000b"}',
+        b'{"title": "\\ud800"}',
+        b"[" * 9000,
+    ):
         assert (await agent.post(address, content=body, headers=right)).status_code == 422, body
     strange = {"content-type": "application/json", "x-csrf-token": "0" * 64}
     assert (await agent.post(address, content=b'{"do": "save"}', headers=strange)).status_code == 403

@@ -37,6 +37,7 @@ from ticketing_bridge.workplace.sheets import (
     FieldUnknown,
     Origin,
     SheetClosed,
+    as_seen,
     finished,
     give_back,
     missing,
@@ -84,6 +85,38 @@ def test_a_persons_text_is_never_touched(steps: list[tuple[str, str, str]]) -> N
         assert {it: shown[it].value for it in typed} == typed
         untouched = shown.keys() - typed.keys()
         assert all(shown[it].value == proposals.get(it, Proposal("")).value for it in untouched)
+
+
+few = st.sampled_from(["", "昆仑路", "昆仑路\r\n三号楼", "昆仑路\n三号楼", "其他"])
+pages = st.dictionaries(names, few, max_size=6)
+
+
+@given(pages, pages, pages, st.frozensets(names, max_size=3), st.integers(0, 4))
+def test_what_stood_on_the_page_is_what_is_confirmed(
+    typed: dict[str, str], drafted: dict[str, str], sent: dict[str, str], off: frozenset[str], seen: int
+) -> None:
+    """Typed where the page has something else, accepted where it has the draft; others' later texts hold."""
+    sheet = EMPTY
+    for name, text in typed.items():
+        sheet = type_in(sheet, name, text, seen=9, by="li")
+    proposals = {name: Proposal(text, 0.9) for name, text in drafted.items()}
+    shown = shown_fields(sheet, proposals, off)
+    plain = {name: text.replace("\r\n", "\n") for name, text in sent.items()}
+    other = {name: text for name, text in plain.items() if text != shown[name].value}
+    versions = dict.fromkeys(sent, seen)
+    if any(name in sheet.typed and sheet.typed[name].version > seen for name in other):
+        with pytest.raises(FieldConflict):
+            as_seen(sheet, shown, sent, versions, "wang")
+        return
+    confirmed, fields = as_seen(sheet, shown, sent, versions, "wang")
+    assert {name: it.value for name, it in fields.items()} == {
+        name: plain.get(name, it.value) for name, it in shown.items()
+    }
+    accepted = {it for it in shown.keys() - other.keys() if shown[it].origin is Origin.DRAFTED}
+    assert {name for name, it in confirmed.typed.items() if it.accepted} == accepted
+    assert confirmed.typed.keys() == sheet.typed.keys() | other.keys() | accepted
+    assert {name: confirmed.typed[name].by for name in other} == dict.fromkeys(other, "wang")
+    assert confirmed.version == sheet.version + len(other) + len(accepted)
 
 
 def test_two_who_type_into_one_field_do_not_overwrite_each_other() -> None:

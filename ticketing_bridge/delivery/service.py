@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -111,8 +111,22 @@ class DeliveryService:
         able = [it for it in self.config.connectors if it.id in self._senders]
         return {it.id: it.poll_s for it in able if it.poll_s > 0}
 
-    async def route(self, entry_id: int) -> None:
-        """Give an entry to every connector that wants it; safe to do twice."""
+    async def route(self, entries: Sequence[int]) -> None:
+        """Give entries to every connector that wants them, each by itself; safe to do twice.
+
+        Raises:
+            Exception: what one of them failed with, after the others.
+        """
+        problems: list[Exception] = []
+        for entry in entries:
+            try:
+                await self._route(entry)
+            except Exception as problem:  # noqa: BLE001 - raised below: it keeps no other entry waiting
+                problems.append(problem)
+        if problems:
+            raise problems[0]
+
+    async def _route(self, entry_id: int) -> None:
         async with self._database.unit_of_work() as uow:
             entry = await uow.outbox.get(entry_id, lock=True)
             if entry is None or entry.routed_at is not None:

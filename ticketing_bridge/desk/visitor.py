@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, HTTPException, Request
+from pydantic_core import from_json
 
 from ticketing_bridge.access import Permission, Person, role_named
 from ticketing_bridge.desk.auth import SESSION_COOKIE, csrf_right, csrf_token
@@ -136,8 +136,8 @@ async def own_fields(request: Request) -> dict[str, str]:
         await own_form(request)
         return {name: str(value) for name, value in (await request.form()).items()}
     try:
-        fields = json.loads(await request.body())
-    except (ValueError, RecursionError):
+        fields = from_json(await request.body())
+    except ValueError:
         raise HTTPException(422) from None
     if not isinstance(fields, dict) or not all(
         isinstance(it, str) and "\0" not in it for it in fields.values()

@@ -6,14 +6,13 @@ costs a turn of the event loop each, and SQLAlchemy's way through a statement co
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import date
 from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
+from pydantic_core import to_json
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -140,13 +139,9 @@ def adding(table: str, names: Iterable[str]) -> str:
 
 
 def _document(rows: Sequence[Values]) -> str:
-    return json.dumps(rows, ensure_ascii=False, default=_readable)
-
-
-def _readable(value: Any) -> Any:
-    """What JSON has no form for, as PostgreSQL reads it from a text."""
-    if isinstance(value, bytes):
-        return "\\x" + value.hex()
-    if isinstance(value, date):  # a datetime is one, too
-        return value.isoformat()
-    raise TypeError(f"no column is made of {type(value).__name__}")
+    return to_json(
+        [
+            {name: "\\x" + it.hex() if isinstance(it, bytes) else it for name, it in row.items()}
+            for row in rows
+        ]
+    ).decode()

@@ -14,33 +14,33 @@ from ticketing_bridge.store.outbox_records import OutboxEntry, OutboxKind
 from ticketing_bridge.store.outbox_tables import outbox
 from ticketing_bridge.store.records import Json
 
-#: entries that no job stands for any more
-_LOST = text("""
-SELECT id FROM outbox WHERE routed_at IS NULL AND at < now() - make_interval(secs => :late_s)
-  AND NOT EXISTS (
-    SELECT FROM procrastinate_jobs job
-    WHERE job.task_name = 'route_outbox' AND job.status IN ('todo', 'doing')
-      AND job.lock = 'outbox ' || outbox.id
-  )
-ORDER BY at LIMIT 500
-""")
-
-#: the job that gives an entry to the connectors that want it, and its queue
+#: the job that gives entries to the connectors that want them, and its queue
 ROUTE_TASK = "route_outbox"
 ROUTE_QUEUE = "outbox"
 
+#: entries that no job stands for any more
+_LOST = text(f"""
+WITH under_way AS (
+  SELECT jsonb_array_elements(args -> 'entries')::bigint AS entry FROM procrastinate_jobs
+  WHERE task_name = '{ROUTE_TASK}' AND status IN ('todo', 'doing')
+)
+SELECT id FROM outbox WHERE routed_at IS NULL AND at < now() - make_interval(secs => :late_s)
+  AND id NOT IN (SELECT entry FROM under_way)
+ORDER BY at LIMIT 500
+""")
 
-#: entries with the jobs that route them, in one statement; none for what was handed in before
+
+#: entries with the job that routes them, in one statement; none for what was handed in before
 _HAND_IN = f"""
 WITH told AS (
   INSERT INTO outbox (kind, subject, revision, key, payload)
   SELECT kind, subject, revision, key, payload FROM jsonb_populate_recordset(NULL::outbox, %(rows)s)
   ON CONFLICT DO NOTHING RETURNING id
 )
-SELECT procrastinate_defer_jobs_v1(array_agg(ROW(
-    '{ROUTE_QUEUE}', '{ROUTE_TASK}', 0, 'outbox ' || told.id, NULL::text,
-    jsonb_build_object('entry', told.id), now()
-)::procrastinate_job_to_defer_v1 ORDER BY told.id)) FROM told HAVING count(*) > 0
+SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(
+    '{ROUTE_QUEUE}', '{ROUTE_TASK}', 0, NULL::text, NULL::text,
+    jsonb_build_object('entries', jsonb_agg(told.id ORDER BY told.id)), now()
+)::procrastinate_job_to_defer_v1]) FROM told HAVING count(*) > 0
 """
 
 
@@ -100,10 +100,10 @@ class OutboxRepository:
         return batch.rows(_HAND_IN, [values])
 
     async def revive(self, late_s: float) -> int:
-        """Give jobs to entries that have lost theirs; how many."""
+        """Give a job to entries that have lost theirs; how many."""
         entries = (await self._connection.execute(_LOST, {"late_s": late_s})).scalars().all()
-        for entry in entries:
-            await self._jobs.defer(ROUTE_TASK, {"entry": entry}, queue=ROUTE_QUEUE, lock=f"outbox {entry}")
+        if entries:
+            await self._jobs.defer(ROUTE_TASK, {"entries": [*entries]}, queue=ROUTE_QUEUE)
         return len(entries)
 
     async def get(self, entry: int, *, lock: bool = False) -> OutboxEntry | None:

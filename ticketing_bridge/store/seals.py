@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from pydantic_core import from_json, to_json
 
 from ticketing_bridge.store.batch import Answer, Batch
 from ticketing_bridge.store.desk_ticket_records import DataKey
@@ -14,7 +15,7 @@ from ticketing_bridge.store.sealing import SealBroken, Vault, key_of, seal, unse
 
 def packed(values: Mapping[str, Any]) -> bytes:
     """Values as they are sealed."""
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()
+    return to_json(values)
 
 
 def words_subject(call: str) -> str:
@@ -96,7 +97,7 @@ class Seals:
         plain = await self.opening_key(key_of(sealed))
         if plain is None:
             return None
-        opened: dict[str, Any] = json.loads(unseal(plain, sealed, place))
+        opened: dict[str, Any] = from_json(unseal(plain, sealed, place))
         return opened
 
 

@@ -139,15 +139,15 @@ class TicketWriting:
         """Keep a key under an id that was drawn."""
         batch.rows(_ADD_KEYS, [{"id": key.id, "subject": key.subject, "wrapped": key.wrapped}])
 
-    def put_new(
-        self, batch: Batch, row: TicketRow, entries: Sequence[HistoryRow], source: str | None
-    ) -> Answer | None:
-        """Keep a new ticket with its history; the answer lacks it when its source became another one."""
+    def put_new(self, batch: Batch, row: TicketRow, entries: Sequence[HistoryRow]) -> None:
+        """Keep a new ticket with its history."""
         batch.rows(_ADD_TICKETS, [self._values(row)])
-        claim = batch.rows(_CLAIM, [{"source": source, "ticket": row.number}]) if source is not None else None
         for entry in entries:
             self.put_entry(batch, entry)
-        return claim
+
+    def put_claim(self, batch: Batch, source: str, number: str) -> Answer:
+        """Keep what became this ticket; the batch's answer lacks it when that became another one."""
+        return batch.rows(_CLAIM, [{"source": source, "ticket": number}])
 
     def put_entry(self, batch: Batch, entry: HistoryRow) -> None:
         """Keep what happened to a ticket."""

@@ -9,7 +9,7 @@ from sqlalchemy import func, null, select
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ticketing_bridge.store.batch import Batch, adding
+from ticketing_bridge.store.batch import Batch
 from ticketing_bridge.store.mapping import own_values
 from ticketing_bridge.store.seals import WordSeals, sheet_place
 from ticketing_bridge.store.workplace_records import (
@@ -155,7 +155,18 @@ GROUP BY wanted.field
 """
 
 
-_JUDGE = adding("draft_verdict", FieldVerdict.__dataclass_fields__) + " ON CONFLICT DO NOTHING"
+#: a row each of a sheet's verdicts
+_JUDGE = """
+INSERT INTO draft_verdict (call, matter, rules, login, field, verdict, confidence, shown)
+SELECT it.call, it.matter, it.rules, it.login, judged.*
+FROM jsonb_to_recordset(%(rows)s) AS it (
+  call text, matter int, rules text, login text,
+  field text[], verdict text[], confidence float8[], shown bool[]
+), unnest(it.field, it.verdict, it.confidence, it.shown) AS judged
+ON CONFLICT DO NOTHING
+"""
+_OF_SHEET = ("call", "matter", "rules", "login")
+_OF_FIELD = ("field", "verdict", "confidence", "shown")
 
 
 class DraftLedgerRepository:
@@ -172,7 +183,9 @@ class DraftLedgerRepository:
 
     def put(self, batch: Batch, verdicts: Sequence[FieldVerdict]) -> None:
         """The same together with the sheet."""
-        batch.rows(_JUDGE, map(own_values, verdicts))
+        if verdicts:
+            own = {name: getattr(verdicts[0], name) for name in _OF_SHEET}
+            batch.rows(_JUDGE, [own | {name: [getattr(it, name) for it in verdicts] for name in _OF_FIELD}])
 
     async def rules(self) -> list[str]:
         """Drafting versions that there are verdicts on, the newest first."""

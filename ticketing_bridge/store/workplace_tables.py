@@ -63,7 +63,6 @@ draft_verdict = Table(
     Column("login", Text, nullable=False),
     at_column("at", now=True),
     Index("draft_verdict_field", "rules", "field", "id"),
-    Index("draft_verdict_at", "at"),
     Index("draft_verdict_once", "call", "matter", "field", unique=True),
 )
 

@@ -77,7 +77,9 @@ class Taking:
         self._at = at
         self._sealer = sealer
         self._drawn = drawn
-        self._claims: list[tuple[str, str, Answer]] = []
+        #: sources with the tickets that they become, and which of these were the first
+        self._claims: list[tuple[str, str]] = []
+        self._claimed: Answer | None = None
         self.batch = uow.batch()
 
     async def take(
@@ -108,11 +110,10 @@ class Taking:
         uow, batch, sealer = self._uow, self.batch, self._sealer
         sealer.make_keys(batch, ticket.number, drawn)
         row = await sealer.row(ticket, None, new.caller)
-        claim = uow.ticket_writing.put_new(
-            batch, row, [await sealer.history_row(it) for it in entries], new.source
-        )
-        if new.source is not None and claim is not None:
-            self._claims.append((new.source, ticket.number, claim))
+        uow.ticket_writing.put_new(batch, row, [await sealer.history_row(it) for it in entries])
+        if new.source is not None:
+            self._claimed = uow.ticket_writing.put_claim(batch, new.source, ticket.number)
+            self._claims.append((new.source, ticket.number))
         uow.ticket_writing.put_words(batch, ticket.number, ticket_tokens(self._office.vault, ticket.texts))
         put_on_record(uow, batch, entries[0], "created", _known(new.caller))
         if new.caller.to_call:
@@ -128,8 +129,9 @@ class Taking:
             TicketExists: a source became another ticket in this very moment; the transaction is void.
         """
         await self.batch.send()
-        for source, number, claim in self._claims:
-            if all(row["ticket"] != number for row in claim.rows):
+        claimed = {row["ticket"] for row in self._claimed.rows} if self._claimed is not None else set()
+        for source, number in self._claims:
+            if number not in claimed:
                 raise TicketExists(await self._uow.ticket_writing.of_source(source) or "")
 
 

@@ -60,7 +60,8 @@ def judged(drafted: str, final: str, *, free: bool) -> Verdict:
     >>> judged("", "昆仑路", free=True).value, judged("", "", free=True).value
     ('filled', 'blank')
     """
-    before, after = _plain(drafted), _plain(final)
+    before = _plain(drafted)
+    after = before if final == drafted else _plain(final)
     if not before:
         return Verdict.FILLED if after else Verdict.BLANK
     if before == after:

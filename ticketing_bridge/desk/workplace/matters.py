@@ -269,14 +269,3 @@ async def _finish(uow: UnitOfWork, batch: Batch, sheet: Sheet, keeping: Keeping,
     await uow.sheets.put(batch, done)
     uow.draft_ledger.put(batch, verdicts_on(sheet, keeping.fields, keeping.rules, keeping.person.name))
     uow.tell(batch, SHEET_CHANNEL, sheet.call)
-
-
-def submitted(
-    sheet: Sheet, fields: Mapping[str, ShownField], sent: Mapping[str, Any]
-) -> Sequence[tuple[str, str]]:
-    """What a form says otherwise than what is known: (field, text) that a person has typed."""
-    return [
-        (name, str(sent[name]).replace("\r\n", "\n"))
-        for name, it in fields.items()
-        if name in sent and str(sent[name]).replace("\r\n", "\n") != it.value
-    ]

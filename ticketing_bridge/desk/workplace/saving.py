@@ -25,7 +25,6 @@ from ticketing_bridge.desk.workplace.matters import (
     drop_matter,
     kept,
     merge_matter,
-    submitted,
 )
 from ticketing_bridge.desk.workplace.office import WorkplaceOffice
 from ticketing_bridge.desk.workplace.place import Drafting, load_workplace
@@ -40,17 +39,15 @@ from ticketing_bridge.workplace.form import form
 from ticketing_bridge.workplace.sheets import (
     FieldConflict,
     FieldUnknown,
-    Origin,
     SheetClosed,
-    ShownField,
+    as_seen,
     missing,
-    type_in,
 )
 
 log = structlog.get_logger(__name__)
 
 #: sheets that are saved by one transaction, and transactions that are under way at the same time
-TOGETHER: Final = 32
+TOGETHER: Final = 64
 TURNS: Final = 2
 #: sheets that are saved at the same time each in a transaction of its own
 APART: Final = 4
@@ -281,7 +278,8 @@ def _seen(
     if there.sheet.state is not SheetState.OPEN:
         raise SheetClosed(there.sheet.ticket)
     drafting = drafting or _at_hand(office, pressed, there, off)
-    sheet, fields = _as_seen(there.sheet, drafting, pressed.person, pressed.wish)
+    shown, wish = drafting.shown(there.sheet), pressed.wish
+    sheet, fields = as_seen(there.sheet, shown, wish.fields, wish.versions, pressed.person.name)
     return sheet, Keeping(there.caller_number, fields, drafting.rules, drafting.version, pressed.person)
 
 
@@ -313,16 +311,3 @@ def _refuse_lacks(keeping: Keeping, spared: str) -> None:
     if lacks := [it for it in missing(keeping.fields) if it != spared]:
         names = "、".join(form()[it].label for it in lacks)
         raise Refused(422, f"{workplace_words().problems['missing']}：{names}", missing=lacks)
-
-
-def _as_seen(
-    sheet: Sheet, drafting: Drafting, person: Person, wish: Wish
-) -> tuple[Sheet, Mapping[str, ShownField]]:
-    """The sheet with what stood on the page: typed where it differs, accepted where it is the draft's."""
-    for name, text in submitted(sheet, drafting.shown(sheet), wish.fields):
-        sheet = type_in(sheet, name, text, seen=wish.versions.get(name, 0), by=person.name)
-    fields = drafting.shown(sheet)
-    for name, it in fields.items():
-        if it.origin is Origin.DRAFTED:
-            sheet = type_in(sheet, name, it.value, seen=0, by=person.name, accepted=True)
-    return sheet, fields
