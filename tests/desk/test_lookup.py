@@ -17,7 +17,7 @@ from ticketing_bridge.knowledge.csv_import import keep_phones, read_phones
 from ticketing_bridge.knowledge.entries import entry_vector, is_offered, spoken_question
 from ticketing_bridge.knowledge.phone_book import find_numbers, phone_book
 from ticketing_bridge.store.knowledge_records import EntryText
-from ticketing_bridge.store.workplace_records import FieldVerdict, Verdict
+from ticketing_bridge.store.workplace_records import FieldVerdict, SheetVerdicts, Verdict
 from ticketing_bridge.workplace.verdicts import LEAST_VERDICTS
 
 TODAY = datetime.now(UTC).date()
@@ -160,8 +160,8 @@ async def test_a_field_that_falls_below_its_precision_switches_itself_off_until_
     async def judge(first: int, count: int, verdict: Verdict) -> None:
         async with house.database.unit_of_work() as uow:
             for number in range(first, first + count):
-                judged = FieldVerdict(f"city:{number}", 1, "unit", rules, verdict, 0.8, True, "wang")
-                await uow.draft_ledger.add([judged])
+                judged = FieldVerdict("unit", verdict, 0.8, True)
+                await uow.draft_ledger.add(SheetVerdicts(f"city:{number}", 1, rules, "wang", (judged,)))
 
     await judge(0, LEAST_VERDICTS - 1, Verdict.CHANGED)
     assert ">自动停用<" not in (await leader.get("/drafts/ledger")).text

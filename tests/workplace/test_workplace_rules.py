@@ -198,7 +198,8 @@ def test_verdicts_tell_kept_mended_changed_filled_and_blank() -> None:
         "purpose": Proposal("投诉", 0.7),
         "places": Proposal("昆仑路", 0.9),
     }
-    found = {it.field: it for it in verdicts_on(sheet, shown_fields(sheet, drafted, {"places"}), "r", "wang")}
+    shown = shown_fields(sheet, drafted, {"places"})
+    found = {it.field: it for it in verdicts_on(sheet, shown, "r", "wang").fields}
     assert found.keys() == set(drafted_fields())
     assert found["title"].verdict is Verdict.MENDED
     assert found["purpose"].verdict is Verdict.CHANGED

@@ -166,6 +166,7 @@ def web_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
             host=settings.bind_host,
             port=settings.web_port,
             lifespan="on",
+            http="httptools",
             log_config=None,
             access_log=False,
             server_header=False,

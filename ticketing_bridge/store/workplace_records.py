@@ -62,16 +62,23 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FieldVerdict:
-    """One line of the draft ledger."""
+    """One line of the draft ledger: what became of a drafted field."""
 
-    call: str
-    matter: int
     field: str
-    rules: str
     verdict: Verdict
     confidence: float | None
     shown: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SheetVerdicts:
+    """The ledger's lines of one matter, under one drafting version."""
+
+    call: str
+    matter: int
+    rules: str
     login: str
+    fields: tuple[FieldVerdict, ...]
 
 
 @dataclass(frozen=True, slots=True)

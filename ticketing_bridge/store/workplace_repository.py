@@ -16,10 +16,10 @@ from ticketing_bridge.store.workplace_records import (
     CallMark,
     FieldCounts,
     FieldSwitch,
-    FieldVerdict,
     MarkKind,
     Sheet,
     SheetState,
+    SheetVerdicts,
     Typed,
     Verdict,
 )
@@ -165,8 +165,6 @@ FROM jsonb_to_recordset(%(rows)s) AS it (
 ), unnest(it.field, it.verdict, it.confidence, it.shown) AS judged
 ON CONFLICT DO NOTHING
 """
-_OF_SHEET = ("call", "matter", "rules", "login")
-_OF_FIELD = ("field", "verdict", "confidence", "shown")
 
 
 class DraftLedgerRepository:
@@ -175,17 +173,26 @@ class DraftLedgerRepository:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def add(self, verdicts: Sequence[FieldVerdict]) -> None:
+    async def add(self, verdicts: SheetVerdicts) -> None:
         """Keep the verdicts of one sheet; a field of a matter is judged once."""
         batch = Batch(self._connection)
         self.put(batch, verdicts)
         await batch.send()
 
-    def put(self, batch: Batch, verdicts: Sequence[FieldVerdict]) -> None:
+    def put(self, batch: Batch, verdicts: SheetVerdicts) -> None:
         """The same together with the sheet."""
-        if verdicts:
-            own = {name: getattr(verdicts[0], name) for name in _OF_SHEET}
-            batch.rows(_JUDGE, [own | {name: [getattr(it, name) for it in verdicts] for name in _OF_FIELD}])
+        fields = verdicts.fields
+        row = {
+            "call": verdicts.call,
+            "matter": verdicts.matter,
+            "rules": verdicts.rules,
+            "login": verdicts.login,
+            "field": [it.field for it in fields],
+            "verdict": [str(it.verdict) for it in fields],
+            "confidence": [it.confidence for it in fields],
+            "shown": [it.shown for it in fields],
+        }
+        batch.rows(_JUDGE, [row])
 
     async def rules(self) -> list[str]:
         """Drafting versions that there are verdicts on, the newest first."""

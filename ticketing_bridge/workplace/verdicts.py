@@ -15,6 +15,7 @@ from ticketing_bridge.store.workplace_records import (
     FieldSwitch,
     FieldVerdict,
     Sheet,
+    SheetVerdicts,
     Verdict,
 )
 from ticketing_bridge.workplace.form import form
@@ -78,25 +79,22 @@ def _alike(before: str, after: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    return _SIGNS.sub("", unicodedata.normalize("NFKC", text))
+    return _SIGNS.sub("", unicodedata.normalize("NFKC", text)) if text else ""
 
 
-def verdicts_on(sheet: Sheet, shown: Mapping[str, ShownField], rules: str, login: str) -> list[FieldVerdict]:
+def verdicts_on(sheet: Sheet, shown: Mapping[str, ShownField], rules: str, login: str) -> SheetVerdicts:
     """The ledger's lines of one sheet: every drafted field once, those switched off in silence."""
-    return [
+    fields = tuple(
         FieldVerdict(
-            call=sheet.call,
-            matter=sheet.matter,
-            field=name,
-            rules=rules,
-            verdict=judged(shown[name].proposal.value, shown[name].value, free=field.free),
-            confidence=shown[name].proposal.confidence,
-            shown=not shown[name].off,
-            login=login,
+            name,
+            judged(shown[name].proposal.value, shown[name].value, free=field.free),
+            shown[name].proposal.confidence,
+            not shown[name].off,
         )
         for name, field in form().items()
         if field.drafted
-    ]
+    )
+    return SheetVerdicts(sheet.call, sheet.matter, rules, login, fields)
 
 
 def field_states(counts: Iterable[FieldCounts], switches: Mapping[str, FieldSwitch]) -> dict[str, FieldState]:
