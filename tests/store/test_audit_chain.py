@@ -49,6 +49,43 @@ async def test_what_is_changed_deleted_or_cut_off_is_found(database: Database) -
         assert (ChainFault.NOT_CHAINED, ids[6]) in faults
 
 
+async def test_a_line_that_is_written_in_afterwards_is_found_by_its_time(database: Database) -> None:
+    async def write_in(moved: str) -> int:
+        async with database.unit_of_work() as uow:
+            written_in = await uow.connection.exec_driver_sql(
+                "INSERT INTO audit (at, actor, action, subject, fields, reason) "
+                f"VALUES (now() {moved}, 'li', 'ticket-viewed', '1', '{{texts}}', '核实') RETURNING id"
+            )
+            return int(written_in.scalar_one())
+
+    await written(database, 2)
+    long_transaction, backdated, ahead = [
+        await write_in(it) for it in ("- interval '50 minutes'", "- interval '3 hours'", "+ interval '1 day'")
+    ]
+    await written(database, 2)
+    async with database.unit_of_work() as uow:
+        await uow.audit_chain.extend()
+    async with database.unit_of_work() as uow:
+        report = await uow.audit_chain.verify()
+    assert report.faults == ((ChainFault.MISDATED, backdated), (ChainFault.MISDATED, ahead))
+    assert long_transaction not in {line for _, line in report.faults}
+
+
+async def test_lines_of_a_clock_that_was_set_back_are_no_faults(database: Database) -> None:
+    """A host that boots eight hours ahead, and is set right after some lines."""
+    for ahead in ("interval '8 hours'", "interval '0'"):
+        await written(database, 2)
+        await behind_our_back(database, f"UPDATE audit SET at = at + {ahead} WHERE at > now() - {ahead}")
+        async with database.unit_of_work() as uow:
+            await uow.audit_chain.extend()
+        await behind_our_back(
+            database, f"UPDATE audit_chain SET chained_at = chained_at + {ahead}", "audit_chain"
+        )
+    async with database.unit_of_work() as uow:
+        report = await uow.audit_chain.verify()
+    assert (report.lines, report.faults) == (4, ())
+
+
 async def audit_ids(database: Database) -> list[int]:
     async with database.unit_of_work() as uow:
         found = await uow.connection.exec_driver_sql("SELECT id FROM audit ORDER BY id")

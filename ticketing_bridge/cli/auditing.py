@@ -39,7 +39,7 @@ def verify(
     head: Annotated[Path | None, typer.Option(help="A head kept outside: nothing before it was cut.")] = None,
     json_: Json = False,
 ) -> None:
-    """Compute the whole chain again. Exit code 1 when a line was changed, deleted, cut off or not chained."""
+    """Compute the whole chain again. Exit code 1: a line is changed, deleted, cut, misdated, unchained."""
     kept = _read_head(head) if head else None
 
     async def work(_: House, database: Database) -> None:

@@ -45,6 +45,7 @@ from ticketing_bridge.delivery.senders import (
 )
 from ticketing_bridge.delivery.subjects import Tickets, by
 from ticketing_bridge.delivery.wire import Wire
+from ticketing_bridge.store import DatabaseAway
 from ticketing_bridge.store.database import Database, UnitOfWork
 from ticketing_bridge.store.delivery_repository import queue_of
 from ticketing_bridge.store.outbox_records import (
@@ -121,7 +122,10 @@ class DeliveryService:
         for entry in entries:
             try:
                 await self._route(entry)
+            except DatabaseAway:
+                raise
             except Exception as problem:  # noqa: BLE001 - raised below: it keeps no other entry waiting
+                log.warning("entry_not_routed", entry=entry, error=type(problem).__name__)
                 problems.append(problem)
         if problems:
             raise problems[0]

@@ -40,6 +40,7 @@ from ticketing_bridge.desk.board import Board
 from ticketing_bridge.desk.casework import case_page, lists_page, office_page
 from ticketing_bridge.desk.desk import Desk
 from ticketing_bridge.desk.feed import LiveFeed
+from ticketing_bridge.desk.http_heads import BoundedHeads
 from ticketing_bridge.desk.lookup import knowledge_page, ledger_page, phone_page
 from ticketing_bridge.desk.rates import books_page, staffing_page
 from ticketing_bridge.desk.rates import pages as rate_pages
@@ -166,7 +167,7 @@ def web_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
             host=settings.bind_host,
             port=settings.web_port,
             lifespan="on",
-            http="httptools",
+            http=BoundedHeads,
             log_config=None,
             access_log=False,
             server_header=False,

@@ -136,7 +136,7 @@ async def own_fields(request: Request) -> dict[str, str]:
         await own_form(request)
         return {name: str(value) for name, value in (await request.form()).items()}
     try:
-        fields = from_json(await request.body())
+        fields = from_json(await request.body(), cache_strings="keys")
     except ValueError:
         raise HTTPException(422) from None
     if not isinstance(fields, dict) or not all(

@@ -261,6 +261,7 @@ async def run_pbx_receiver(house: House) -> None:
                 create_receiver(house, database),
                 ssl_certfile=str(public),
                 ssl_keyfile=str(private),
+                http="h11",
                 log_config=None,
                 access_log=False,
                 lifespan="off",

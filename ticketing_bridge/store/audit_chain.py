@@ -45,9 +45,12 @@ _LOCK = 0x12345_02
 BEGINNING = bytes(32)
 #: how long a line may be without its place in the chain
 LATEST = timedelta(minutes=1)
+#: how long a transaction may last whose line bears its beginning
+LONGEST = timedelta(hours=1)
 #: lines that commit out of order are looked for this far back
 _BACK = 20_000
 BATCH = 1000
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class ChainFault(StrEnum):
@@ -56,6 +59,8 @@ class ChainFault(StrEnum):
     CHANGED = "changed"
     DELETED = "deleted"
     NOT_CHAINED = "not_chained"
+    #: it bears a time at which the chain was somewhere else: written in afterwards, or ahead
+    MISDATED = "misdated"
     #: the chain is shorter than, or other than, a head that was kept outside
     CUT = "cut"
 
@@ -106,7 +111,9 @@ class AuditChainRepository:
             before = digest_of(before, row)
             rows.append({"position": position, "audit_id": row["id"], "digest": before})
         if rows:
-            await self._connection.execute(audit_chain.insert(), rows)
+            await self._connection.execute(
+                audit_chain.insert().values(chained_at=func.clock_timestamp()), rows
+            )
         return len(rows)
 
     async def _end(self) -> tuple[int, bytes]:
@@ -130,16 +137,24 @@ class AuditChainRepository:
         """
         faults: list[tuple[ChainFault, int]] = []
         before, lines, last = BEGINNING, 0, 0
+        earliest = chained = _NEVER
         seen_kept = kept is None or kept.position == 0
         async for row in self._chained():
             lines += 1
             if row["position"] != last + 1:
                 faults.append((ChainFault.CUT, row["position"]))
             last = row["position"]
+            if row["chained_at"] < chained:  # the database's clock was set back: times begin anew
+                earliest = _NEVER
+            chained = row["chained_at"]
             if row["id"] is None:
                 faults.append((ChainFault.DELETED, row["audit_id"]))
             elif digest_of(before, row) != row["digest"]:
                 faults.append((ChainFault.CHANGED, row["audit_id"]))
+            elif not earliest <= row["at"] <= row["chained_at"] + LATEST:
+                faults.append((ChainFault.MISDATED, row["audit_id"]))
+            else:
+                earliest = max(earliest, row["at"] - LONGEST)
             before = row["digest"]
             if kept is not None and row["position"] == kept.position:
                 seen_kept = before.hex() == kept.digest
@@ -150,7 +165,13 @@ class AuditChainRepository:
 
     async def _chained(self) -> AsyncIterator[RowMapping]:
         query = (
-            select(audit_chain.c.position, audit_chain.c.audit_id, audit_chain.c.digest, audit)
+            select(
+                audit_chain.c.position,
+                audit_chain.c.audit_id,
+                audit_chain.c.digest,
+                audit_chain.c.chained_at,
+                audit,
+            )
             .select_from(audit_chain.outerjoin(audit, audit.c.id == audit_chain.c.audit_id))
             .order_by(audit_chain.c.position)
         )

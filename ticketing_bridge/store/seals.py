@@ -97,7 +97,10 @@ class Seals:
         plain = await self.opening_key(key_of(sealed))
         if plain is None:
             return None
-        opened: dict[str, Any] = from_json(unseal(plain, sealed, place))
+        opened: dict[str, Any] = from_json(
+            unseal(plain, sealed, place),
+            cache_strings="keys",  # what was sealed stays in no cache of the process
+        )
         return opened
 
 

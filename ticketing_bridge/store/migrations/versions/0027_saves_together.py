@@ -1,4 +1,4 @@
-"""One job routes all that was told outside in one transaction; an index that nothing is asked by is gone."""
+"""One job routes all that was told outside together; an index that nothing is asked by is gone."""
 
 from __future__ import annotations
 
