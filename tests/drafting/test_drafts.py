@@ -328,3 +328,25 @@ def test_the_day_of_a_week_is_no_other_word(draft: Drafter) -> None:
     given = draft(["a 您好请讲", "c 上周五夜里楼上装修到一点钟", "a 哪个小区"], "2026-11-27T09:20:00+08:00")
     assert given.when.value is not None
     assert given.when.value.text.startswith("上周五夜里")
+
+
+PLACES_OF_OWN = sorted({it for call in CALLS for it in call["gold"].get("places", [])})
+spoken_number = st.text("零一二三四五六七八九", min_size=10, max_size=10).map(lambda it: f"幺{it}")
+
+
+@given(
+    st.sampled_from(PLACES_OF_OWN), st.sampled_from(["", "我电话", "号码是"]), spoken_number, st.booleans()
+)
+@settings(max_examples=60, deadline=None)
+def test_no_telephone_number_is_part_of_a_place(
+    city: CityData, place: str, link: str, number: str, asked: bool
+) -> None:
+    said = f"{place}{link}{number}" if asked else f"我家在{place}{link}{number}楼道灯不亮"
+    turns = (
+        ["a 您好请讲", "c 楼道灯不亮", "a 在哪里您电话多少", f"c {said}"]
+        if asked
+        else ["a 您好请讲", f"c {said}"]
+    )
+    given = draft_call(call_of(turns), city).plain()
+    assert not any(number[:7] in it or number[-7:] in it for it in given["places"]), given["places"]
+    assert given["callback_phone"] is None or place not in str(given["callback_phone"])

@@ -12,11 +12,13 @@ from ticketing_bridge.drafting.address_parts import TWICE, Gazetteer, gazetteer,
 from ticketing_bridge.drafting.corrections import Mention, without_taken_back
 from ticketing_bridge.drafting.lexicon import any_of, because
 from ticketing_bridge.drafting.model import CITIZEN, DraftInput, Span, Value
-from ticketing_bridge.drafting.numbers import NUMERAL
+from ticketing_bridge.drafting.numbers import DIGIT, NUMERAL
 from ticketing_bridge.drafting.questions import PLACES, asked_for
 from ticketing_bridge.drafting.spotting import Reading, Spot
 from ticketing_bridge.drafting.weighing import in_force
 
+#: no house and no kilometre has so many digits
+_TELEPHONE = re.compile(f"{DIGIT}{{7,}}")
 #: the lists alone are believed from here on
 _SURE = 0.8
 #: and the model from here on
@@ -61,7 +63,7 @@ def _said(call: DraftInput, number: int, text: str, names: Gazetteer) -> Iterato
     """What the model spots, and what the lists are sure of where it spots nothing."""
     reading = reading_of(call, number, text, names)
     likely, ruled = in_force().places.spans(text, reading)
-    spotted = (_once(text, it) for it in likely)
+    spotted = (_without_number(text, _once(text, it)) for it in likely)
     kept = list(filter(None, (_agreed(it, reading.ruled) for it in spotted)))
     for (start, end, sure), listed in zip(ruled, reading.ruled, strict=True):
         least = _AGREES_KNOWN if listed[2] >= _KNOWN else _AGREES
@@ -113,6 +115,16 @@ def _once(text: str, found: Spot) -> Spot:
     if again:  # 北门靠菜市场那个北门 is 北门, 长江路长江路 is 长江路
         end = start + again
     return start, end, sure
+
+
+def _without_number(text: str, found: Spot) -> Spot:
+    """Not the telephone number that was said in the same breath: 百合苑五号楼 幺八九六二零七…"""
+    start, end, sure = found
+    number = _TELEPHONE.search(text, start, end)
+    if number is None:
+        return found
+    before, after = (start, number.start(), sure), (number.end(), end, sure)
+    return before if before[1] - before[0] >= after[1] - after[0] else after
 
 
 def _repeated(call: DraftInput, number: int, text: str, names: Gazetteer) -> Iterator[Mention]:
