@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import httpx
@@ -15,6 +15,7 @@ from facts.call import AgentLeg, AgentRing, Call, CallState, EndedBy, Outcome, Q
 from facts.identity import CallKey
 from facts.transcript import Gap, Leg, LiveText, Transcript, Turn, Word
 from ticketing_bridge.store import Database
+from ticketing_bridge.tickets.limits import LOCAL
 
 LOGIN, PASSWORD = "wang", "a-long-test-password"
 NUMBER = "13909791234"
@@ -61,9 +62,15 @@ def seconds(s: float) -> timedelta:
     return timedelta(seconds=s)
 
 
+def today(ago_s: float) -> datetime:
+    """So long ago, but today: the pages show the city's day, and tests are run at its midnight, too."""
+    now = datetime.now(LOCAL)
+    return max(now - seconds(ago_s), datetime.combine(now, time(), LOCAL)).astimezone(UTC)
+
+
 def waiting_call(key: CallKey = KEY, at: datetime | None = None) -> Call:
     """A caller in the queue, an agent's telephone ringing."""
-    arrived = at or datetime.now(UTC) - seconds(20)
+    arrived = at or today(20)
     return Call(
         key=key,
         linkedid=key.uniqueid,
@@ -98,7 +105,7 @@ def talking_call(key: CallKey = KEY, at: datetime | None = None) -> Call:
 
 def answered_call(key: CallKey = KEY, at: datetime | None = None, talk_s: float = 65) -> Call:
     """The same call, ended by the caller."""
-    call = talking_call(key, at or datetime.now(UTC) - seconds(talk_s + 9))
+    call = talking_call(key, at or today(talk_s + 9))
     ended = call.agent_legs[0].bridged_at + seconds(talk_s)
     return replace(
         call,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 from playwright.async_api import Page, expect
@@ -21,9 +20,9 @@ from tests.desk.people import (
     House,
     answered_call,
     said,
-    seconds,
     stored,
     talking_call,
+    today,
     waiting_call,
 )
 from tests.desk.test_lookup import FUND
@@ -118,7 +117,7 @@ async def test_a_number_is_shown_once_with_a_reason(
 async def test_the_page_says_when_it_can_no_longer_be_believed(
     house: House, page: Page, broadcast: LiveBroadcast, beating: asyncio.Task[None]
 ) -> None:
-    await stored(house.database, replace(waiting_call(), arrived_at=datetime.now(UTC) - seconds(3)))
+    await stored(house.database, replace(waiting_call(), arrived_at=today(3)))
     async with serving(house.app, house.settings) as address:
         await sign_in(page, address)
         await expect(page.locator(".age")).to_contain_text("数据截至")
