@@ -71,6 +71,8 @@ LEGEND: Mapping[str, str] = MappingProxyType(
     {"person": "话务员接听", "away": "转接外线", "kept": "留言或预约回电", "end": "通话结束"}
 )
 LEGEND_OF_TRAFFIC = "线越粗，走的人越多；虚线：没有人走过"
+#: after the emergency service's name
+AGENT_TOO = "，话务员同时接入"
 #: keys while waiting, above them
 WHILE_WAITING = "等候时："
 _PRIORITIES = {"urgent": "排在最前", "raised": "排在前面"}
@@ -116,7 +118,8 @@ def _done_by(node: Part, names: Mapping[str, str]) -> str | None:
             return "，".join(filter(None, (place or names.get(node.queue, node.queue), urgency)))
         case Transfer() | Hours():
             place = node.transfer if isinstance(node, Transfer) else node.hours
-            return names.get(place, place)
+            too = AGENT_TOO if isinstance(node, Transfer) and node.agent_too else ""
+            return names.get(place, place) + too
         case Set():
             return "，".join(f"{name}={value}" for name, value in node.set.items())
         case Answer():

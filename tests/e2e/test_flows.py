@@ -108,7 +108,7 @@ def test_every_way_through_the_flows(house: HouseFolder) -> None:
     assert json.loads(started.stdout) == {"robot": 1, "person": 1}, started.stderr
     found = run.result(400)
 
-    assert found["disagreements"] == []
+    assert found["disagreements"] == [], "\n".join(map(str, found["disagreements"]))
     assert (found["calls"], found["unresolved"]) == (len(WALKS), 0)
     with store(house) as connection:
         calls = {it["key"]: it for it in connection.execute("SELECT * FROM call").fetchall()}
@@ -117,6 +117,13 @@ def test_every_way_through_the_flows(house: HouseFolder) -> None:
         wrong = [text for walk in WALKS for text in differences(walk, rows[walk.name])]
         assert wrong == [], "\n".join(wrong)
         assert rows["wrong keys"]["answered_at"] < rows["after wrong keys"]["answered_at"]
+        both, busy = rows["safety with both"], rows["safety by key"]
+        assert both["transferred_at"] < both["answered_at"], "the service, then the agent, then both go on"
+        assert (both["transfer_target"], busy["transfer_target"], busy["transferred_at"]) == (
+            "fire",
+            "medical",
+            None,
+        )
         assert (rows["survey"]["survey_score"], rows["hung up in survey"]["survey_score"]) == (4, None)
         words = kept_words(house.home)
         for walk in WALKS:

@@ -161,6 +161,7 @@ async def test_danger_comes_first() -> None:
     assert journey.variables == {
         "HOTLINE_PRIORITY": "urgent",
         "HOTLINE_QUEUE": "safety",
+        "HOTLINE_AGENT_TOO": "1",
         "HOTLINE_TRANSFER": "fire",
     }
     assert (JourneyFact.ANSWER, {"Name": "险情", "Value": "有人遇险"}) in journey.facts
