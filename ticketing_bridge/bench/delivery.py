@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ from ticketing_bridge.store import Database, EmbeddedPostgres, upgrade
 from ticketing_bridge.store.outbox_records import DeliveryState, OutboxKind
 
 RATE = 0.3
+#: so many tickets are handed in by one transaction, in turn
+TOGETHER = (1, 32)
 #: nothing is waited for longer, seconds
 PATIENCE_S = 1800
 Systems = tuple[GeoReport, Zammad, WebhookReceiver]
@@ -55,9 +58,7 @@ async def delivered_once(
         config = folder / "delivery.json"
         config.write_text(json.dumps(_config(urls, timeout_s)), encoding="utf-8")
         numbers = [f"GM{number:06}" for number in range(tickets)]
-        for number in numbers:
-            async with database.unit_of_work() as uow:
-                await uow.outbox.add(OutboxKind.TICKET, number)
+        await _hand_in(database, numbers)
         began = time.perf_counter()
         async with _Worker(database.url, config) as worker:
             await _deliver(database, worker, len(numbers) * 3, kills)
@@ -65,6 +66,17 @@ async def delivered_once(
             _settle(systems)
             mapped = await _mapped(database, len(numbers) * 3)
         return await _figures(database, systems, numbers, delivered_s, worker.kills, mapped)
+
+
+async def _hand_in(database: Database, numbers: Sequence[str]) -> None:
+    """As tickets come: one alone, then many that are saved in the same moment."""
+    sizes, left = cycle(TOGETHER), iter(numbers)
+    while several := [*islice(left, next(sizes))]:
+        async with database.unit_of_work() as uow:
+            batch = uow.batch()
+            for number in several:
+                uow.outbox.put(batch, OutboxKind.TICKET, number)
+            await batch.send()
 
 
 def _config(urls: Sequence[str], timeout_s: float) -> dict[str, Any]:
