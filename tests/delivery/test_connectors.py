@@ -237,7 +237,9 @@ async def test_a_message_in_doubt_is_not_sent_twice(database: Database, desk: De
     gateway = SmsGateway(SECRETS["sms"])
     plan = in_turn([Fault.HANG_AFTER, Fault.ERROR_BEFORE], "POST")
     setting = {
+        # a message that is late for want of processor time is in doubt, too
         "id": "sms", "kind": "sms", "url": outside.serve(gateway.app(), plan) + "/send", "token": "sms",
+        "timeout_s": 3.0,
         "fields": {"mobile": "{mobile}", "content": "{text}", "ref": "{key}"},
         "texts": {"receipt": "【{name}】您的诉求已受理，工单号{number}。", "warning": "工单{number}将超期"},
     }  # fmt: skip
