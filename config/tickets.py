@@ -183,10 +183,7 @@ class TicketRules(Fact):
 
     def level(self, level: str) -> Level:
         """The level with this id. Raises ``KeyError``."""
-        found = next((it for it in self.levels if it.id == level), None)
-        if found is None:
-            raise KeyError(level)
-        return found
+        return {it.id: it for it in self.levels}[level]
 
     def usual_level(self, purpose: str, *, emergency: bool = False) -> str:
         """The level that a ticket has unless somebody says otherwise."""

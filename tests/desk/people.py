@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -14,6 +14,7 @@ from config.settings import Settings
 from facts.call import AgentLeg, AgentRing, Call, CallState, EndedBy, Outcome, QueueLeg
 from facts.identity import CallKey
 from facts.transcript import Gap, Leg, LiveText, Transcript, Turn, Word
+from ticketing_bridge.journeys.callbacks import midnight
 from ticketing_bridge.store import Database
 from ticketing_bridge.tickets.limits import LOCAL
 
@@ -65,7 +66,7 @@ def seconds(s: float) -> timedelta:
 def today(ago_s: float) -> datetime:
     """So long ago, but today: the pages show the city's day, and tests are run at its midnight, too."""
     now = datetime.now(LOCAL)
-    return max(now - seconds(ago_s), datetime.combine(now, time(), LOCAL)).astimezone(UTC)
+    return max(now - seconds(ago_s), midnight(now)).astimezone(UTC)
 
 
 def waiting_call(key: CallKey = KEY, at: datetime | None = None) -> Call:

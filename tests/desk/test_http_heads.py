@@ -68,3 +68,14 @@ async def test_a_head_that_does_not_end_is_refused_and_the_connection_closed() -
             told = await answer(pipe, start + b"a" * (HEAD_LIMIT + 10 - len(start)))
             assert told == b"HTTP/1.1 400 Bad Request head too long"
             assert await pipe[0].read() == b""
+
+
+async def test_what_stood_before_a_head_in_the_same_piece_is_none_of_it() -> None:
+    """A client that does not wait for answers: a long body, and behind it the beginning of the next head."""
+    first, second = request(b"a" * 200_000), request(b"aa", b"X: y\r\n" * 9)
+    async with served() as pipe:
+        reader, writer = pipe
+        writer.write(first + second[:60])
+        await writer.drain()
+        await reader.readuntil(b"200000")
+        assert await answer(pipe, second[60:]) == b"HTTP/1.1 200 OK 2"

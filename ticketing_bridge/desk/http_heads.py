@@ -13,11 +13,14 @@ class BoundedHeads(HttpToolsProtocol):
 
     #: bytes of a head that has not ended yet; None between heads
     _head: int | None = None
+    #: a request has ended in the piece that is being parsed: the next head begins somewhere within
+    _ended = False
 
     def data_received(self, data: bytes) -> None:
         """From the socket."""
+        self._ended = False
         super().data_received(data)
-        if self._head is not None:
+        if self._head is not None and not self._ended:
             self._head += len(data)
             if self._head > HEAD_LIMIT and not self.transport.is_closing():
                 self.send_400_response("head too long")
@@ -30,3 +33,7 @@ class BoundedHeads(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._head = None
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._ended = True
+        super().on_message_complete()

@@ -50,5 +50,5 @@ def ticket_number(day: date, serial: int, digits: int = 4) -> str:
     >>> ticket_number(date(2026, 11, 26), 42)
     '2026112600425'
     """
-    body = f"{day.isoformat().replace('-', '')}{serial:0{digits}d}"
+    body = f"{day:%Y%m%d}{serial:0{digits}d}"
     return body + check_digit(body)

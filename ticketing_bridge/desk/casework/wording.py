@@ -33,7 +33,6 @@ class CaseWords:
     zones: dict[str, Label]
     approvals: dict[str, str]
     rules: dict[str, Label]
-    faults: dict[str, str]
 
     def refusal(self, refused: TicketRefused, act: Act | None = None, state: State | None = None) -> str:
         """What a person is told; a field is named as the form names it."""
@@ -66,5 +65,4 @@ def case_words() -> CaseWords:
         zones={name: Label(**label) for name, label in raw["zones"].items()},
         approvals=raw["approvals"],
         rules={name: Label(**label) for name, label in raw["rules"].items()},
-        faults=raw["faults"],
     )
